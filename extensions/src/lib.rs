@@ -1,0 +1,26 @@
+//! What a certificate says, and the words everybody else uses to say it.
+//!
+//! A trading bot's mandate is written into its X.509 certificate as one extension, [`AuthorityLimits`](limits). This
+//! crate holds that extension, its strict DER form, the algebra by which authority only narrows, the typed view of a
+//! certificate, the mandate document whose hash the certificate carries, and the vocabulary (ids, amounts, times) and
+//! seams (signer, clock, randomness, record) of the whole product. It is pure: no clock, file, socket or SQL.
+
+pub mod canonical;
+pub mod clock;
+pub mod decimal;
+pub mod digest;
+pub mod ids;
+pub mod inline;
+pub mod random;
+pub mod record;
+pub mod signer;
+pub mod timestamp;
+
+pub use clock::Clock;
+pub use decimal::Decimal;
+pub use digest::Digest;
+pub use ids::*;
+pub use random::Random;
+pub use record::{Record, StreamId, StreamKind};
+pub use signer::{KeyAlgorithm, SignError, Signer};
+pub use timestamp::Timestamp;
