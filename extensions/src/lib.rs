@@ -5,6 +5,8 @@
 //! certificate, the mandate document whose hash the certificate carries, and the vocabulary (ids, amounts, times) and
 //! seams (signer, clock, randomness, record) of the whole product. It is pure: no clock, file, socket or SQL.
 
+pub mod approval;
+pub mod base64_bytes;
 pub mod canonical;
 pub mod clock;
 pub mod decimal;
@@ -16,6 +18,8 @@ pub mod record;
 pub mod signer;
 pub mod timestamp;
 
+pub use approval::{ApprovalRecord, Decision as ApprovalDecision};
+pub use base64_bytes::Base64;
 pub use clock::Clock;
 pub use decimal::Decimal;
 pub use digest::Digest;

@@ -1,1 +1,9 @@
-//! placeholder
+//! The certificate authority's decisions: who may ask, who must sign, and what goes into a certificate.
+//!
+//! Pure: no clock, file, socket or SQL; `now`, randomness and signing come in. The parts, in the order of the first journey of
+//! ARCHITECTURE §4: [`events`] are what is recorded; [`register`] folds them; [`approval`] turns officers' signatures into a proof;
+//! [`csr`] inspects a bot's request; [`profiles`] says what each kind of certificate holds; [`issue`] prepares, lints, signs and seals.
+
+pub mod events;
+
+pub use events::Event;

@@ -1,0 +1,31 @@
+//! Registration of agents: an owner, a purpose, a declared model, an end.
+
+use extensions::{AgentId, Digest, OfficerId, OwnerId, Timestamp, record::SealedText};
+use serde::{Deserialize, Serialize};
+
+use super::Environment;
+
+/// `agent.registered`: the first entry of an agent's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRegistered {
+    /// The bot.
+    pub agent: AgentId,
+    /// SHA-256 of model and code, as the owner declares it. Never shown as verified.
+    pub declared_digest: Digest,
+    /// The model's name, as the owner declares it (1 to 128 printable ASCII characters). Never shown as verified.
+    pub declared_model: String,
+    /// Production or sandbox; its certificates carry the policy OID of it.
+    pub environment: Environment,
+    /// No certificate of this agent lives beyond this time.
+    pub expires_at: Timestamp,
+    /// Who answers for it.
+    pub owner: OwnerId,
+    /// The commitment to the sealed statement of purpose.
+    pub purpose: Digest,
+    /// The officer who registered it.
+    pub registered_by: OfficerId,
+    /// The purpose's text, beside the entry.
+    #[serde(skip)]
+    pub sealed: Vec<SealedText>,
+}

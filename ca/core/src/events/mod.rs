@@ -1,0 +1,131 @@
+//! What the authority writes into the ledger, one struct a kind. Fields stand in alphabetical order, so that plain JSON output is
+//! canonical (RFC 8785).
+
+mod agent;
+mod certificate;
+mod enrolment;
+mod house;
+mod mandate;
+mod officer;
+
+pub use agent::AgentRegistered;
+pub use certificate::{CertificateIssued, CertificateReserved, SerialNumber};
+pub use enrolment::{EnrolmentTokenIssued, RenewalRequested, TokenBound};
+pub use house::{CaCertificateInstalled, CaCertificateUse, CheckpointKeyAuthorised, LedgerStarted};
+pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
+pub use officer::{OfficerRegistered, OfficerRemoved, OfficerSigned, OfficerTokenIssued, Role};
+
+use extensions::Record;
+use serde::{Deserialize, Serialize};
+
+/// Where certificates are good for: written into each as a policy OID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Real venues.
+    Production,
+    /// Tests, demonstrations and replays; refused by a production gateway.
+    Sandbox,
+}
+
+/// Gives a struct its stream and kind, and the enum [`Event`] over all of them.
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal, |$event:ident| $stream:expr, gating: $gating:literal, sealed: $sealed:expr;)*) => {
+        $(impl Record for $name {
+            fn stream(&self) -> extensions::StreamId {
+                let $event = self;
+                $stream
+            }
+            fn kind(&self) -> &'static str {
+                $kind
+            }
+            fn write_body(&self, out: &mut Vec<u8>) {
+                extensions::canonical::write_presorted(self, out);
+            }
+            fn sealed(&self) -> &[extensions::record::SealedText] {
+                let sealed: fn(&Self) -> &[extensions::record::SealedText] = $sealed;
+                sealed(self)
+            }
+            fn gating(&self) -> bool {
+                $gating
+            }
+        })*
+
+        /// Any event of the authority.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Event {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        impl Event {
+            /// The kinds of this crate.
+            pub const KINDS: &[&str] = &[$($kind),*];
+
+            /// Reads the body of an entry of `kind`; `None` when the kind is not of this crate.
+            ///
+            /// # Errors
+            /// Inside the option: when the body is not the canonical form of that kind.
+            #[must_use]
+            pub fn decode(kind: &str, body: &[u8]) -> Option<Result<Self, extensions::canonical::CanonicalError>> {
+                match kind {
+                    $($kind => Some(extensions::canonical::from_slice(body).map(Self::$name)),)*
+                    _ => None,
+                }
+            }
+
+            /// The event as a record.
+            #[must_use]
+            pub fn record(&self) -> &dyn Record {
+                match self {
+                    $(Self::$name(event) => event,)*
+                }
+            }
+        }
+
+        $(impl From<$name> for Event {
+            fn from(event: $name) -> Self {
+                Self::$name(event)
+            }
+        })*
+    };
+}
+
+events! {
+    /// An operator registered an agent.
+    AgentRegistered = "agent.registered", |event| extensions::StreamId::agent(&event.agent), gating: false, sealed: |event| &event.sealed;
+    /// A mandate was asked for, or its document changed.
+    ApplicationSubmitted = "application.submitted", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// An officer signed yes or no.
+    ApplicationSigned = "application.signed", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// The rules of approval are met.
+    ApplicationApproved = "application.approved", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// An officer said no.
+    ApplicationRejected = "application.rejected", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |event| &event.sealed;
+    /// A one-time token for the bot was made.
+    EnrolmentTokenIssued = "enrolment.token_issued", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// The token was used for the first time and is bound to that request.
+    TokenBound = "enrolment.token_bound", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// A bot asked for its next certificate.
+    RenewalRequested = "enrolment.renewal_requested", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// The intent to issue: the serial is taken.
+    CertificateReserved = "certificate.reserved", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// A certificate was signed, checked and released.
+    CertificateIssued = "certificate.issued", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    /// A one-time token for an officer was made.
+    OfficerTokenIssued = "officer.token_issued", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
+    /// An officer's certificate was issued.
+    OfficerRegistered = "officer.registered", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
+    /// An officer left.
+    OfficerRemoved = "officer.removed", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
+    /// An officer's signature that waits for a second one (baselines, house settings, reinstatements).
+    OfficerSigned = "officer.signed", |event| officer::stream(&event.approval.officer), gating: false, sealed: |_| &[];
+    /// The first entry of a ledger.
+    LedgerStarted = "ledger.started", |_event| extensions::StreamId::house(), gating: true, sealed: |_| &[];
+    /// A process may sign checkpoints until a date.
+    CheckpointKeyAuthorised = "checkpoint_key.authorised", |_event| extensions::StreamId::house(), gating: false, sealed: |_| &[];
+    /// A certificate of the authority itself.
+    CaCertificateInstalled = "ca.certificate_installed", |_event| extensions::StreamId::house(), gating: true, sealed: |_| &[];
+}
+
+#[cfg(test)]
+mod tests;

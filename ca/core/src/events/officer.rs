@@ -1,0 +1,86 @@
+//! Officers: people who register, approve and act on incidents, each with a certificate of the house root.
+
+use extensions::{ApprovalRecord, Base64, Digest, OfficerId, StreamId, StreamKind, Timestamp, record::SealedText};
+use serde::{Deserialize, Serialize};
+
+use super::SerialNumber;
+
+/// What an officer may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Registers officers, changes house settings.
+    Administrator,
+    /// Signs applications, baselines, reinstatements.
+    Approver,
+    /// Reads everything, changes nothing.
+    Auditor,
+    /// Registers agents, asks for mandates, proposes baselines.
+    Operator,
+    /// Freezes, revokes, answers warnings and incidents.
+    Responder,
+}
+
+/// `officer.token_issued`: a one-time token for an officer's first certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerTokenIssued {
+    /// Who made it; absent at the ceremony.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<OfficerId>,
+    /// Whom it is for.
+    pub officer: OfficerId,
+    /// What the officer will be allowed to do, sorted.
+    pub roles: Vec<Role>,
+    /// SHA-256 of the token.
+    pub token: Digest,
+    /// It must be used before this time.
+    pub use_before: Timestamp,
+}
+
+/// `officer.registered` (`Exactly`): the token was used, the certificate issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerRegistered {
+    /// The officer's certificate, DER.
+    pub certificate: Base64,
+    /// SHA-256 of the key's SubjectPublicKeyInfo: what the listener compares.
+    pub key: Digest,
+    /// The commitment to the person's sealed name.
+    pub name: Digest,
+    /// The officer.
+    pub officer: OfficerId,
+    /// What the officer may do, sorted.
+    pub roles: Vec<Role>,
+    /// The name's text, beside the entry.
+    #[serde(skip)]
+    pub sealed: Vec<SealedText>,
+    /// The certificate's serial.
+    pub serial: SerialNumber,
+    /// The token that was used, so that it is used once.
+    pub token: Digest,
+}
+
+/// `officer.removed`: the certificate counts no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerRemoved {
+    /// Who left.
+    pub officer: OfficerId,
+    /// Who recorded it.
+    pub removed_by: OfficerId,
+}
+
+/// `officer.signed`: a signature over something that may need a second one (a baseline, a house setting, a reinstatement).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerSigned {
+    /// The signature.
+    pub approval: ApprovalRecord,
+    /// What it is about, as a stream and a kind: `agent/mm-1 baseline.approved`.
+    pub subject: String,
+}
+
+pub(super) fn stream(officer: &OfficerId) -> StreamId {
+    StreamId::new(StreamKind::Officer, officer.as_str()).expect("an officer id is a valid stream name")
+}
