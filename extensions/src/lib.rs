@@ -15,6 +15,7 @@ pub mod ids;
 pub mod inline;
 pub mod random;
 pub mod record;
+pub mod serial;
 pub mod signer;
 pub mod timestamp;
 
@@ -26,5 +27,6 @@ pub use digest::Digest;
 pub use ids::*;
 pub use random::Random;
 pub use record::{Record, StreamId, StreamKind};
+pub use serial::Serial;
 pub use signer::{KeyAlgorithm, SignError, Signer};
 pub use timestamp::Timestamp;

@@ -1,1 +1,27 @@
-//! placeholder
+//! Who may trade, and how the world learns that somebody no longer may.
+//!
+//! This crate decides; it does nothing. It holds the standing of an agent with its allowed moves, the freezes of the house,
+//! warnings with their deadlines, incidents and their reviews, the plan and the report of a halt, and the content of CRLs
+//! and OCSP replies. It is pure: no clock, file, socket or SQL; `now` and the signer come in.
+
+pub mod actor;
+pub mod halt;
+pub mod house;
+pub mod incident;
+pub mod jobs;
+pub mod reason;
+pub mod regions;
+pub mod standing;
+pub mod warning;
+
+pub use actor::{Actor, OfficerSignature};
+pub use halt::{HaltPlan, HaltReport};
+pub use house::{HouseEvent, HouseMode, HouseScope, HouseState, Thresholds};
+pub use incident::IncidentState;
+pub use jobs::JobEvent;
+pub use reason::RevocationReason;
+pub use regions::RegionTable;
+pub use standing::{Standing, StandingEvent, StandingState};
+pub use warning::{WarningDefault, WarningEnd};
+
+mod event;

@@ -1,0 +1,190 @@
+//! Incidents: opened by a halt or a person, acknowledged, and reviewed by somebody who may not be the one who caused it.
+
+use extensions::{AgentId, Digest, IncidentId, OfficerId, StreamId};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::actor::{Actor, OfficerSignature, distinct_officers};
+use crate::event::{record, record_enum};
+
+/// What led to an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentCause {
+    /// The scorer reached its second threshold.
+    Score,
+    /// A warning nobody answered ended in revocation.
+    UnansweredWarning,
+    /// An officer pressed the button.
+    Officer,
+    /// The venue saw traffic, or holds a state, that the records do not explain.
+    Mismatch,
+}
+
+/// What a review found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// The stop was right; the cause is found.
+    Confirmed,
+    /// The stop was a false alarm.
+    FalseAlarm,
+}
+
+/// An incident was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentOpened {
+    /// The agent.
+    pub agent: AgentId,
+    /// Who opened it.
+    pub by: Actor,
+    /// What led to it.
+    pub cause: IncidentCause,
+    /// The incident.
+    pub incident: IncidentId,
+}
+record!(IncidentOpened, "incident.opened", |event| StreamId::agent(&event.agent));
+
+/// An officer has seen it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentAcknowledged {
+    /// The agent.
+    pub agent: AgentId,
+    /// The incident.
+    pub incident: IncidentId,
+    /// Who has seen it.
+    pub officer: OfficerId,
+}
+record!(IncidentAcknowledged, "incident.acknowledged", |event| StreamId::agent(
+    &event.agent
+));
+
+/// Officers have found the root cause. The text is sealed beside the entry; the entry holds its commitment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentReviewed {
+    /// The agent.
+    pub agent: AgentId,
+    /// What they found.
+    pub finding: Finding,
+    /// The incident.
+    pub incident: IncidentId,
+    /// Commitment to the root cause in words.
+    pub root_cause: Digest,
+    /// The officers' signatures. `ca-core` checks them.
+    pub signatures: Vec<OfficerSignature>,
+}
+record!(IncidentReviewed, "incident.reviewed", |event| StreamId::agent(
+    &event.agent
+));
+
+record_enum! {
+    /// The life of an incident.
+    IncidentEvent {
+        /// Opened.
+        Opened(IncidentOpened),
+        /// Seen.
+        Acknowledged(IncidentAcknowledged),
+        /// Reviewed.
+        Reviewed(IncidentReviewed),
+    }
+}
+
+/// Distinct officers who must sign a review (orders.md §3: four eyes).
+pub const REVIEW_OFFICERS: usize = 2;
+
+/// Why a step of an incident is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum IncidentError {
+    /// It is of another incident.
+    #[error("this is another incident")]
+    OtherIncident,
+    /// It was reviewed already.
+    #[error("the incident is reviewed already; open another one")]
+    AlreadyReviewed,
+    /// Nobody has acknowledged it.
+    #[error("the incident must be acknowledged before it is reviewed")]
+    NotAcknowledged,
+    /// It was acknowledged already.
+    #[error("the incident is acknowledged already")]
+    AlreadyAcknowledged,
+    /// Too few signatures.
+    #[error("a review needs {REVIEW_OFFICERS} distinct officers, has {0}")]
+    TooFewOfficers(usize),
+}
+
+/// One incident, folded from its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentState {
+    incident: IncidentId,
+    opened_by: Actor,
+    acknowledged: Option<OfficerId>,
+    finding: Option<Finding>,
+}
+
+impl IncidentState {
+    /// The incident that `event` opened.
+    #[must_use]
+    pub fn open(event: &IncidentOpened) -> Self {
+        Self {
+            incident: event.incident,
+            opened_by: event.by,
+            acknowledged: None,
+            finding: None,
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn incident(&self) -> IncidentId {
+        self.incident
+    }
+
+    /// Who opened it.
+    #[must_use]
+    pub fn opened_by(&self) -> Actor {
+        self.opened_by
+    }
+
+    /// Who has seen it.
+    #[must_use]
+    pub fn acknowledged(&self) -> Option<OfficerId> {
+        self.acknowledged
+    }
+
+    /// What the review found; none while it is open.
+    #[must_use]
+    pub fn finding(&self) -> Option<Finding> {
+        self.finding
+    }
+
+    /// Takes the next step.
+    ///
+    /// # Errors
+    /// When the step is not allowed now; the state is as it was.
+    pub fn step(&mut self, event: &IncidentEvent) -> Result<(), IncidentError> {
+        if self.finding.is_some() {
+            return Err(IncidentError::AlreadyReviewed);
+        }
+        match event {
+            IncidentEvent::Opened(_) => Err(IncidentError::OtherIncident),
+            IncidentEvent::Acknowledged(event) if event.incident != self.incident => Err(IncidentError::OtherIncident),
+            IncidentEvent::Acknowledged(_) if self.acknowledged.is_some() => Err(IncidentError::AlreadyAcknowledged),
+            IncidentEvent::Acknowledged(event) => {
+                self.acknowledged = Some(event.officer);
+                Ok(())
+            }
+            IncidentEvent::Reviewed(event) if event.incident != self.incident => Err(IncidentError::OtherIncident),
+            IncidentEvent::Reviewed(_) if self.acknowledged.is_none() => Err(IncidentError::NotAcknowledged),
+            IncidentEvent::Reviewed(event) => match distinct_officers(&event.signatures) {
+                enough if enough >= REVIEW_OFFICERS => {
+                    self.finding = Some(event.finding);
+                    Ok(())
+                }
+                few => Err(IncidentError::TooFewOfficers(few)),
+            },
+        }
+    }
+}

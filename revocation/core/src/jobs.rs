@@ -1,0 +1,136 @@
+//! Events of calendar jobs and of webhook deliveries.
+
+use extensions::{Digest, StreamId, StreamKind, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{record, record_enum};
+
+/// The calendar jobs there are. Each has its stream `job/<name>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    /// Rebuilds and publishes the CRL.
+    Crl,
+    /// Sends the webhooks' heartbeat.
+    Heartbeat,
+}
+
+impl Job {
+    /// The name in its stream.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Crl => "crl",
+            Self::Heartbeat => "heartbeat",
+        }
+    }
+
+    /// Its stream.
+    ///
+    /// # Panics
+    /// Never: the names fit a stream's alphabet, which a test holds them to.
+    #[must_use]
+    pub fn stream(self) -> StreamId {
+        StreamId::new(StreamKind::Job, self.as_str()).expect("job names fit a stream's alphabet")
+    }
+}
+
+/// A CRL was signed. The list itself lies beside; its digest binds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrlPublished {
+    /// SHA-256 of the DER.
+    pub digest: Digest,
+    /// Revoked certificates in it.
+    pub entries: u32,
+    /// The CRL, base64 (standard alphabet, padded), so that every process can serve it from the ledger.
+    pub list: String,
+    /// nextUpdate.
+    pub next_update: Timestamp,
+    /// crlNumber.
+    pub number: u64,
+    /// thisUpdate.
+    pub this_update: Timestamp,
+}
+record!(CrlPublished, "crl.published", |_| Job::Crl.stream());
+
+/// A calendar job ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobRan {
+    /// When it had been due.
+    pub due: Timestamp,
+    /// Why it failed, in words; none when it did not.
+    pub fault: Option<String>,
+    /// The job.
+    pub job: Job,
+}
+record!(JobRan, "job.ran", |event| event.job.stream());
+
+record_enum! {
+    /// What calendar jobs record.
+    JobEvent {
+        /// A CRL was signed.
+        CrlPublished(CrlPublished),
+        /// A job ran.
+        Ran(JobRan),
+    }
+}
+
+/// How one attempt to deliver a webhook ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryAttempted {
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The ledger position of the entry it tells of; none for a heartbeat.
+    pub entry: Option<u64>,
+    /// Why it failed, in a few words; none when the receiver took it.
+    pub fault: Option<String>,
+    /// The webhook-id.
+    pub message: String,
+    /// The receiver's HTTP status, if it answered.
+    pub status: Option<u16>,
+    /// The subscription.
+    pub subscription: String,
+}
+record!(DeliveryAttempted, "delivery.attempted", |event| delivery_stream(
+    &event.subscription
+));
+
+/// A message was given up; `replay` can send it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryDead {
+    /// Attempts made.
+    pub attempts: u32,
+    /// The ledger position of the entry it tells of; none for a heartbeat.
+    pub entry: Option<u64>,
+    /// The last fault, in a few words.
+    pub fault: String,
+    /// The webhook-id.
+    pub message: String,
+    /// The subscription.
+    pub subscription: String,
+}
+record!(DeliveryDead, "delivery.dead", |event| delivery_stream(
+    &event.subscription
+));
+
+record_enum! {
+    /// What webhook deliveries record.
+    DeliveryEvent {
+        /// One attempt.
+        Attempted(DeliveryAttempted),
+        /// Given up.
+        Dead(DeliveryDead),
+    }
+}
+
+/// The stream of one subscription; a name outside a stream's alphabet falls to `delivery/unnamed`, since the
+/// configuration that names subscriptions is checked when it is read.
+fn delivery_stream(subscription: &str) -> StreamId {
+    StreamId::new(StreamKind::Delivery, subscription)
+        .or_else(|_| StreamId::new(StreamKind::Delivery, "unnamed"))
+        .unwrap_or_else(|_| StreamId::house())
+}
