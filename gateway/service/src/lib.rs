@@ -1,1 +1,4 @@
-//! placeholder
+//! The enforcement point: holds every order of every bot to its certificate, records it, forwards it once.
+
+pub mod api;
+pub mod listener;

@@ -1,0 +1,209 @@
+//! The accept loop of the bots' listener: bounded, one task a connection, each raced with its closing token.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use rustls::pki_types::CertificateDer;
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::sync::CancellationToken;
+
+use super::proxy_protocol::{self, ProxySource};
+
+/// Bounds of one listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Open connections, of all agents together.
+    pub connections: usize,
+    /// From the first byte to the end of the TLS handshake, PROXY header included.
+    pub handshake: Duration,
+    /// From the end of the handshake, or of the last answer, to the end of the next request's head.
+    pub request_head: Duration,
+    /// All header fields of a request, in bytes.
+    pub head_bytes: usize,
+    /// Requests in flight on one HTTP/2 connection.
+    pub streams: u32,
+    /// What an answer gets to leave after the connection was told to close.
+    pub farewell: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            handshake: Duration::from_secs(5),
+            request_head: Duration::from_secs(75),
+            head_bytes: 16 * 1_024,
+            streams: 128,
+            farewell: Duration::from_millis(20),
+        }
+    }
+}
+
+/// Where a connection comes from, and who presented what.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The source: of the socket, or of the balancer's PROXY header.
+    pub address: SocketAddr,
+    /// The certificates presented, leaf first; empty when none was.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
+/// What a listener makes of its connections.
+pub trait Service: Send + Sync + 'static {
+    /// Called once a connection after the handshake; the returned guard lives as long as the connection.
+    fn open(self: &Arc<Self>, peer: Peer) -> Opened;
+    /// Called for a connection that did not reach a request.
+    fn failed(&self, address: SocketAddr, why: &str);
+}
+
+/// A connection that may be served.
+pub struct Opened {
+    /// Answers its requests.
+    pub router: Router,
+    /// Cancelled when it has to close.
+    pub closing: CancellationToken,
+    /// Dropped when it has closed.
+    pub guard: Box<dyn std::any::Any + Send>,
+}
+
+/// A listening socket that several runtimes can share (`SO_REUSEPORT`): the kernel spreads the connections.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn bind_shared(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_reuse_port(true)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(4_096)?;
+    Ok(socket.into())
+}
+
+/// One listener: its TLS, its bounds, whether a balancer stands before it.
+pub struct Listener<S> {
+    /// The TLS side.
+    pub tls: TlsAcceptor,
+    /// The bounds.
+    pub bounds: Bounds,
+    /// Whether each connection begins with a PROXY protocol version 2 header.
+    pub proxy_protocol: bool,
+    /// Open connections that are still free.
+    pub free: Arc<Semaphore>,
+    /// What answers.
+    pub service: Arc<S>,
+}
+
+impl<S: Service> Listener<S> {
+    /// Accepts until `stop` is cancelled, then lets open connections end within the farewell.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        loop {
+            let Ok(free) = self.free.clone().acquire_owned().await else {
+                return;
+            };
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let (listener, stop) = (self.clone(), stop.clone());
+                    tokio::spawn(async move {
+                        listener.connection(stream, address, stop).await;
+                        drop(free);
+                    });
+                }
+                // Out of descriptors or a connection gone before it was taken: neither ends the loop.
+                Err(error) => {
+                    tracing::warn!(%error, "accepting a connection failed; trying again");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream, address: SocketAddr, stop: CancellationToken) {
+        let (stream, peer) = match timeout(self.bounds.handshake, self.handshake(stream, address)).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(error)) => return self.service.failed(address, &error.to_string()),
+            Err(_) => return self.service.failed(address, "the handshake took too long"),
+        };
+        let opened = self.service.open(peer);
+        let guard = opened.guard;
+        self.answer(stream, opened.router, opened.closing, stop).await;
+        drop(guard);
+    }
+
+    async fn handshake(&self, mut stream: TcpStream, address: SocketAddr) -> io::Result<(TlsStream<TcpStream>, Peer)> {
+        let _ = stream.set_nodelay(true);
+        let source = if self.proxy_protocol {
+            proxied_source(&mut stream, address).await?
+        } else {
+            address
+        };
+        let stream = self.tls.accept(stream).await?;
+        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let certificates = certificates.iter().map(|c| c.clone().into_owned()).collect();
+        Ok((
+            stream,
+            Peer {
+                address: source,
+                certificates,
+            },
+        ))
+    }
+
+    async fn answer(
+        &self,
+        stream: TlsStream<TcpStream>,
+        router: Router,
+        closing: CancellationToken,
+        stop: CancellationToken,
+    ) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.bounds.request_head)
+            .max_buf_size(self.bounds.head_bytes.max(8_192))
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.bounds.streams)
+            .max_header_list_size(u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(Some(Duration::from_secs(20)));
+        let service = TowerToHyperService::new(router);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = closing.cancelled() => {}
+            () = stop.cancelled() => {}
+        }
+        // The answer that is on its way (the refusal that told of the halt) may still leave; then the connection is cut.
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(self.bounds.farewell, connection).await;
+    }
+}
+
+async fn proxied_source(stream: &mut TcpStream, address: SocketAddr) -> io::Result<SocketAddr> {
+    let refuse = |error: proxy_protocol::ProxyHeaderError| io::Error::new(io::ErrorKind::InvalidData, error);
+    let mut fixed = [0; proxy_protocol::FIXED_LENGTH];
+    stream.read_exact(&mut fixed).await?;
+    let mut addresses = vec![0; proxy_protocol::inspect_fixed(&fixed).map_err(refuse)?];
+    stream.read_exact(&mut addresses).await?;
+    match proxy_protocol::parse(&fixed, &addresses).map_err(refuse)? {
+        ProxySource::Local => Ok(address),
+        ProxySource::Client(source) => Ok(source),
+    }
+}
