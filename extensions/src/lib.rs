@@ -18,6 +18,7 @@ pub mod record;
 pub mod serial;
 pub mod signer;
 pub mod timestamp;
+pub mod verify;
 
 pub use approval::{ApprovalRecord, Decision as ApprovalDecision};
 pub use base64_bytes::Base64;
