@@ -1,0 +1,94 @@
+//! Conduct: what a mandate says that is not a limit, and so stands in the document and not in the certificate.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Timestamp;
+
+/// The longest repeat window: ten minutes.
+pub(crate) const LONGEST_REPEAT_WINDOW_MS: u32 = 600_000;
+
+/// What a halt does with open orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnHalt {
+    /// Cancel every open order.
+    CancelAll,
+    /// Cancel those that increase risk, keep protective ones.
+    CancelRiskIncreasing,
+}
+
+/// What a warning becomes when nobody answers it in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnansweredWarning {
+    /// Only verified reductions are permitted.
+    ReduceOnly,
+    /// Nothing is permitted until officers resume.
+    Freeze,
+    /// The certificate is revoked.
+    Revoke,
+}
+
+/// Whether the score acts, or is only recorded until a date. Written `enforce`, or `observe until 2026-12-01T00:00:00.000000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scoring {
+    /// Warn at 0.75, halt at 0.85.
+    Enforce,
+    /// Record what would have happened, until then; enforced from then on.
+    ObserveUntil(Timestamp),
+}
+
+const OBSERVE: &str = "observe until ";
+
+impl Scoring {
+    /// Whether the score acts at `now`.
+    #[must_use]
+    pub fn enforced_at(self, now: Timestamp) -> bool {
+        match self {
+            Self::Enforce => true,
+            Self::ObserveUntil(until) => now >= until,
+        }
+    }
+}
+
+impl std::fmt::Display for Scoring {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Enforce => formatter.write_str("enforce"),
+            Self::ObserveUntil(until) => write!(formatter, "{OBSERVE}{until}"),
+        }
+    }
+}
+
+impl Serialize for Scoring {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scoring {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let fault =
+            || serde::de::Error::custom("scoring: expected \"enforce\" or \"observe until 2026-12-01T00:00:00Z\"");
+        if text == "enforce" {
+            return Ok(Self::Enforce);
+        }
+        let until = text.strip_prefix(OBSERVE).ok_or_else(fault)?;
+        Timestamp::parse(until).map(Self::ObserveUntil).map_err(|_| fault())
+    }
+}
+
+/// What a mandate says that is not a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conduct {
+    /// What a halt does with open orders.
+    pub on_halt: OnHalt,
+    /// What a warning becomes when nobody answers it.
+    pub on_unanswered_warning: OnUnansweredWarning,
+    /// Within this many milliseconds an order like the last one counts as a repeat; 0 switches the check off.
+    pub repeat_window_ms: u32,
+    /// Whether the score acts.
+    pub scoring: Scoring,
+}

@@ -1,0 +1,135 @@
+//! The mandate document: what officers read and approve. Limits go into the certificate; conduct does not, its hash does.
+
+mod conduct;
+
+pub use conduct::{Conduct, OnHalt, OnUnansweredWarning, Scoring};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AgentId, Digest, MandateId, OwnerId, Timestamp,
+    canonical::{self, CanonicalError},
+    limits::Authority,
+    oids::Environment,
+};
+
+/// The longest declared model name.
+pub const LONGEST_MODEL: usize = 128;
+/// The longest document that is read: limits of 4 KiB DER are far below this as JSON.
+pub const LONGEST_DOCUMENT: usize = 64 * 1_024;
+
+/// A mandate document, version 1. Its canonical JSON (RFC 8785) is what is hashed, approved and stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MandateDocument {
+    /// The bot.
+    pub agent: AgentId,
+    /// What is not a limit.
+    pub conduct: Conduct,
+    /// SHA-256 of the bot's code as its operator declares it; never verified by us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_code_digest: Option<Digest>,
+    /// The model as its operator declares it; never verified by us. Printable ASCII, at most 128.
+    pub declared_model: String,
+    /// Production or sandbox.
+    pub environment: Environment,
+    /// No certificate under this mandate outlives this.
+    pub expires: Timestamp,
+    /// The limits that go into the certificate.
+    pub limits: Authority,
+    /// The mandate's own id.
+    pub mandate: MandateId,
+    /// Who answers for the bot.
+    pub owner: OwnerId,
+    /// Commitment to the purpose, a sealed text.
+    pub purpose_commitment: Digest,
+    /// Commitment to why these limits fit the purpose, a sealed text.
+    pub rationale_commitment: Digest,
+    /// Always 1.
+    pub version: u8,
+}
+
+/// Why bytes are not a mandate document.
+#[derive(Debug, thiserror::Error)]
+pub enum MandateError {
+    /// Above the bound.
+    #[error("a mandate document of {0} bytes: at most 65536 are read")]
+    TooLong(usize),
+    /// Not canonical JSON of the shape; limits that are not permitted are among the reasons.
+    #[error("mandate document: {0}")]
+    Unreadable(#[from] CanonicalError),
+    /// A version other than 1.
+    #[error("mandate document version {0}: only version 1 is known")]
+    UnknownVersion(u8),
+    /// The declared model is empty, too long or not printable ASCII.
+    #[error("declared_model: expected 1 to 128 printable ASCII characters")]
+    DeclaredModel,
+    /// A scope is `any`.
+    #[error("{0}: \"any\" is for CA certificates only; list what the agent may use")]
+    AnyScope(&'static str),
+}
+
+impl MandateDocument {
+    /// Reads a document: canonical JSON, known members only.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(bytes: &[u8]) -> Result<Self, MandateError> {
+        if bytes.len() > LONGEST_DOCUMENT {
+            return Err(MandateError::TooLong(bytes.len()));
+        }
+        let document: Self = canonical::from_slice(bytes)?;
+        document.check()?;
+        Ok(document)
+    }
+
+    /// What the types do not say by themselves.
+    ///
+    /// # Errors
+    /// When the version, declared model or a scope is not permitted.
+    pub fn check(&self) -> Result<(), MandateError> {
+        if self.version != 1 {
+            return Err(MandateError::UnknownVersion(self.version));
+        }
+        let model = &self.declared_model;
+        if model.is_empty() || model.len() > LONGEST_MODEL || !model.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            return Err(MandateError::DeclaredModel);
+        }
+        for (name, scope) in [
+            ("instruments", self.limits.instruments()),
+            ("counterparties", self.limits.counterparties()),
+            ("regions", self.limits.regions()),
+        ] {
+            if scope.is_any() {
+                return Err(MandateError::AnyScope(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// The canonical JSON.
+    #[must_use]
+    pub fn to_canonical(&self) -> Vec<u8> {
+        canonical::to_vec(self)
+    }
+
+    /// SHA-256 of the canonical JSON: what officers approve and the certificate carries.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_canonical())
+    }
+
+    /// The certificate's `agentDigest`: `SHA-256("mandatum/agent/v1" ‖ 0 ‖ model ‖ 0 ‖ code digest)`; `None` when no code
+    /// digest is declared.
+    #[must_use]
+    pub fn agent_digest(&self) -> Option<Digest> {
+        let code = self.declared_code_digest?;
+        Some(Digest::of_parts(&[
+            b"mandatum/agent/v1",
+            &[0],
+            self.declared_model.as_bytes(),
+            &[0],
+            &code.0,
+        ]))
+    }
+}
