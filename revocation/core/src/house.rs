@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use extensions::{Currency, Decimal, OwnerId, StreamId};
+use extensions::{Currency, Decimal, OwnerId, StreamId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, OfficerSignature, distinct_officers};
@@ -117,6 +117,8 @@ record!(HouseRevoked, "house.revoked", |_| StreamId::house(), gating: true);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HouseReinstated {
+    /// In real time: certificates of the scope whose validity begins before this moment stay revoked for ever.
+    pub certificates_from: Timestamp,
     /// Whom it concerns.
     pub scope: HouseScope,
     /// The officers' signatures; at least [`REINSTATEMENT_OFFICERS`] distinct ones. `ca-core` checks them.
@@ -185,11 +187,25 @@ record_enum! {
     }
 }
 
+/// What the house says about one scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ScopeState {
+    certificates_from: Option<Timestamp>,
+    mode: Mode,
+}
+
+impl ScopeState {
+    const ACTIVE: Self = Self {
+        certificates_from: None,
+        mode: Mode::Active,
+    };
+}
+
 /// The state of the house, folded from its stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HouseState {
-    all: Mode,
-    owners: BTreeMap<OwnerId, Mode>,
+    all: ScopeState,
+    owners: BTreeMap<OwnerId, ScopeState>,
     regions: Arc<RegionTable>,
     thresholds: Thresholds,
 }
@@ -197,7 +213,7 @@ pub struct HouseState {
 impl Default for HouseState {
     fn default() -> Self {
         Self {
-            all: Mode::Active,
+            all: ScopeState::ACTIVE,
             owners: BTreeMap::new(),
             regions: Arc::default(),
             thresholds: Thresholds::default(),
@@ -209,13 +225,24 @@ impl HouseState {
     /// What the house lets the agents of `owner` do at most.
     #[must_use]
     pub fn mode_of(&self, owner: &OwnerId) -> HouseMode {
-        self.owners.get(owner).copied().unwrap_or(Mode::Active).max(self.all)
+        self.owners
+            .get(owner)
+            .map_or(Mode::Active, |scope| scope.mode)
+            .max(self.all.mode)
     }
 
     /// What the house lets everybody do at most.
     #[must_use]
     pub fn mode_of_all(&self) -> HouseMode {
-        self.all
+        self.all.mode
+    }
+
+    /// No certificate of the agents of `owner` that begins earlier is ever accepted again: they were revoked with the
+    /// owner, or with all.
+    #[must_use]
+    pub fn certificates_from(&self, owner: &OwnerId) -> Option<Timestamp> {
+        let own = self.owners.get(owner).and_then(|scope| scope.certificates_from);
+        own.max(self.all.certificates_from)
     }
 
     /// The region of a source address; none refuses.
@@ -275,23 +302,17 @@ impl HouseState {
         }
     }
 
-    fn shift(&mut self, scope: HouseScope, step: impl Fn(Mode) -> Option<Mode>) -> bool {
-        let mode = match scope {
-            HouseScope::All => self.all,
-            HouseScope::Owner(owner) => self.owners.get(&owner).copied().unwrap_or(Mode::Active),
-        };
-        let Some(next) = step(mode) else {
-            return false;
-        };
+    fn scope_mut(&mut self, scope: HouseScope) -> &mut ScopeState {
         match scope {
-            HouseScope::All => self.all = next,
-            HouseScope::Owner(owner) if next == Mode::Active => {
-                self.owners.remove(&owner);
-            }
-            HouseScope::Owner(owner) => {
-                self.owners.insert(owner, next);
-            }
+            HouseScope::All => &mut self.all,
+            HouseScope::Owner(owner) => self.owners.entry(owner).or_insert(ScopeState::ACTIVE),
         }
-        true
+    }
+
+    fn shift(&mut self, scope: HouseScope, step: impl Fn(Mode) -> Option<Mode>) -> bool {
+        let state = self.scope_mut(scope);
+        let next = step(state.mode);
+        state.mode = next.unwrap_or(state.mode);
+        next.is_some()
     }
 }

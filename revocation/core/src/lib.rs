@@ -25,3 +25,5 @@ pub use standing::{Standing, StandingEvent, StandingState};
 pub use warning::{WarningDefault, WarningEnd};
 
 mod event;
+#[cfg(test)]
+mod event_tests;

@@ -61,7 +61,7 @@ impl Network {
         let wrong = || RegionTableError::NotANetwork(text.chars().take(80).collect());
         let (address, length) = text.split_once('/').ok_or_else(wrong)?;
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let canonical = !length.is_empty() && length.len() <= 3 && (length == "0" || !length.starts_with('0'));
+        let canonical = length == "0" || (!length.starts_with('0') && length.bytes().all(|b| b.is_ascii_digit()));
         let prefix: u8 = length.parse().ok().filter(|_| canonical).ok_or_else(wrong)?;
         let mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
         let (value, width) = bits(address);

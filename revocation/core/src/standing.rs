@@ -138,6 +138,9 @@ record!(CertificateRevoked, "certificate.revoked", |event| StreamId::agent(
 pub struct AgentReinstated {
     /// The agent.
     pub agent: AgentId,
+    /// In real time: certificates whose validity begins before this moment stay revoked for ever. The CA begins the next
+    /// one no earlier.
+    pub certificates_from: Timestamp,
     /// The reviewed incident, if one was open.
     pub incident: Option<IncidentId>,
     /// The officers' signatures over this decision; at least [`REINSTATEMENT_OFFICERS`] distinct ones.
@@ -194,6 +197,8 @@ pub enum Move {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StandingState {
+    /// Certificates whose validity begins earlier are revoked: they were, when the agent was.
+    certificates_from: Option<Timestamp>,
     mode: Mode,
     /// Certificates that end at or before this moment count as revoked: the overflow of `revoked`.
     revoked_through: Option<Timestamp>,
@@ -212,6 +217,7 @@ struct RevokedCertificate {
 impl Default for StandingState {
     fn default() -> Self {
         Self {
+            certificates_from: None,
             mode: Mode::Active,
             revoked_through: None,
             revoked: Vec::new(),
@@ -252,11 +258,19 @@ impl StandingState {
             .map(|warning| warning.default)
     }
 
-    /// Whether the certificate `serial`, valid until `not_after`, was revoked on its own.
+    /// Whether the certificate `serial`, valid from `not_before` until `not_after`, was revoked: on its own, or with its
+    /// agent before a reinstatement. (Under a revoked agent no certificate counts: see [`effective`](Self::effective).)
     #[must_use]
-    pub fn certificate_revoked(&self, serial: &Serial, not_after: Timestamp) -> bool {
-        self.revoked_through.is_some_and(|through| not_after <= through)
+    pub fn certificate_revoked(&self, serial: &Serial, not_before: Timestamp, not_after: Timestamp) -> bool {
+        self.certificates_from.is_some_and(|from| not_before < from)
+            || self.revoked_through.is_some_and(|through| not_after <= through)
             || self.revoked.iter().any(|revoked| revoked.serial == *serial)
+    }
+
+    /// No certificate of this agent that begins earlier is ever accepted again.
+    #[must_use]
+    pub fn certificates_from(&self) -> Option<Timestamp> {
+        self.certificates_from
     }
 
     /// Whether `wanted` is in the table at `now`. Everything else refuses.
@@ -301,6 +315,9 @@ impl StandingState {
         let Some(mode) = self.after(wanted, at) else {
             return false;
         };
+        if let StandingEvent::Reinstated(event) = event {
+            self.certificates_from = self.certificates_from.max(Some(event.certificates_from));
+        }
         self.mode = mode;
         self.warning = None;
         true
@@ -357,7 +374,8 @@ impl StandingState {
     /// Which certificates have ended is a question of real time; the fold only has the decision clock, so nothing is
     /// forgotten by time: what no longer fits raises the mark instead.
     fn remember(&mut self, event: &CertificateRevoked) -> bool {
-        if self.certificate_revoked(&event.serial, event.not_after) {
+        let known = self.revoked.iter().any(|revoked| revoked.serial == event.serial);
+        if known || self.revoked_through.is_some_and(|through| event.not_after <= through) {
             return false;
         }
         let place = self
