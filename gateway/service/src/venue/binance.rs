@@ -1,0 +1,18 @@
+//! Binance spot REST: our own serialisation, our own credential, hostile replies.
+//!
+//! Orders go out as `POST /api/v3/order` with the client id that the permit derived, a fresh timestamp and an HMAC
+//! (SHA-256) over the exact bytes sent. What bounds a doubt in time is `recvWindow`: past it the venue refuses the
+//! message, so an order that was not there [`Settings::longest_delay_ms`] after its send never will be.
+
+mod connection;
+mod credential;
+mod order;
+mod reply;
+mod settings;
+mod venue;
+
+pub use credential::{Credential, CredentialError};
+pub use order::{Kind, Side, TimeInForce, VenueOrder};
+pub use reply::{CancelReply, fuzz_reply, read_cancel, read_order, read_orders, read_price, read_queried, read_trades};
+pub use settings::{Settings, SettingsError};
+pub use venue::Binance;

@@ -1,0 +1,261 @@
+//! Answers about orders.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use extensions::{Decimal, Instrument};
+use serde::Deserialize;
+
+use super::{Body, CANCEL_REJECTED, NO_SUCH_ORDER, amount::Amount, names_duplicate, parsed, sorted};
+use crate::venue::{
+    Doubt, ExecutionFill, ExecutionId, OrderKey, OrderLife, OrderReport, Outcome, Refused, VenueClientId, VenueOrderId,
+    answer::MOST_FILLS,
+    binance::order::{Kind, Side, TimeInForce, VenueOrder},
+};
+
+/// What an answer to a cancel says by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelReply {
+    /// The order is final.
+    Closed(OrderReport),
+    /// The venue refused (`-2011` most of all: not open any more, or never there): ask for the order's state.
+    Refused(Refused),
+    /// Not known.
+    Unknown(Doubt),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderBody<'a> {
+    #[serde(borrow)]
+    symbol: std::borrow::Cow<'a, str>,
+    order_id: u64,
+    #[serde(borrow)]
+    client_order_id: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    orig_client_order_id: Option<std::borrow::Cow<'a, str>>,
+    orig_qty: Amount,
+    executed_qty: Amount,
+    price: Option<Amount>,
+    #[serde(borrow)]
+    status: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    side: std::borrow::Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: std::borrow::Cow<'a, str>,
+    fills: Option<Vec<FillBody>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FillBody {
+    price: Amount,
+    qty: Amount,
+    trade_id: u64,
+}
+
+/// The answer to `POST /api/v3/order`.
+#[must_use]
+pub fn read_order(status: u16, body: &[u8], sent: &VenueOrder, symbol: &str) -> Outcome {
+    let body = match sorted(status, body) {
+        Body::Good(body) => body,
+        Body::Refused(refused) if names_duplicate(&refused) => {
+            return Outcome::Unknown(Doubt::Contradiction("newClientOrderId"));
+        }
+        Body::Refused(refused) => return Outcome::Rejected(refused),
+        Body::Doubt(doubt) => return Outcome::Unknown(doubt),
+    };
+    match accepted(body, sent, symbol) {
+        Ok(report) if report.life == OrderLife::Rejected => Outcome::Rejected(Refused::new(0, "REJECTED")),
+        Ok(report) => Outcome::Accepted(report),
+        Err(doubt) => Outcome::Unknown(doubt),
+    }
+}
+
+fn accepted(body: &[u8], sent: &VenueOrder, symbol: &str) -> Result<OrderReport, Doubt> {
+    let body: OrderBody<'_> = parsed(body)?;
+    let differs = |what| Err(Doubt::Contradiction(what));
+    if body.client_order_id != sent.client_id.as_str() {
+        return differs("clientOrderId");
+    }
+    if body.side != sent.side.as_str() {
+        return differs("side");
+    }
+    if body.kind != sent.kind.as_str() {
+        return differs("type");
+    }
+    if body.orig_qty.0 != sent.quantity {
+        return differs("origQty");
+    }
+    if let (Some(said), Some(asked)) = (body.price, sent.kind.limit())
+        && said.0 != asked
+    {
+        return differs("price");
+    }
+    let report = body.report(sent.instrument, symbol)?;
+    for fill in &report.fills {
+        let worse = |limit: Decimal| match sent.side {
+            Side::Buy => fill.price > limit,
+            Side::Sell => fill.price < limit,
+        };
+        if sent.kind.limit().is_some_and(worse) {
+            return differs("fills.price");
+        }
+    }
+    let partial = report.executed.is_positive() && report.executed < report.quantity;
+    if partial && sent.kind.time_in_force() == Some(TimeInForce::FillOrKill) {
+        return differs("executedQty");
+    }
+    let waits = matches!(sent.kind, Kind::StopLimit { .. } | Kind::StopMarket { .. });
+    let at_once = sent.kind.time_in_force() != Some(TimeInForce::GoodTillCancelled) && !waits;
+    if (at_once && report.life == OrderLife::Open) || report.life == OrderLife::Cancelled {
+        return differs("status");
+    }
+    Ok(report)
+}
+
+impl OrderBody<'_> {
+    /// The report, once the order's own members agree with one another.
+    fn report(&self, instrument: Instrument, symbol: &str) -> Result<OrderReport, Doubt> {
+        let differs = |what| Err(Doubt::Contradiction(what));
+        if self.symbol != symbol {
+            return differs("symbol");
+        }
+        let (quantity, executed) = (self.orig_qty.0, self.executed_qty.0);
+        if !quantity.is_positive() {
+            return differs("origQty");
+        }
+        if executed > quantity {
+            return differs("executedQty");
+        }
+        let (none, whole) = (executed.is_zero(), executed == quantity);
+        let (life, possible) = match &*self.status {
+            "NEW" | "PENDING_NEW" => (OrderLife::Open, none),
+            "PARTIALLY_FILLED" | "PENDING_CANCEL" => (OrderLife::Open, !whole),
+            "FILLED" => (OrderLife::Filled, whole),
+            "CANCELED" => (OrderLife::Cancelled, !whole),
+            "EXPIRED" | "EXPIRED_IN_MATCH" => (OrderLife::Expired, !whole),
+            "REJECTED" => (OrderLife::Rejected, none),
+            _ => return differs("status"),
+        };
+        if !possible {
+            return differs("status");
+        }
+        let client_id = self.orig_client_order_id.as_ref().unwrap_or(&self.client_order_id);
+        Ok(OrderReport {
+            client_id: VenueClientId::new(client_id),
+            venue_order_id: venue_id(self.order_id)?,
+            instrument,
+            life,
+            quantity,
+            executed,
+            fills: self.fills(executed)?,
+        })
+    }
+
+    fn fills(&self, executed: Decimal) -> Result<Vec<ExecutionFill>, Doubt> {
+        let differs = Doubt::Contradiction("fills");
+        let listed = self.fills.as_deref().unwrap_or(&[]);
+        if listed.len() > MOST_FILLS {
+            return Err(differs);
+        }
+        let (mut sum, mut seen, mut fills) = (Decimal::ZERO, BTreeSet::new(), Vec::with_capacity(listed.len()));
+        for fill in listed {
+            if !fill.qty.0.is_positive() || !fill.price.0.is_positive() || !seen.insert(fill.trade_id) {
+                return Err(differs);
+            }
+            sum = sum.checked_add(fill.qty.0).ok_or(differs)?;
+            fills.push(ExecutionFill {
+                execution_id: ExecutionId::new(&fill.trade_id.to_string()).ok_or(differs)?,
+                quantity: fill.qty.0,
+                price: fill.price.0,
+            });
+        }
+        if !fills.is_empty() && sum != executed {
+            return Err(differs);
+        }
+        Ok(fills)
+    }
+}
+
+fn venue_id(number: u64) -> Result<VenueOrderId, Doubt> {
+    VenueOrderId::new(&number.to_string()).ok_or(Doubt::Contradiction("orderId"))
+}
+
+/// The answer to `DELETE /api/v3/order`.
+#[must_use]
+pub fn read_cancel(status: u16, body: &[u8], key: &OrderKey, symbol: &str) -> CancelReply {
+    match sorted(status, body) {
+        Body::Good(body) => match named(body, key, symbol) {
+            Ok(report) if report.life.is_final() => CancelReply::Closed(report),
+            Ok(_) => CancelReply::Unknown(Doubt::Contradiction("status")),
+            Err(doubt) => CancelReply::Unknown(doubt),
+        },
+        Body::Refused(refused) => CancelReply::Refused(refused),
+        Body::Doubt(doubt) => CancelReply::Unknown(doubt),
+    }
+}
+
+/// The answer to `GET /api/v3/order`; `Ok(None)` when the venue knows no such order.
+///
+/// # Errors
+/// When the answer does not settle the question.
+pub fn read_queried(status: u16, body: &[u8], key: &OrderKey, symbol: &str) -> Result<Option<OrderReport>, Doubt> {
+    match sorted(status, body) {
+        Body::Good(body) => named(body, key, symbol).map(Some),
+        Body::Refused(Refused {
+            code: NO_SUCH_ORDER | CANCEL_REJECTED,
+            ..
+        }) => Ok(None),
+        Body::Refused(Refused { code, .. }) => Err(Doubt::Refused { code }),
+        Body::Doubt(doubt) => Err(doubt),
+    }
+}
+
+fn named(body: &[u8], key: &OrderKey, symbol: &str) -> Result<OrderReport, Doubt> {
+    let report = parsed::<OrderBody<'_>>(body)?.report(key.instrument, symbol)?;
+    if report.client_id != Some(key.client_id) {
+        return Err(Doubt::Contradiction("clientOrderId"));
+    }
+    Ok(report)
+}
+
+/// The answer to `GET /api/v3/openOrders`. An order in a symbol that is not configured is reported under the venue's
+/// own symbol, so that reconciliation sees it.
+///
+/// # Errors
+/// When any row cannot be true.
+pub fn read_orders(
+    status: u16,
+    body: &[u8],
+    symbols: &BTreeMap<Instrument, String>,
+    only: Option<Instrument>,
+) -> Result<Vec<OrderReport>, Doubt> {
+    let body = match sorted(status, body) {
+        Body::Good(body) => body,
+        Body::Refused(Refused { code, .. }) => return Err(Doubt::Refused { code }),
+        Body::Doubt(doubt) => return Err(doubt),
+    };
+    let rows: Vec<OrderBody<'_>> = parsed(body)?;
+    let (mut seen, mut reports) = (BTreeSet::new(), Vec::with_capacity(rows.len()));
+    for row in &rows {
+        let known = symbols
+            .iter()
+            .find(|(_, symbol)| ***symbol == *row.symbol)
+            .map(|(instrument, _)| *instrument);
+        let instrument = known
+            .or_else(|| Instrument::new(&row.symbol).ok())
+            .ok_or(Doubt::Contradiction("symbol"))?;
+        if only.is_some_and(|only| only != instrument) {
+            return Err(Doubt::Contradiction("symbol"));
+        }
+        let report = row.report(instrument, &row.symbol)?;
+        if report.life.is_final() {
+            return Err(Doubt::Contradiction("status"));
+        }
+        if !seen.insert(report.venue_order_id) {
+            return Err(Doubt::Contradiction("orderId"));
+        }
+        reports.push(report);
+    }
+    Ok(reports)
+}

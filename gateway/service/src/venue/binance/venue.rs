@@ -1,0 +1,261 @@
+//! The adapter itself: each question as one signed request and one checked answer.
+
+use std::{fmt, sync::Arc};
+
+use extensions::{Clock, Instrument};
+use http_body_util::Full;
+use hyper::{
+    Method, Request,
+    body::Bytes,
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
+};
+
+use super::{
+    connection::{Connections, Failure, Reply},
+    credential::Credential,
+    order::{VenueOrder, escaped},
+    reply::{self, CancelReply},
+    settings::{LONGEST_LIST_REPLY, LONGEST_ORDER_REPLY, Settings, SettingsError, TRADES_PAGE},
+};
+use crate::venue::{
+    Answer, CancelOutcome, Doubt, ExecutionId, NotSent, OrderKey, OrderReport, Outcome, ReferencePrice, SendGate,
+    Trade, Venue,
+};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-mbx-apikey");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A venue that speaks Binance spot REST.
+pub struct Binance {
+    settings: Arc<Settings>,
+    credential: Credential,
+    /// Real time: the venue judges the timestamps of signatures.
+    clock: Arc<dyn Clock>,
+    connections: Connections,
+    host: HeaderValue,
+}
+
+impl Binance {
+    /// An adapter for one account. `clock` is the real one.
+    ///
+    /// # Errors
+    /// When a setting cannot work; nothing is connected here.
+    pub fn new(settings: Settings, credential: Credential, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let settings = Arc::new(settings);
+        let authority = settings.base.authority().map_or("", |authority| authority.as_str());
+        let host = HeaderValue::from_str(authority).map_err(|_| SettingsError::Base(authority.to_owned()))?;
+        Ok(Self {
+            connections: Connections::new(settings.clone())?,
+            settings,
+            credential,
+            clock,
+            host,
+        })
+    }
+
+    /// Where and how the venue is reached.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn symbol(&self, instrument: Instrument) -> Option<&str> {
+        self.settings.symbols.get(&instrument).map(String::as_str)
+    }
+
+    /// Sends one order, at most once. Private to the venue module: the world reaches it through `forward` alone.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "called by `forward`, which needs the recorded permit")
+    )]
+    pub(super) async fn send_order(&self, order: &VenueOrder, gate: &dyn SendGate) -> Outcome {
+        let Some(symbol) = self.symbol(order.instrument) else {
+            return Outcome::Withheld(NotSent::NotListed);
+        };
+        let request = self.signed(Method::POST, "/api/v3/order", order.parameters(symbol));
+        match self
+            .connections
+            .exchange(request, Some(gate), LONGEST_ORDER_REPLY)
+            .await
+        {
+            Err(Failure::NotSent(why)) => Outcome::Withheld(why),
+            Err(Failure::Doubt(doubt)) => Outcome::Unknown(doubt),
+            Ok(answer) => {
+                let outcome = reply::read_order(answer.status, &answer.body, order, symbol);
+                if !matches!(outcome, Outcome::Unknown(_)) {
+                    answer.believed();
+                }
+                outcome
+            }
+        }
+    }
+
+    async fn cancel_order(&self, order: &OrderKey) -> CancelOutcome {
+        let Some(symbol) = self.symbol(order.instrument) else {
+            return CancelOutcome::Unknown(Doubt::NotListed);
+        };
+        let parameters = format!("symbol={symbol}&origClientOrderId={}", escaped(&order.client_id));
+        let answer = match self
+            .ask(
+                self.signed(Method::DELETE, "/api/v3/order", parameters),
+                LONGEST_ORDER_REPLY,
+            )
+            .await
+        {
+            Ok(answer) => answer,
+            Err(doubt) => return CancelOutcome::Unknown(doubt),
+        };
+        let refused = match reply::read_cancel(answer.status, &answer.body, order, symbol) {
+            CancelReply::Closed(report) => {
+                answer.believed();
+                return CancelOutcome::Closed(report);
+            }
+            CancelReply::Unknown(doubt) => return CancelOutcome::Unknown(doubt),
+            CancelReply::Refused(refused) => {
+                answer.believed();
+                refused
+            }
+        };
+        match self.query_order(order).await {
+            Ok(Some(report)) if report.life.is_final() => CancelOutcome::Closed(report),
+            Ok(Some(report)) => CancelOutcome::StillOpen(report, refused),
+            Ok(None) => CancelOutcome::NotThere,
+            Err(doubt) => CancelOutcome::Unknown(doubt),
+        }
+    }
+
+    async fn query_order(&self, order: &OrderKey) -> Result<Option<OrderReport>, Doubt> {
+        let symbol = self.symbol(order.instrument).ok_or(Doubt::NotListed)?;
+        let parameters = format!("symbol={symbol}&origClientOrderId={}", escaped(&order.client_id));
+        let answer = self
+            .ask(
+                self.signed(Method::GET, "/api/v3/order", parameters),
+                LONGEST_ORDER_REPLY,
+            )
+            .await?;
+        let report = reply::read_queried(answer.status, &answer.body, order, symbol);
+        settled(answer, report)
+    }
+
+    async fn list_open(&self, instrument: Option<Instrument>) -> Result<Vec<OrderReport>, Doubt> {
+        let parameters = match instrument {
+            Some(instrument) => format!("symbol={}", self.symbol(instrument).ok_or(Doubt::NotListed)?),
+            None => String::new(),
+        };
+        let answer = self
+            .ask(
+                self.signed(Method::GET, "/api/v3/openOrders", parameters),
+                LONGEST_LIST_REPLY,
+            )
+            .await?;
+        let orders = reply::read_orders(answer.status, &answer.body, &self.settings.symbols, instrument);
+        settled(answer, orders)
+    }
+
+    async fn list_trades(&self, instrument: Instrument, after: Option<ExecutionId>) -> Result<Vec<Trade>, Doubt> {
+        let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
+        let after = after.map(|id| id.as_str().parse::<u64>()).transpose();
+        let after = after.map_err(|_| Doubt::Contradiction("fromId"))?;
+        let from = after.map_or(0, |id| id.saturating_add(1));
+        let parameters = format!("symbol={symbol}&fromId={from}&limit={TRADES_PAGE}");
+        let answer = self
+            .ask(
+                self.signed(Method::GET, "/api/v3/myTrades", parameters),
+                LONGEST_LIST_REPLY,
+            )
+            .await?;
+        let trades = reply::read_trades(answer.status, &answer.body, instrument, symbol, after);
+        settled(answer, trades)
+    }
+
+    async fn price(&self, instrument: Instrument) -> Result<ReferencePrice, Doubt> {
+        let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
+        let request = self.plain(&format!("/api/v3/ticker/price?symbol={symbol}"));
+        let answer = self.ask(request, LONGEST_ORDER_REPLY).await?;
+        let price = reply::read_price(answer.status, &answer.body, symbol);
+        let at = self.clock.now();
+        settled(answer, price).map(|price| ReferencePrice { price, at })
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
+        self.connections
+            .exchange(request, None, longest)
+            .await
+            .map_err(|failure| match failure {
+                Failure::NotSent(_) => Doubt::NoConnection,
+                Failure::Doubt(doubt) => doubt,
+            })
+    }
+
+    /// A signed request; the parameters of a `POST` travel in its body, all others in the query.
+    fn signed(&self, method: Method, path: &str, mut parameters: String) -> Request<Full<Bytes>> {
+        let joint = if parameters.is_empty() { "" } else { "&" };
+        let (window, now) = (self.settings.recv_window_ms, self.clock.now().millis());
+        parameters.push_str(&format!("{joint}recvWindow={window}&timestamp={now}"));
+        self.credential.sign(&mut parameters);
+        let (target, body) = if method == Method::POST {
+            (path.to_owned(), Bytes::from(parameters))
+        } else {
+            (format!("{path}?{parameters}"), Bytes::new())
+        };
+        let mut request = self.plain(&target);
+        if method == Method::POST {
+            request.headers_mut().insert(CONTENT_TYPE, FORM);
+        }
+        *request.method_mut() = method;
+        *request.body_mut() = Full::new(body);
+        request.headers_mut().insert(API_KEY, self.credential.api_key());
+        request
+    }
+
+    /// An unsigned `GET`.
+    fn plain(&self, target: &str) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(Bytes::new()));
+        *request.uri_mut() = target.parse().expect("targets are made of closed alphabets");
+        request.headers_mut().insert(HOST, self.host.clone());
+        request.headers_mut().insert(ACCEPT, JSON);
+        request
+    }
+}
+
+/// Keeps the connection of an answer that settled the question.
+fn settled<T>(answer: Reply<'_>, value: Result<T, Doubt>) -> Result<T, Doubt> {
+    if matches!(value, Ok(_) | Err(Doubt::Refused { .. })) {
+        answer.believed();
+    }
+    value
+}
+
+impl Venue for Binance {
+    fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome> {
+        Box::pin(self.cancel_order(order))
+    }
+
+    fn query<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, Result<Option<OrderReport>, Doubt>> {
+        Box::pin(self.query_order(order))
+    }
+
+    fn open_orders(&self, instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>> {
+        Box::pin(self.list_open(instrument))
+    }
+
+    fn trades_since(
+        &self,
+        instrument: Instrument,
+        after: Option<ExecutionId>,
+    ) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
+        Box::pin(self.list_trades(instrument, after))
+    }
+
+    fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>> {
+        Box::pin(self.price(instrument))
+    }
+}
+
+impl fmt::Debug for Binance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Binance({:?})", self.connections)
+    }
+}

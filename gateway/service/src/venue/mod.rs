@@ -1,0 +1,67 @@
+//! Where permitted orders leave the house: the [`Venue`] seam, its typed answers and doubts, and the adapters.
+//!
+//! The promise is *at most once, and no hidden doubt* (security.md §2.2). An order is sent once or not at all; whatever
+//! a venue answers that cannot be true, or does not answer in time, is a [`Doubt`], never a guess. A cancel and a
+//! question may be repeated by the caller as often as it likes; an order never.
+
+pub mod answer;
+pub mod binance;
+pub mod ids;
+
+use std::{future::Future, pin::Pin};
+
+use extensions::Instrument;
+
+pub use answer::{
+    CancelOutcome, Doubt, ExecutionFill, NotSent, OrderLife, OrderReport, Outcome, ReferencePrice, Refused, Trade,
+};
+pub use ids::{ExecutionId, VenueClientId, VenueOrderId};
+
+/// An answer under way.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The last word before an order's bytes are written: the agent's gate and the permit's send deadline, both judged on a
+/// monotonic clock. It is asked with nothing awaited between the answer and the write.
+pub trait SendGate: Send + Sync {
+    /// Whether the order may still be sent, now.
+    fn may_send(&self) -> bool;
+}
+
+impl<F: Fn() -> bool + Send + Sync> SendGate for F {
+    fn may_send(&self) -> bool {
+        self()
+    }
+}
+
+/// Which order a cancel or a question is about. Orders are named to the venue by the id that their permit derived, so
+/// that a permit whose answer was lost can be asked for too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderKey {
+    /// The id that the permit derived for the venue.
+    pub client_id: VenueClientId,
+    /// What it trades.
+    pub instrument: Instrument,
+}
+
+/// A place where orders are traded.
+///
+/// Contract: dropping a returned future closes its connection and leaves what it asked in doubt, so the pipeline runs
+/// [`Venue::cancel`] and the forwarding of an order on a task of its own, not on a bot's request. One value serves one
+/// runtime; make one per current-thread runtime, so that no connection is woken across threads.
+pub trait Venue: Send + Sync {
+    /// Asks the venue to withdraw one order, and reports its final state. Safe to repeat.
+    fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome>;
+
+    /// What the venue knows of one order; `Ok(None)` when it says that it knows none of that id.
+    fn query<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, Result<Option<OrderReport>, Doubt>>;
+
+    /// The open orders of our account, in one instrument or in all that are configured.
+    fn open_orders(&self, instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>>;
+
+    /// Our executions in one instrument after the given one (or from the first), oldest first, a bounded page.
+    fn trades_since(&self, instrument: Instrument, after: Option<ExecutionId>)
+    -> Answer<'_, Result<Vec<Trade>, Doubt>>;
+
+    /// The present price of one instrument, for collars and notionals.
+    fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>>;
+}
