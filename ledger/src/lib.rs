@@ -1,1 +1,21 @@
-//! placeholder
+//! The system of record (ARCHITECTURE §2): one append-only log of entries in streams, a Merkle tree over them, a signed checkpoint
+//! per batch, and the proof type [`Recorded`] that everything dangerous takes by value.
+//!
+//! Until an append is durable, nothing has happened. [`Writer::queue`] is the one way in; [`Ledger`] is the way out.
+
+pub mod append;
+pub mod checkpoint;
+pub mod entry;
+pub mod keys;
+mod ledger;
+pub mod receipt;
+pub mod tree;
+mod writer;
+
+pub use append::{
+    Append, AppendError, CommittedEntry, Expect, QueueFull, QueueRefusal, Recorded, Reserved, Serial, Task, Urgency,
+};
+pub use keys::{CheckpointKey, CheckpointKeyAuthorised, EphemeralKey, LedgerStarted, PublicKey};
+pub use ledger::{Config, Head, LeasedTask, Ledger, LedgerError, TaskId};
+pub use receipt::{Receipt, ReceiptError, verify_receipt};
+pub use writer::{Pending, Writer};

@@ -1,0 +1,2 @@
+//! placeholder of the append bench
+fn main() {}
