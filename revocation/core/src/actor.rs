@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use extensions::{Digest, OfficerId};
+use extensions::OfficerId;
+use extensions::approval::{ApprovalRecord, Decision};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Who took a decision about standing. Written as one word: `officer:<id>`, `scorer`, `mandate`, `house`.
@@ -55,22 +56,13 @@ impl<'de> Deserialize<'de> for Actor {
     }
 }
 
-/// One officer's signature over a decision. Here it is only data: `ca-core` makes it a proof by checking it again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OfficerSignature {
-    /// The server's nonce that was signed, 32 octets.
-    pub nonce: Digest,
-    /// Who signed.
-    pub officer: OfficerId,
-    /// The signature, base64 (standard alphabet, padded).
-    pub signature: String,
-}
-
-/// The number of distinct officers among `signatures`.
+/// The number of distinct officers who say yes in `signatures`. Whether the signatures are theirs is `ca-core`'s to judge.
 #[must_use]
-pub fn distinct_officers(signatures: &[OfficerSignature]) -> usize {
-    let mut officers: Vec<_> = signatures.iter().map(|signature| signature.officer).collect();
+pub fn distinct_officers(signatures: &[ApprovalRecord]) -> usize {
+    let approvals = signatures
+        .iter()
+        .filter(|signature| signature.decision == Decision::Approve);
+    let mut officers: Vec<_> = approvals.map(|signature| signature.officer).collect();
     officers.sort_unstable();
     officers.dedup();
     officers.len()

@@ -1,10 +1,12 @@
 //! Every event of this crate: its body is canonical JSON, and decoding gives it back.
 
+use extensions::approval::{ApprovalRecord, Decision};
 use extensions::{
-    AgentId, Currency, Decimal, Digest, IncidentId, OfficerId, OwnerId, Record, Region, Serial, Timestamp, canonical,
+    AgentId, Base64, Currency, Decimal, Digest, IncidentId, OfficerId, OwnerId, Record, Region, Serial, Timestamp,
+    canonical,
 };
 
-use crate::actor::{Actor, OfficerSignature};
+use crate::actor::Actor;
 use crate::house::*;
 use crate::incident::*;
 use crate::jobs::*;
@@ -28,11 +30,14 @@ fn canonical_body(event: &dyn Record) -> Vec<u8> {
     body
 }
 
-fn signatures() -> Vec<OfficerSignature> {
-    vec![OfficerSignature {
+fn signatures() -> Vec<ApprovalRecord> {
+    vec![ApprovalRecord {
+        decision: Decision::Approve,
+        document: Digest::of(b"document"),
+        key: Digest::of(b"key"),
         nonce: Digest::of(b"nonce"),
         officer: OfficerId::new("ann").unwrap(),
-        signature: "c2ln".to_owned(),
+        signature: Base64(b"signature".to_vec()),
     }]
 }
 
@@ -196,7 +201,7 @@ fn reports_are_canonical_and_round_trip() {
     let published = CrlPublished {
         digest: Digest::of(b""),
         entries: 3,
-        list: "MAA=".to_owned(),
+        list: Base64(vec![0x30, 0]),
         next_update: at,
         number: 7,
         this_update: at,
@@ -339,7 +344,7 @@ fn incidents_are_acknowledged_then_reviewed_by_two() {
     }
     .into();
     let review = |officers: &[&str]| -> IncidentEvent {
-        let signature = |name: &&str| OfficerSignature {
+        let signature = |name: &&str| ApprovalRecord {
             officer: OfficerId::new(name).unwrap(),
             ..signatures().remove(0)
         };

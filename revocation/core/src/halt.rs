@@ -5,16 +5,6 @@ use std::fmt;
 use extensions::ClientOrderId;
 use serde::{Deserialize, Serialize};
 
-/// What a mandate says a halt does with open orders (`on_halt`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnHalt {
-    /// Cancel every open order.
-    CancelAll,
-    /// Cancel every order that increases risk; stops that together reduce the confirmed position stay, oldest first.
-    CancelRiskIncreasing,
-}
-
 /// Why a halt cancels one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

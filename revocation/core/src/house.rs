@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use extensions::approval::ApprovalRecord;
 use extensions::{Currency, Decimal, OwnerId, StreamId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::actor::{Actor, OfficerSignature, distinct_officers};
+use crate::actor::{Actor, distinct_officers};
 use crate::event::{record, record_enum};
 use crate::reason::RevocationReason;
 use crate::regions::RegionTable;
@@ -122,7 +123,7 @@ pub struct HouseReinstated {
     /// Whom it concerns.
     pub scope: HouseScope,
     /// The officers' signatures; at least [`REINSTATEMENT_OFFICERS`] distinct ones. `ca-core` checks them.
-    pub signatures: Vec<OfficerSignature>,
+    pub signatures: Vec<ApprovalRecord>,
 }
 record!(HouseReinstated, "house.reinstated", |_| StreamId::house(), gating: true);
 
@@ -150,7 +151,7 @@ impl Thresholds {
 #[serde(deny_unknown_fields)]
 pub struct ThresholdsSet {
     /// The officers' signatures (two: a house setting). `ca-core` checks them.
-    pub signatures: Vec<OfficerSignature>,
+    pub signatures: Vec<ApprovalRecord>,
     /// The thresholds.
     pub thresholds: Thresholds,
 }
@@ -163,7 +164,7 @@ pub struct RegionsSet {
     /// The table.
     pub networks: RegionTable,
     /// The officers' signatures (two: a house setting). `ca-core` checks them.
-    pub signatures: Vec<OfficerSignature>,
+    pub signatures: Vec<ApprovalRecord>,
 }
 record!(RegionsSet, "house.regions_set", |_| StreamId::house(), gating: true);
 

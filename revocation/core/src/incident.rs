@@ -1,10 +1,11 @@
 //! Incidents: opened by a halt or a person, acknowledged, and reviewed by somebody who may not be the one who caused it.
 
+use extensions::approval::ApprovalRecord;
 use extensions::{AgentId, Digest, IncidentId, OfficerId, StreamId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::actor::{Actor, OfficerSignature, distinct_officers};
+use crate::actor::{Actor, distinct_officers};
 use crate::event::{record, record_enum};
 
 /// What led to an incident.
@@ -74,7 +75,7 @@ pub struct IncidentReviewed {
     /// Commitment to the root cause in words.
     pub root_cause: Digest,
     /// The officers' signatures. `ca-core` checks them.
-    pub signatures: Vec<OfficerSignature>,
+    pub signatures: Vec<ApprovalRecord>,
 }
 record!(IncidentReviewed, "incident.reviewed", |event| StreamId::agent(
     &event.agent

@@ -1,6 +1,6 @@
 //! Events of calendar jobs and of webhook deliveries.
 
-use extensions::{Digest, StreamId, StreamKind, Timestamp};
+use extensions::{Base64, Digest, StreamId, StreamKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{record, record_enum};
@@ -43,8 +43,8 @@ pub struct CrlPublished {
     pub digest: Digest,
     /// Revoked certificates in it.
     pub entries: u32,
-    /// The CRL, base64 (standard alphabet, padded), so that every process can serve it from the ledger.
-    pub list: String,
+    /// The CRL, DER, so that every process can serve it from the ledger.
+    pub list: Base64,
     /// nextUpdate.
     pub next_update: Timestamp,
     /// crlNumber.

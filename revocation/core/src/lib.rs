@@ -14,7 +14,7 @@ pub mod regions;
 pub mod standing;
 pub mod warning;
 
-pub use actor::{Actor, OfficerSignature};
+pub use actor::Actor;
 pub use halt::{HaltPlan, HaltReport};
 pub use house::{HouseEvent, HouseMode, HouseScope, HouseState, Thresholds};
 pub use incident::IncidentState;

@@ -3,10 +3,11 @@
 //! What is not in the table does not happen: `apply` leaves the state as it was and says so, so the fold cannot fail and a
 //! forged or misplaced event cannot widen anything.
 
+use extensions::approval::ApprovalRecord;
 use extensions::{AgentId, IncidentId, Serial, StreamId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, OfficerSignature, distinct_officers};
+use crate::actor::{Actor, distinct_officers};
 use crate::event::{record, record_enum};
 use crate::reason::RevocationReason;
 use crate::warning::{Warning, WarningClosed, WarningDefault, WarningEnd, WarningOpened};
@@ -144,7 +145,7 @@ pub struct AgentReinstated {
     /// The reviewed incident, if one was open.
     pub incident: Option<IncidentId>,
     /// The officers' signatures over this decision; at least [`REINSTATEMENT_OFFICERS`] distinct ones.
-    pub signatures: Vec<OfficerSignature>,
+    pub signatures: Vec<ApprovalRecord>,
 }
 record!(AgentReinstated, "agent.reinstated", |event| StreamId::agent(
     &event.agent

@@ -12,16 +12,7 @@ use crate::event::record;
 pub const WARNING_SECONDS: i64 = 300;
 
 /// What a mandate says happens to an agent whose warning nobody answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WarningDefault {
-    /// Only verified reductions and cancels.
-    ReduceOnly,
-    /// Only cancels and reads.
-    Freeze,
-    /// The end, until officers sign a reinstatement.
-    Revoke,
-}
+pub use extensions::mandate::OnUnansweredWarning as WarningDefault;
 
 /// An open warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Standing: the whole table of moves, deadlines that apply themselves, and events that must not widen anything.
 
-use extensions::{Digest, OfficerId, Record};
+use extensions::approval::Decision;
+use extensions::{Base64, Digest, OfficerId, Record};
 use proptest::prelude::*;
 
 use super::*;
@@ -46,19 +47,24 @@ fn revoked() -> StandingEvent {
     .into()
 }
 
+fn approvals(officers: &[&str], decision: Decision) -> Vec<ApprovalRecord> {
+    let approval = |name: &&str| ApprovalRecord {
+        decision,
+        document: Digest::of(b"reinstate"),
+        key: Digest::of(name.as_bytes()),
+        nonce: Digest::of(b"nonce"),
+        officer: OfficerId::new(name).unwrap(),
+        signature: Base64(Vec::new()),
+    };
+    officers.iter().map(approval).collect()
+}
+
 fn reinstated(officers: &[&str]) -> StandingEvent {
     AgentReinstated {
         agent: agent(),
         certificates_from: at(500),
         incident: None,
-        signatures: officers
-            .iter()
-            .map(|name| OfficerSignature {
-                nonce: Digest::of(name.as_bytes()),
-                officer: OfficerId::new(name).unwrap(),
-                signature: String::new(),
-            })
-            .collect(),
+        signatures: approvals(officers, Decision::Approve),
     }
     .into()
 }
@@ -220,6 +226,16 @@ fn reinstatement_needs_two_officers() {
         assert!(!state.apply(&reinstated(few), at(1)), "{few:?}");
         assert_eq!(state.effective(at(1)), Standing::Revoked);
     }
+    let rejected = AgentReinstated {
+        agent: agent(),
+        certificates_from: at(500),
+        incident: None,
+        signatures: approvals(&["ann", "bob"], Decision::Reject),
+    };
+    assert!(
+        !after(&[revoked()], 0).apply(&rejected.into(), at(1)),
+        "two officers who say no"
+    );
     let mut state = after(&[revoked()], 0);
     assert!(!state.apply(&resumed(officer("ann")), at(1)), "resume is for freezes");
     assert!(state.apply(&reinstated(&["ann", "bob"]), at(1)));
