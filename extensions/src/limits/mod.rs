@@ -16,6 +16,7 @@ mod rate;
 mod scope;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod tlv;
 
 pub use algebra::{Dimension, OverClaim};
 pub use der::LONGEST_DER;
