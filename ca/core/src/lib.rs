@@ -4,6 +4,11 @@
 //! ARCHITECTURE §4: [`events`] are what is recorded; [`register`] folds them; [`approval`] turns officers' signatures into a proof;
 //! [`csr`] inspects a bot's request; [`profiles`] says what each kind of certificate holds; [`issue`] prepares, lints, signs and seals.
 
+pub mod csr;
+mod der;
 pub mod events;
+pub mod pkcs7;
+pub mod serial;
 
-pub use events::Event;
+pub use csr::{CsrError, InspectedCsr};
+pub use events::{Event, SerialNumber};
