@@ -21,6 +21,7 @@ pub mod random;
 pub mod record;
 pub mod serial;
 pub mod signer;
+pub mod spiffe;
 pub mod timestamp;
 pub mod verify;
 

@@ -8,7 +8,11 @@ pub mod csr;
 mod der;
 pub mod events;
 pub mod pkcs7;
-pub mod serial;
 
 pub use csr::{CsrError, InspectedCsr};
-pub use events::{Event, SerialNumber};
+pub use events::Event;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod serial_tests;

@@ -1,9 +1,7 @@
 //! Registration of agents: an owner, a purpose, a declared model, an end.
 
-use extensions::{AgentId, Digest, OfficerId, OwnerId, Timestamp, record::SealedText};
+use extensions::{AgentId, Digest, Environment, OfficerId, OwnerId, Timestamp, record::SealedText};
 use serde::{Deserialize, Serialize};
-
-use super::Environment;
 
 /// `agent.registered`: the first entry of an agent's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,8 +9,9 @@ use super::Environment;
 pub struct AgentRegistered {
     /// The bot.
     pub agent: AgentId,
-    /// SHA-256 of model and code, as the owner declares it. Never shown as verified.
-    pub declared_digest: Digest,
+    /// SHA-256 of the bot's code, as the owner declares it. Never shown as verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_code_digest: Option<Digest>,
     /// The model's name, as the owner declares it (1 to 128 printable ASCII characters). Never shown as verified.
     pub declared_model: String,
     /// Production or sandbox; its certificates carry the policy OID of it.

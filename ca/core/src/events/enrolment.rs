@@ -1,9 +1,7 @@
 //! The bot's side of enrolment: one-time token, request, renewal.
 
-use extensions::{AgentId, Base64, Digest, MandateId, OfficerId, Timestamp};
+use extensions::{AgentId, Base64, Digest, MandateId, OfficerId, Serial, Timestamp};
 use serde::{Deserialize, Serialize};
-
-use super::SerialNumber;
 
 /// `enrolment.token_issued`: the ledger holds the token's SHA-256 alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +48,7 @@ pub struct RenewalRequested {
     /// SHA-256 of the request.
     pub csr_digest: Digest,
     /// The certificate that asked.
-    pub current: SerialNumber,
+    pub current: Serial,
     /// The mandate.
     pub mandate: MandateId,
     /// SHA-256 of the request's SubjectPublicKeyInfo.

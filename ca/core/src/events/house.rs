@@ -1,54 +1,24 @@
-//! The house's own beginnings: the ledger's root key, the keys of its writers, the authority's certificates.
+//! The house's own beginnings: what the ceremony fixed, and the authority's certificates.
 
-use extensions::{Base64, Digest, Timestamp};
+use extensions::{Base64, Environment, oids::OidArc};
 use serde::{Deserialize, Serialize};
 
-use super::Environment;
-
-/// `ledger.started`: the first entry of all.
+/// `house.founded`: what the ceremony fixed for good. Stands behind the ledger's own first entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LedgerStarted {
+pub struct HouseFounded {
+    /// The private enterprise number of the OID arc (certificates.md §3).
+    pub arc: OidArc,
+    /// Where CRLs are published; each bot's certificate names it.
+    pub crl_url: String,
     /// Production or sandbox.
     pub environment: Environment,
-    /// A random name of this ledger; its checkpoints' origin is `mandatum/` and the first 16 characters.
-    pub ledger: Digest,
-    /// The private enterprise number of the OID arc (certificates.md §3).
-    pub pen: u32,
-    /// The ledger root's SubjectPublicKeyInfo, DER (Ed25519).
-    pub root_key: Base64,
+    /// Where the issuing CA's certificate is published.
+    pub issuer_url: String,
+    /// Where OCSP is answered.
+    pub ocsp_url: String,
     /// The trust domain of the bots' names, an FQDN.
     pub trust_domain: String,
-}
-
-/// `checkpoint_key.authorised`: signed by the ledger root key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CheckpointKeyAuthorised {
-    /// The writer's SubjectPublicKeyInfo, DER (Ed25519).
-    pub key: Base64,
-    /// Checkpoints after this time are not valid.
-    pub not_after: Timestamp,
-    /// Checkpoints before this time are not valid.
-    pub not_before: Timestamp,
-    /// The ledger root's signature over [`signed_bytes`](Self::signed_bytes).
-    pub signature: Base64,
-    /// The writer's name, as its entries carry it.
-    pub writer: String,
-}
-
-impl CheckpointKeyAuthorised {
-    /// What the ledger root key signs: a purpose, the writer, both times in microseconds (big endian), the key.
-    #[must_use]
-    pub fn signed_bytes(&self) -> Vec<u8> {
-        let mut bytes = b"mandatum/checkpoint-key/v1\0".to_vec();
-        bytes.extend_from_slice(self.writer.as_bytes());
-        bytes.push(0);
-        bytes.extend_from_slice(&self.not_before.micros().to_be_bytes());
-        bytes.extend_from_slice(&self.not_after.micros().to_be_bytes());
-        bytes.extend_from_slice(&self.key.0);
-        bytes
-    }
 }
 
 /// What a certificate of the authority is for.

@@ -1,6 +1,8 @@
 //! Applications for a mandate and the officers' answers.
 
-use extensions::{AgentId, ApprovalRecord, Digest, MandateId, OfficerId, OwnerId, Timestamp, record::SealedText};
+use extensions::{
+    AgentId, ApprovalRecord, Digest, MandateDocument, MandateId, OfficerId, OwnerId, Timestamp, record::SealedText,
+};
 use serde::{Deserialize, Serialize};
 
 /// `application.submitted` (`Exactly`): a mandate is asked for. A second one in the same stream is a change: it begins a new
@@ -13,7 +15,7 @@ pub struct ApplicationSubmitted {
     /// The officer who asks; never one of those who approve.
     pub applicant: OfficerId,
     /// The mandate document that officers read and sign.
-    pub document: serde_json::Value,
+    pub document: MandateDocument,
     /// SHA-256 of its canonical bytes.
     pub document_digest: Digest,
     /// When the question lapses, if it is not answered.

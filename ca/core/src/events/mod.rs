@@ -9,24 +9,13 @@ mod mandate;
 mod officer;
 
 pub use agent::AgentRegistered;
-pub use certificate::{CertificateIssued, CertificateReserved, SerialNumber};
+pub use certificate::{CertificateIssued, CertificateReserved};
 pub use enrolment::{EnrolmentTokenIssued, RenewalRequested, TokenBound};
-pub use house::{CaCertificateInstalled, CaCertificateUse, CheckpointKeyAuthorised, LedgerStarted};
+pub use house::{CaCertificateInstalled, CaCertificateUse, HouseFounded};
 pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
 pub use officer::{OfficerRegistered, OfficerRemoved, OfficerSigned, OfficerTokenIssued, Role};
 
 use extensions::Record;
-use serde::{Deserialize, Serialize};
-
-/// Where certificates are good for: written into each as a policy OID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Environment {
-    /// Real venues.
-    Production,
-    /// Tests, demonstrations and replays; refused by a production gateway.
-    Sandbox,
-}
 
 /// Gives a struct its stream and kind, and the enum [`Event`] over all of them.
 macro_rules! events {
@@ -119,10 +108,8 @@ events! {
     OfficerRemoved = "officer.removed", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer's signature that waits for a second one (baselines, house settings, reinstatements).
     OfficerSigned = "officer.signed", |event| officer::stream(&event.approval.officer), gating: false, sealed: |_| &[];
-    /// The first entry of a ledger.
-    LedgerStarted = "ledger.started", |_event| extensions::StreamId::house(), gating: true, sealed: |_| &[];
-    /// A process may sign checkpoints until a date.
-    CheckpointKeyAuthorised = "checkpoint_key.authorised", |_event| extensions::StreamId::house(), gating: false, sealed: |_| &[];
+    /// What the ceremony fixed.
+    HouseFounded = "house.founded", |_event| extensions::StreamId::house(), gating: true, sealed: |_| &[];
     /// A certificate of the authority itself.
     CaCertificateInstalled = "ca.certificate_installed", |_event| extensions::StreamId::house(), gating: true, sealed: |_| &[];
 }

@@ -1,9 +1,9 @@
 //! Officers: people who register, approve and act on incidents, each with a certificate of the house root.
 
-use extensions::{ApprovalRecord, Base64, Digest, OfficerId, StreamId, StreamKind, Timestamp, record::SealedText};
+use extensions::{
+    ApprovalRecord, Base64, Digest, OfficerId, Serial, StreamId, StreamKind, Timestamp, record::SealedText,
+};
 use serde::{Deserialize, Serialize};
-
-use super::SerialNumber;
 
 /// What an officer may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct OfficerRegistered {
     #[serde(skip)]
     pub sealed: Vec<SealedText>,
     /// The certificate's serial.
-    pub serial: SerialNumber,
+    pub serial: Serial,
     /// The token that was used, so that it is used once.
     pub token: Digest,
 }

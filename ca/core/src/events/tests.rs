@@ -11,7 +11,7 @@ fn samples() -> Vec<Event> {
     let owner = extensions::OwnerId::new("desk").unwrap();
     let at = Timestamp::from_seconds(1_795_000_000);
     let digest = Digest::of(b"x");
-    let serial = SerialNumber([7; 18]);
+    let serial = extensions::Serial::new([7; 18]).unwrap();
     let approval = extensions::ApprovalRecord {
         decision: extensions::ApprovalDecision::Approve,
         document: digest,
@@ -23,9 +23,9 @@ fn samples() -> Vec<Event> {
     vec![
         AgentRegistered {
             agent,
-            declared_digest: digest,
+            declared_code_digest: Some(digest),
             declared_model: "m".into(),
-            environment: Environment::Sandbox,
+            environment: extensions::Environment::Sandbox,
             expires_at: at,
             owner,
             purpose: digest,
@@ -36,7 +36,7 @@ fn samples() -> Vec<Event> {
         ApplicationSubmitted {
             agent,
             applicant: officer,
-            document: serde_json::json!({"b": 1, "a": "x"}),
+            document: crate::samples::document(),
             document_digest: digest,
             expires_at: at,
             mandate,
@@ -154,20 +154,13 @@ fn samples() -> Vec<Event> {
             subject: "agent/mm-1 baseline.approved".into(),
         }
         .into(),
-        LedgerStarted {
-            environment: Environment::Sandbox,
-            ledger: digest,
-            pen: 32473,
-            root_key: Base64(vec![1]),
+        HouseFounded {
+            arc: extensions::oids::OidArc::DEVELOPMENT,
+            crl_url: "http://status.example/crl".into(),
+            environment: extensions::Environment::Sandbox,
+            issuer_url: "http://status.example/ca".into(),
+            ocsp_url: "http://status.example/ocsp".into(),
             trust_domain: "bots.example".into(),
-        }
-        .into(),
-        CheckpointKeyAuthorised {
-            key: Base64(vec![1]),
-            not_after: at,
-            not_before: at,
-            signature: Base64(vec![2]),
-            writer: "gw-1".into(),
         }
         .into(),
         CaCertificateInstalled {
