@@ -1,0 +1,15 @@
+//! A baseline: what is normal for one agent, as integers that can be hashed and signed. Proposed by the system, approved by
+//! officers, frozen: nothing in the order path learns.
+
+mod approved;
+mod content;
+mod proposed;
+mod report;
+
+pub use approved::{ApprovedBaseline, Thresholds, Verdict};
+pub use content::{
+    BaselineContent, CurrencySize, HOURS, MOST_CURRENCIES, MOST_KNOTS, MOST_NAMES, Mix, Mode, RateKnot, RateScale,
+    SeenName, SizeKnot, Sizes,
+};
+pub use proposed::{ApprovalFault, ProposalFault, ProposedBaseline};
+pub use report::{PowerCheck, Report};
