@@ -16,7 +16,7 @@ const TABLE_BITS: u32 = 10;
 const PLACES: u32 = 40;
 /// ln 2 and ln 10 with [`PLACES`] binary places.
 const LN_2: i64 = 762_123_384_786;
-const LN_10: i64 = 2_531_718_685_476;
+const LN_10: i64 = 2_531_719_083_691;
 
 /// `ln(1 + i/1024)` with [`PLACES`] binary places, i = 0..=1024.
 static TABLE: [i64; (1 << TABLE_BITS) + 1] = table();
