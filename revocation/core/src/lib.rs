@@ -5,13 +5,18 @@
 //! and OCSP replies. It is pure: no clock, file, socket or SQL; `now` and the signer come in.
 
 pub mod actor;
+pub mod crl;
 pub mod halt;
 pub mod house;
 pub mod incident;
 pub mod jobs;
 pub mod reason;
 pub mod regions;
+mod signing;
 pub mod standing;
+pub mod status;
+#[cfg(test)]
+mod testing;
 pub mod warning;
 
 pub use actor::Actor;
