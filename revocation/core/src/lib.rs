@@ -10,6 +10,7 @@ pub mod halt;
 pub mod house;
 pub mod incident;
 pub mod jobs;
+pub mod ocsp;
 pub mod reason;
 pub mod regions;
 mod signing;

@@ -123,7 +123,7 @@ fn the_lint_sees_what_was_really_built() {
         |content| content.distribution_point.push('x'),
         |content| content.next_update = content.next_update.plus_seconds(1),
         |content| content.this_update = content.this_update.plus_seconds(-1),
-        |content| drop(content.entries.pop()),
+        |content| content.entries.truncate(2),
         |content| content.entries[0].revoked.reason = RevocationReason::Superseded,
         |content| content.entries[0].revoked.at = NOW.plus_seconds(-61),
     ];
