@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Authority, AuthorityLimits, EffectiveLimits, Field, Money};
+use super::{Authority, AuthorityLimits, EffectiveLimits, Field, Money, Rate, Scope, Weekdays};
 
 /// The dimensions in which a child may not be wider than its CA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +30,20 @@ pub enum Dimension {
 }
 
 impl Dimension {
+    /// All, in the order of the extension's fields.
+    pub const ALL: [Self; 10] = [
+        Self::PerOrder,
+        Self::PerDay,
+        Self::OrderRates,
+        Self::Instruments,
+        Self::Counterparties,
+        Self::Regions,
+        Self::Hours,
+        Self::OrderTypes,
+        Self::PriceCollar,
+        Self::OrderProof,
+    ];
+
     /// The field of the extension.
     #[must_use]
     pub fn field(self) -> Field {
@@ -64,68 +78,65 @@ pub struct OverClaim {
     pub detail: String,
 }
 
-impl OverClaim {
-    pub(super) fn new(dimension: Dimension, detail: String) -> Self {
-        Self { dimension, detail }
-    }
-}
-
 impl Authority {
     /// Whether this grants nothing that `outer` does not.
     ///
     /// # Errors
     /// Names the first dimension in which it does.
     pub fn is_subset_of(&self, outer: &Self) -> Result<(), OverClaim> {
-        amounts_within(Dimension::PerOrder, &self.per_order, &outer.per_order)?;
-        amounts_within(Dimension::PerDay, &self.per_day, &outer.per_day)?;
-        for theirs in &outer.order_rates {
-            match self.order_rates.iter().find(|mine| mine.seconds == theirs.seconds) {
-                Some(mine) if mine.count <= theirs.count => {}
-                Some(mine) => return Err(OverClaim::new(Dimension::OrderRates, format!("{mine} above {theirs}"))),
-                None => {
-                    return Err(OverClaim::new(
-                        Dimension::OrderRates,
-                        format!("no rate for the issuer's window of {theirs}"),
-                    ));
-                }
+        for dimension in Dimension::ALL {
+            if let Some(detail) = self.excess(dimension, outer) {
+                return Err(OverClaim { dimension, detail });
             }
-        }
-        for (dimension, mine, theirs) in [
-            (Dimension::Instruments, &self.instruments, &outer.instruments),
-            (Dimension::Counterparties, &self.counterparties, &outer.counterparties),
-            (Dimension::Regions, &self.regions, &outer.regions),
-        ] {
-            if let Some(stray) = mine.beyond(theirs) {
-                let detail = stray.map_or_else(|| "any".to_owned(), |item| item.to_string());
-                return Err(OverClaim::new(dimension, format!("{detail} is not granted")));
-            }
-        }
-        if let Some((day, minute)) = self.hours.minutes().first_beyond(&outer.hours.minutes()) {
-            let detail = format!(
-                "weekday {} at {:02}:{:02} UTC is not granted",
-                day + 1,
-                minute / 60,
-                minute % 60
-            );
-            return Err(OverClaim::new(Dimension::Hours, detail));
-        }
-        if let Some(kind) = self.order_types.without(outer.order_types).iter().next() {
-            return Err(OverClaim::new(Dimension::OrderTypes, format!("{kind} is not granted")));
-        }
-        if self.price_collar_bps > outer.price_collar_bps {
-            let detail = format!(
-                "{} above {} basis points",
-                self.price_collar_bps, outer.price_collar_bps
-            );
-            return Err(OverClaim::new(Dimension::PriceCollar, detail));
-        }
-        if outer.order_proof && !self.order_proof {
-            return Err(OverClaim::new(
-                Dimension::OrderProof,
-                "the issuer demands signed orders".to_owned(),
-            ));
         }
         Ok(())
+    }
+
+    /// Whether this grants more than `outer`, for each of [`Dimension::ALL`].
+    #[must_use]
+    pub fn wider_dimensions(&self, outer: &Self) -> [bool; 10] {
+        Dimension::ALL.map(|dimension| self.excess(dimension, outer).is_some())
+    }
+
+    /// What this grants in a dimension and `outer` does not, in words.
+    fn excess(&self, dimension: Dimension, outer: &Self) -> Option<String> {
+        let beyond = |mine: &Scope, theirs: &Scope| {
+            let stray = mine.beyond(theirs)?;
+            Some(format!(
+                "{} is not granted",
+                stray.map_or_else(|| "any".to_owned(), |item| item.to_string())
+            ))
+        };
+        match dimension {
+            Dimension::PerOrder => amounts_beyond(&self.per_order, &outer.per_order),
+            Dimension::PerDay => amounts_beyond(&self.per_day, &outer.per_day),
+            Dimension::OrderRates => rates_beyond(&self.order_rates, &outer.order_rates),
+            Dimension::Instruments => beyond(&self.instruments, &outer.instruments),
+            Dimension::Counterparties => beyond(&self.counterparties, &outer.counterparties),
+            Dimension::Regions => beyond(&self.regions, &outer.regions),
+            Dimension::Hours => {
+                let (day, minute) = self.hours.minutes().first_beyond(&outer.hours.minutes())?;
+                let day = Weekdays::new(1 << day)?;
+                Some(format!(
+                    "{day} {:02}:{:02} UTC is not granted",
+                    minute / 60,
+                    minute % 60
+                ))
+            }
+            Dimension::OrderTypes => {
+                let kind = self.order_types.without(outer.order_types).iter().next()?;
+                Some(format!("{kind} is not granted"))
+            }
+            Dimension::PriceCollar => (self.price_collar_bps > outer.price_collar_bps).then(|| {
+                format!(
+                    "{} above {} basis points",
+                    self.price_collar_bps, outer.price_collar_bps
+                )
+            }),
+            Dimension::OrderProof => {
+                (outer.order_proof && !self.order_proof).then(|| "signed orders are demanded".to_owned())
+            }
+        }
     }
 
     /// What both grant. The result may be empty in a dimension, which no certificate can say; so it is the compiled form.
@@ -145,13 +156,23 @@ impl AuthorityLimits {
     }
 }
 
-fn amounts_within(dimension: Dimension, mine: &[Money], theirs: &[Money]) -> Result<(), OverClaim> {
-    for amount in mine {
-        match theirs.iter().find(|outer| outer.unit() == amount.unit()) {
-            Some(outer) if amount.to_decimal() <= outer.to_decimal() => {}
-            Some(outer) => return Err(OverClaim::new(dimension, format!("{amount} above {outer}"))),
-            None => return Err(OverClaim::new(dimension, format!("{} is not granted", amount.unit()))),
-        }
-    }
-    Ok(())
+fn amounts_beyond(mine: &[Money], theirs: &[Money]) -> Option<String> {
+    mine.iter().find_map(
+        |amount| match theirs.iter().find(|outer| outer.unit() == amount.unit()) {
+            Some(outer) if amount.to_decimal() <= outer.to_decimal() => None,
+            Some(outer) => Some(format!("{amount} above {outer}")),
+            None => Some(format!("{} is not granted", amount.unit())),
+        },
+    )
+}
+
+/// Each of the outer windows must be there, with a count no higher; further windows only narrow.
+fn rates_beyond(mine: &[Rate], theirs: &[Rate]) -> Option<String> {
+    theirs
+        .iter()
+        .find_map(|outer| match mine.iter().find(|rate| rate.seconds == outer.seconds) {
+            Some(rate) if rate.count <= outer.count => None,
+            Some(rate) => Some(format!("{rate} above {outer}")),
+            None => Some(format!("no rate in the window of {outer}")),
+        })
 }

@@ -17,8 +17,8 @@ pub enum OnHalt {
     CancelRiskIncreasing,
 }
 
-/// What a warning becomes when nobody answers it in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What a warning becomes when nobody answers it in time; ordered from the mildest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnansweredWarning {
     /// Only verified reductions are permitted.

@@ -1,15 +1,19 @@
 //! The mandate document: what officers read and approve. Limits go into the certificate; conduct does not, its hash does.
 
 mod conduct;
+#[cfg(test)]
+mod tests;
+mod words;
 
 pub use conduct::{Conduct, OnHalt, OnUnansweredWarning, Scoring};
+pub use words::Change;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     AgentId, Digest, MandateId, OwnerId, Timestamp,
     canonical::{self, CanonicalError},
-    limits::Authority,
+    limits::{Authority, AuthorityLimits, LimitsError, MOST_APPROVERS, MandateRef},
     oids::Environment,
 };
 
@@ -64,9 +68,12 @@ pub enum MandateError {
     /// The declared model is empty, too long or not printable ASCII.
     #[error("declared_model: expected 1 to 128 printable ASCII characters")]
     DeclaredModel,
-    /// A scope is `any`.
-    #[error("{0}: \"any\" is for CA certificates only; list what the agent may use")]
-    AnyScope(&'static str),
+    /// The repeat window is too long.
+    #[error("repeat_window_ms: at most 600000 (ten minutes)")]
+    RepeatWindow,
+    /// Limits that no agent's certificate can carry: a scope that is `any`, or more than fits 4 KiB.
+    #[error("limits: {0}")]
+    Limits(#[from] LimitsError),
 }
 
 impl MandateDocument {
@@ -95,15 +102,12 @@ impl MandateDocument {
         if model.is_empty() || model.len() > LONGEST_MODEL || !model.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             return Err(MandateError::DeclaredModel);
         }
-        for (name, scope) in [
-            ("instruments", self.limits.instruments()),
-            ("counterparties", self.limits.counterparties()),
-            ("regions", self.limits.regions()),
-        ] {
-            if scope.is_any() {
-                return Err(MandateError::AnyScope(name));
-            }
+        if self.conduct.repeat_window_ms > conduct::LONGEST_REPEAT_WINDOW_MS {
+            return Err(MandateError::RepeatWindow);
         }
+        // the most that a certificate has to carry beside the limits: as many approvers as there may be
+        let approvers = (0..MOST_APPROVERS as u8).map(|n| Digest([n; 32])).collect();
+        self.authority_limits(approvers)?.encode()?;
         Ok(())
     }
 
@@ -132,4 +136,57 @@ impl MandateDocument {
             &code.0,
         ]))
     }
+
+    /// The limits of a certificate under this document, approved by the holders of these keys (SHA-256 of each
+    /// SubjectPublicKeyInfo, in any order).
+    ///
+    /// # Errors
+    /// When a scope is `any`, or there are no approvers, above 4, or one twice.
+    pub fn authority_limits(&self, mut approvers: Vec<Digest>) -> Result<AuthorityLimits, LimitsError> {
+        approvers.sort_unstable();
+        let reference = MandateRef::new(self.mandate, self.digest(), approvers)?;
+        AuthorityLimits::for_agent(self.limits.clone(), self.agent_digest(), reference)
+    }
+
+    /// Whether a certificate's limits refer to exactly this document: at issue, and at each handshake. The limits may be
+    /// narrower than the document's, never wider.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn matches(&self, limits: &AuthorityLimits) -> Result<(), Mismatch> {
+        let mandate = limits.mandate().ok_or(Mismatch::NoMandate)?;
+        if mandate.id() != self.mandate {
+            return Err(Mismatch::Mandate);
+        }
+        if mandate.document_hash() != self.digest() {
+            return Err(Mismatch::DocumentHash);
+        }
+        if limits.agent_digest() != self.agent_digest() {
+            return Err(Mismatch::AgentDigest);
+        }
+        limits
+            .authority()
+            .is_subset_of(&self.limits)
+            .map_err(|_| Mismatch::Wider)
+    }
+}
+
+/// Why a certificate's limits are not those of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// The limits are a CA's.
+    #[error("the limits name no mandate")]
+    NoMandate,
+    /// Another mandate.
+    #[error("the certificate names another mandate")]
+    Mandate,
+    /// Another version of the document.
+    #[error("the certificate carries the hash of another document")]
+    DocumentHash,
+    /// Another declared digest.
+    #[error("the declared digest of model and code differs from the mandate's")]
+    AgentDigest,
+    /// More than the document grants.
+    #[error("the certificate's limits are wider than the mandate's")]
+    Wider,
 }

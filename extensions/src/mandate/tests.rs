@@ -1,0 +1,234 @@
+//! Tests of the mandate document.
+
+use super::*;
+use crate::limits::{ScopeDocument, tests::example};
+
+fn document() -> MandateDocument {
+    MandateDocument {
+        agent: AgentId::new("mm-1").expect("id"),
+        conduct: Conduct {
+            on_halt: OnHalt::CancelRiskIncreasing,
+            on_unanswered_warning: OnUnansweredWarning::Freeze,
+            repeat_window_ms: 500,
+            scoring: Scoring::ObserveUntil(Timestamp::from_seconds(1_795_000_000)),
+        },
+        declared_code_digest: Some(Digest::of(b"code")),
+        declared_model: "momentum 3.1".to_owned(),
+        environment: Environment::Sandbox,
+        expires: Timestamp::from_seconds(1_800_000_000),
+        limits: Authority::try_from(example()).expect("limits"),
+        mandate: MandateId::new("m-1").expect("id"),
+        owner: OwnerId::new("desk-7").expect("id"),
+        purpose_commitment: Digest::of(b"purpose"),
+        rationale_commitment: Digest::of(b"rationale"),
+        version: 1,
+    }
+}
+
+fn with(change: impl FnOnce(&mut MandateDocument)) -> MandateDocument {
+    let mut document = document();
+    change(&mut document);
+    document
+}
+
+fn with_limits(change: impl FnOnce(&mut crate::limits::LimitsDocument)) -> MandateDocument {
+    let mut limits = example();
+    change(&mut limits);
+    with(|d| d.limits = Authority::try_from(limits).expect("limits"))
+}
+
+#[test]
+fn canonical_form_round_trips_and_members_are_sorted() {
+    let document = document();
+    let bytes = document.to_canonical();
+    assert_eq!(serde_json::to_vec(&document).expect("text"), bytes);
+    assert_eq!(MandateDocument::parse(&bytes).expect("reads"), document);
+    assert_eq!(document.digest(), Digest::of(&bytes));
+}
+
+/// Control: without `deny_unknown_fields` or the canonical comparison each of these reads.
+#[test]
+fn other_spellings_are_refused() {
+    let text = String::from_utf8(document().to_canonical()).expect("text");
+    for (from, to) in [
+        ("\"version\":1", "\"version\":2"),
+        ("\"version\":1", "\"version\": 1"),
+        ("\"version\":1", "\"version\":1,\"version\":1"),
+        ("\"version\":1", "\"version\":1,\"zeal\":0"),
+        ("EUR 500000", "EUR 500000.0"),
+        ("EUR 500000", "eur 500000"),
+        ("[\"BTC_EUR\",\"ETH_EUR\"]", "[\"ETH_EUR\",\"BTC_EUR\"]"),
+        ("[\"BTC_EUR\",\"ETH_EUR\"]", "\"any\""),
+        ("\"repeat_window_ms\":500", "\"repeat_window_ms\":600001"),
+        ("momentum 3.1", "momentum\\u0000"),
+        ("momentum 3.1", ""),
+        ("freeze", "shrug"),
+        ("observe until ", "observe until x"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert!(
+            MandateDocument::parse(text.replacen(from, to, 1).as_bytes()).is_err(),
+            "{to}"
+        );
+    }
+    assert!(matches!(
+        MandateDocument::parse(&[b' '; LONGEST_DOCUMENT + 1]),
+        Err(MandateError::TooLong(_))
+    ));
+}
+
+#[test]
+fn a_flipped_bit_changes_the_digest_or_is_refused() {
+    let (document, bytes) = (document(), document().to_canonical());
+    for at in 0..bytes.len() {
+        for bit in [1, 2, 4, 32, 128] {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= bit;
+            if let Ok(read) = MandateDocument::parse(&flipped) {
+                assert_eq!(read.to_canonical(), flipped);
+                assert_ne!(read.digest(), document.digest());
+            }
+        }
+    }
+}
+
+#[test]
+fn limits_that_no_certificate_could_carry_are_refused() {
+    let names = (0..256)
+        .map(|n| format!("A_VERY_LONG_INSTRUMENT_NAME_{n:04}"))
+        .collect();
+    let document = with_limits(|d| d.instruments = ScopeDocument::Names(names));
+    assert!(matches!(document.check(), Err(MandateError::Limits(_))));
+}
+
+#[test]
+fn the_certificate_carries_the_digest_of_the_document() {
+    let document = document();
+    let limits = document
+        .authority_limits(vec![Digest::of(b"officer")])
+        .expect("an agent's limits");
+    let mandate = limits.mandate().expect("an agent");
+    assert_eq!(
+        (mandate.id(), mandate.document_hash()),
+        (document.mandate, document.digest())
+    );
+    assert_eq!(document.matches(&limits), Ok(()));
+    assert_eq!(
+        with(|d| d.conduct.repeat_window_ms = 0).matches(&limits),
+        Err(Mismatch::DocumentHash)
+    );
+    let digest_less = with(|d| d.declared_code_digest = None);
+    assert_eq!(digest_less.agent_digest(), None);
+}
+
+/// Control: a member left out of `plain_words` or `diff` leaves two different documents without a difference.
+#[test]
+fn every_member_is_said_and_compared() {
+    let old = document();
+    assert!(old.diff(&old).is_empty());
+    let variants: Vec<(&str, MandateDocument, bool)> = vec![
+        (
+            "mandate",
+            with(|d| d.mandate = MandateId::new("m-2").expect("id")),
+            false,
+        ),
+        ("agent", with(|d| d.agent = AgentId::new("mm-2").expect("id")), true),
+        ("owner", with(|d| d.owner = OwnerId::new("desk-8").expect("id")), false),
+        ("environment", with(|d| d.environment = Environment::Production), true),
+        ("expires", with(|d| d.expires = d.expires.plus_seconds(1)), true),
+        ("expires", with(|d| d.expires = d.expires.plus_seconds(-1)), false),
+        ("declared_model", with(|d| d.declared_model.push('x')), false),
+        ("declared_code_digest", with(|d| d.declared_code_digest = None), false),
+        ("on_halt", with(|d| d.conduct.on_halt = OnHalt::CancelAll), false),
+        (
+            "on_unanswered_warning",
+            with(|d| d.conduct.on_unanswered_warning = OnUnansweredWarning::ReduceOnly),
+            true,
+        ),
+        (
+            "on_unanswered_warning",
+            with(|d| d.conduct.on_unanswered_warning = OnUnansweredWarning::Revoke),
+            false,
+        ),
+        ("scoring", with(|d| d.conduct.scoring = Scoring::Enforce), false),
+        ("repeat_window_ms", with(|d| d.conduct.repeat_window_ms = 0), true),
+        (
+            "purpose_commitment",
+            with(|d| d.purpose_commitment = Digest::of(b"x")),
+            false,
+        ),
+        (
+            "rationale_commitment",
+            with(|d| d.rationale_commitment = Digest::of(b"x")),
+            false,
+        ),
+        (
+            "limits.per_order",
+            with_limits(|d| d.per_order[0] = "EUR 500001".to_owned()),
+            true,
+        ),
+        (
+            "limits.per_order",
+            with_limits(|d| d.per_order[0] = "EUR 400000".to_owned()),
+            false,
+        ),
+        (
+            "limits.per_day",
+            with_limits(|d| d.per_day.push("USD 1".to_owned())),
+            true,
+        ),
+        ("limits.order_rates", with_limits(|d| d.order_rates.truncate(1)), true),
+        (
+            "limits.order_rates",
+            with_limits(|d| d.order_rates.push("9/2s".to_owned())),
+            false,
+        ),
+        (
+            "limits.instruments",
+            with_limits(|d| d.instruments = ScopeDocument::Names(vec!["BTC_EUR".to_owned()])),
+            false,
+        ),
+        (
+            "limits.counterparties",
+            with_limits(|d| d.counterparties = ScopeDocument::Names(vec!["x".to_owned()])),
+            true,
+        ),
+        (
+            "limits.regions",
+            with_limits(|d| d.regions = ScopeDocument::Names(vec!["x".to_owned()])),
+            true,
+        ),
+        (
+            "limits.hours",
+            with_limits(|d| d.hours = vec!["always".to_owned()]),
+            true,
+        ),
+        ("limits.order_types", with_limits(|d| d.order_types.clear()), false),
+        (
+            "limits.price_collar_bps",
+            with_limits(|d| d.price_collar_bps = 251),
+            true,
+        ),
+        ("limits.order_proof", with_limits(|d| d.order_proof = false), true),
+    ];
+    for (what, new, wider) in variants {
+        let changes = old.diff(&new);
+        assert_eq!(changes.len(), 1, "{what}: {changes:?}");
+        assert_eq!((changes[0].what, changes[0].wider), (what, wider));
+        assert_ne!(old.plain_words(), new.plain_words(), "{what}");
+    }
+}
+
+#[test]
+fn plain_words_read_well() {
+    let words = document().plain_words();
+    for line in [
+        "Agent                 mm-1 of owner desk-7, sandbox",
+        "One order, at most    EUR 500000; nothing in any other unit",
+        "Messages, at most     60 in 1 s, 2000 in 60 s",
+        "Hours (UTC)           Mon-Fri 07:00-20:00",
+        "Price collar          at most 250 basis points (2.50 %) worse than the reference price",
+    ] {
+        assert!(words.lines().any(|l| l == line), "{line}\n{words}");
+    }
+}
