@@ -14,7 +14,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::jobs::CrlPublished;
 use crate::reason::RevocationReason;
-use crate::signing::{RcgenKey, split_signed};
+use crate::signing::{RcgenKey, to_be_signed};
 use crate::status::Revoked;
 
 mod lint;
@@ -23,6 +23,8 @@ mod tests;
 
 /// The longest time between thisUpdate and nextUpdate, in seconds: seven days, a leaf's longest life.
 pub const LONGEST_CRL_LIFE_SECONDS: i64 = 7 * 86_400;
+/// The longest list that its record holds itself, in octets; longer ones travel beside it, found by their digest.
+pub const LONGEST_RECORDED_CRL: usize = 150_000;
 /// Entries one list may have.
 pub const MOST_CRL_ENTRIES: usize = 1_000_000;
 
@@ -205,7 +207,7 @@ pub fn prepare_crl(
     }
     let der = content.build(issuer, throwaway)?;
     lint::lint(&der, &content, issuer, last, now)?;
-    let (to_be_signed, _) = split_signed(&der).ok_or(CrlFault::Form)?;
+    let to_be_signed = to_be_signed(&der).ok_or(CrlFault::Form)?;
     Ok(PreparedCrl {
         content,
         issuer: issuer.to_vec(),
@@ -228,7 +230,7 @@ impl PreparedCrl {
     /// # Errors
     /// When either is not so.
     pub fn seal(self, der: Vec<u8>) -> Result<SealedCrl, CrlError> {
-        let (signed, _) = split_signed(&der).ok_or(CrlFault::Form)?;
+        let signed = to_be_signed(&der).ok_or(CrlFault::Form)?;
         if signed != self.to_be_signed {
             return Err(CrlError::Changed);
         }
@@ -238,7 +240,7 @@ impl PreparedCrl {
         let event = CrlPublished {
             digest: Digest::of(&der),
             entries: u32::try_from(self.content.entries.len()).map_err(|_| CrlFault::Entries)?,
-            list: Base64(der.clone()),
+            list: (der.len() <= LONGEST_RECORDED_CRL).then(|| Base64(der.clone())),
             next_update: Timestamp::from_seconds(self.content.next_update.seconds()),
             number: self.content.number,
             this_update: Timestamp::from_seconds(self.content.this_update.seconds()),
@@ -286,15 +288,15 @@ pub enum CrlRefusal {
     },
 }
 
-/// Checks a recorded list before serving it: its digest, its signature, and that its number does not go back.
+/// Checks the list `der` of a record before serving it: its digest, its signature, and that its number does not go back.
 ///
 /// # Errors
 /// When one of them is wrong; the list being served stays.
-pub fn accept_crl(event: &CrlPublished, issuer: &[u8], served: Option<u64>) -> Result<(), CrlRefusal> {
-    if Digest::of(&event.list.0) != event.digest || lint::number_of(&event.list.0) != Some(event.number) {
+pub fn accept_crl(event: &CrlPublished, der: &[u8], issuer: &[u8], served: Option<u64>) -> Result<(), CrlRefusal> {
+    if Digest::of(der) != event.digest || lint::number_of(der) != Some(event.number) {
         return Err(CrlRefusal::Digest);
     }
-    if lint::verified(&event.list.0, issuer).is_none() {
+    if lint::verified(der, issuer).is_none() {
         return Err(CrlRefusal::Signature);
     }
     match served {

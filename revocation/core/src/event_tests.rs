@@ -201,7 +201,7 @@ fn reports_are_canonical_and_round_trip() {
     let published = CrlPublished {
         digest: Digest::of(b""),
         entries: 3,
-        list: Base64(vec![0x30, 0]),
+        list: Some(Base64(vec![0x30, 0])),
         next_update: at,
         number: 7,
         this_update: at,

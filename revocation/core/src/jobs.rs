@@ -35,7 +35,7 @@ impl Job {
     }
 }
 
-/// A CRL was signed. The list itself lies beside; its digest binds it.
+/// A CRL was signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CrlPublished {
@@ -43,8 +43,8 @@ pub struct CrlPublished {
     pub digest: Digest,
     /// Revoked certificates in it.
     pub entries: u32,
-    /// The CRL, DER, so that every process can serve it from the ledger.
-    pub list: Base64,
+    /// The list in DER, so that every process can serve it from the ledger; none when it is too long for an entry.
+    pub list: Option<Base64>,
     /// nextUpdate.
     pub next_update: Timestamp,
     /// crlNumber.

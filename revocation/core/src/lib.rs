@@ -10,6 +10,8 @@ pub mod halt;
 pub mod house;
 pub mod incident;
 pub mod jobs;
+#[cfg(test)]
+mod judges;
 pub mod ocsp;
 pub mod reason;
 pub mod regions;

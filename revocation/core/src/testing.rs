@@ -62,37 +62,42 @@ impl Signer for DeadKey {
 pub(crate) struct TestCa {
     pub(crate) key: TestKey,
     pub(crate) certificate: Vec<u8>,
+    now: Timestamp,
 }
 
-fn params(name: &str, serial: u8, days: i64) -> CertificateParams {
+fn params(name: &str, serial: u8, now: Timestamp, days: i64) -> CertificateParams {
     let mut params = CertificateParams::default();
     params
         .distinguished_name
         .push(DnType::OrganizationName, "Mandatum test");
     params.distinguished_name.push(DnType::CommonName, name);
     params.serial_number = Some(SerialNumber::from_slice(&[serial; 18]));
-    params.not_before = time::OffsetDateTime::from_unix_timestamp(NOW.seconds() - 86_400).unwrap();
-    params.not_after = time::OffsetDateTime::from_unix_timestamp(NOW.seconds() + days * 86_400).unwrap();
+    params.not_before = time::OffsetDateTime::from_unix_timestamp(now.seconds() - 86_400).unwrap();
+    params.not_after = time::OffsetDateTime::from_unix_timestamp(now.seconds() + days * 86_400).unwrap();
     params
 }
 
-pub(crate) fn ca_with(usages: &[KeyUsagePurpose]) -> TestCa {
+pub(crate) fn ca_with(usages: &[KeyUsagePurpose], now: Timestamp) -> TestCa {
     let key = TestKey::new();
-    let mut params = params("Issuing CA", 1, 365);
+    let mut params = params("Issuing CA", 1, now, 365);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = usages.to_vec();
     let certificate = params.self_signed(&RcgenKey(&key)).unwrap().der().to_vec();
-    TestCa { key, certificate }
+    TestCa { key, certificate, now }
 }
 
 pub(crate) fn ca() -> TestCa {
-    ca_with(&[KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign])
+    ca_at(NOW)
+}
+
+pub(crate) fn ca_at(now: Timestamp) -> TestCa {
+    ca_with(&[KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign], now)
 }
 
 impl TestCa {
     /// The certificate of `key`, issued by this CA.
     pub(crate) fn issue(&self, name: &str, serial: u8, key: &TestKey, usages: &[ExtendedKeyUsagePurpose]) -> Vec<u8> {
-        let mut params = params(name, serial, 7);
+        let mut params = params(name, serial, self.now, 7);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = usages.to_vec();
         params.use_authority_key_identifier_extension = true;

@@ -9,7 +9,7 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
-use crate::signing::split_signed;
+use crate::signing;
 
 use super::{CrlContent, CrlError, CrlFault, LONGEST_CRL_LIFE_SECONDS};
 
@@ -29,14 +29,12 @@ pub(super) fn number_of(der: &[u8]) -> Option<u64> {
     u64::try_from(list.crl_number()?).ok()
 }
 
-/// `Some` when `der` is a list whose signature verifies under the CA certificate `issuer`, by the algorithm both of its
-/// algorithm fields name (RFC 5280 §5.1.1.2).
+/// `Some` when `der` is signed by the CA of the certificate `issuer`, both algorithm fields agreeing (RFC 5280 §5.1.1.2).
 pub(super) fn verified(der: &[u8], issuer: &[u8]) -> Option<()> {
     let (_, list) = CertificateRevocationList::from_der(der).ok()?;
     let (_, issuer) = X509Certificate::from_der(issuer).ok()?;
-    let (signed, signature) = split_signed(der)?;
-    let verifies = extensions::verify::verify_signature(issuer.public_key().raw, &signed, &signature);
-    (verifies && list.signature_algorithm == list.tbs_cert_list.signature).then_some(())
+    let signed = signing::verified(der, issuer.public_key().raw);
+    (signed.is_some() && list.signature_algorithm == list.tbs_cert_list.signature).then_some(())
 }
 
 /// The IDP extension value: `SEQUENCE { [0] { [0] { [6] uri } } }`, nothing else.

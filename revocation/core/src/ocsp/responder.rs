@@ -60,9 +60,7 @@ impl Responder {
         let (_, own) = X509Certificate::from_der(certificate).map_err(|_| ResponderError::Unreadable("responder's"))?;
         let delegated = own.issuer().as_raw() == ca.subject().as_raw()
             && own.signature_algorithm == own.tbs_certificate.signature
-            && crate::signing::split_signed(certificate).is_some_and(|(signed, signature)| {
-                extensions::verify::verify_signature(ca.public_key().raw, &signed, &signature)
-            });
+            && crate::signing::verified(certificate, ca.public_key().raw).is_some();
         if !delegated {
             return Err(ResponderError::NotDelegated);
         }

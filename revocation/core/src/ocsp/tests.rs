@@ -29,7 +29,10 @@ struct House {
 }
 
 fn house() -> House {
-    let ca = ca();
+    house_of(ca())
+}
+
+fn house_of(ca: TestCa) -> House {
     let key = TestKey::new();
     let certificate = ca.issue("OCSP responder", 9, &key, &[ExtendedKeyUsagePurpose::OcspSigning]);
     let responder = Responder::new(&ca.certificate, &certificate, &key).unwrap();
