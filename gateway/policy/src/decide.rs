@@ -1,0 +1,219 @@
+//! The decision: every check, then the score, then what follows from both. Pure, and without allocation for a permit.
+
+use anomaly::{Observation, Scored, Scoring, Thresholds, Verdict};
+use extensions::{AgentId, Digest, IncidentId, Timestamp, mandate::OnHalt, mandate::OnUnansweredWarning};
+use revocation_core::{
+    Actor, RevocationReason, Standing, StandingEvent,
+    standing::AgentRevoked,
+    warning::{WARNING_SECONDS, WarningClosed, WarningEnd, WarningOpened},
+};
+
+use crate::{
+    checks::{self, Context},
+    decision::{Body, Decision},
+    events::{DecisionKind, FailedCheck, OrderDecided, ScoreUse},
+    facts::Facts,
+    state::AgentState,
+};
+
+/// Decides one order on the agent's state, at `now` of the decision clock.
+///
+/// Every check runs and every failure is reported; the score runs once, refused or not. What follows from it (a warning, its
+/// end, a revocation) is part of the decision and goes into the same append ([`Decision::also`]).
+#[must_use]
+pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision {
+    let context = Context::new(facts, state, now);
+    let mut failed = checks::run(&context);
+    let scored = score(&context, !failed.is_empty());
+    let act = act_on(&context, scored.as_ref());
+    if let Some(check) = checks::of_score(&context, act.verdict_revokes, scored.as_ref()) {
+        failed.push(check);
+        failed.sort_by_key(|check| check.code);
+    }
+    let also = consequences(&context, &act);
+    let decision = match (act.halts(), failed.is_empty()) {
+        (true, _) => DecisionKind::Halt,
+        (false, true) => DecisionKind::Permit,
+        (false, false) => DecisionKind::Refusal,
+    };
+    let body = Body {
+        decided: record(&context, decision, failed, scored, &act),
+        number: state.next_number(),
+        epoch: facts.epoch,
+        at: now,
+        also,
+        sealed: Vec::new(),
+    };
+    Decision::of(body)
+}
+
+/// The incident that a halt at entry `number` of the agent's stream opens: derived, so that it exists before the append.
+#[must_use]
+pub fn incident_of(agent: &AgentId, number: u64) -> IncidentId {
+    let digest = Digest::of_parts(&[
+        b"mandatum/incident/v1",
+        agent.as_str().as_bytes(),
+        &[0],
+        &number.to_be_bytes(),
+    ]);
+    let mut text = *b"inc-0000000000000000";
+    for (pair, byte) in text[4..].chunks_exact_mut(2).zip(digest.0) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    let text = std::str::from_utf8(&text).expect("hexadecimal is ASCII");
+    IncidentId::new(text).expect("lower-case hexadecimal and a hyphen")
+}
+
+fn score(context: &Context<'_>, refused: bool) -> Option<Scored> {
+    let order = context.order;
+    let observation = Observation {
+        at: context.now,
+        counterparty: order.counterparty,
+        currency: order.currency,
+        instrument: order.instrument,
+        notional: context.notional,
+        refused,
+        region: context.facts.region,
+    };
+    match anomaly::assess(context.facts.baseline, context.state.scorer(), &observation) {
+        Scoring::Scored(scored) => Some(scored),
+        Scoring::NoBaseline => None,
+    }
+}
+
+/// What the score and a passed deadline ask for.
+struct Act {
+    score_use: Option<ScoreUse>,
+    score: Option<u32>,
+    /// Enforced, at the revocation level, and neither a reduction nor already revoked.
+    verdict_revokes: bool,
+    warns: bool,
+    clears: bool,
+    /// A warning's deadline has passed and nobody has recorded it yet.
+    defaulted: Option<OnUnansweredWarning>,
+}
+
+impl Act {
+    fn halts(&self) -> bool {
+        self.verdict_revokes || self.defaulted == Some(OnUnansweredWarning::Revoke)
+    }
+}
+
+fn act_on(context: &Context<'_>, scored: Option<&Scored>) -> Act {
+    let defaulted = context.state.standing().owes_default(context.now);
+    let mut act = Act {
+        score_use: None,
+        score: scored.map(Scored::score),
+        verdict_revokes: false,
+        warns: false,
+        clears: false,
+        defaulted,
+    };
+    let (Some(scored), Some(baseline)) = (scored, context.facts.baseline) else {
+        return act;
+    };
+    let verdict = baseline.verdict(scored.record(), Thresholds::default());
+    let revokes = verdict == Verdict::Revoke && !context.reduction && context.standing != Standing::Revoked;
+    if context.enforced() {
+        act.score_use = Some(ScoreUse::Enforced);
+        act.verdict_revokes = revokes;
+        act.warns = verdict >= Verdict::Warn && !revokes && context.standing == Standing::Active;
+        act.clears = verdict == Verdict::Clear && matches!(context.standing, Standing::Warned { .. });
+    } else {
+        act.score_use = Some(match verdict {
+            Verdict::Clear => ScoreUse::Observed,
+            _ if revokes => ScoreUse::WouldRevoke,
+            _ => ScoreUse::WouldWarn,
+        });
+    }
+    act
+}
+
+/// The events of standing that go into the same append. Empty, and unallocated, almost always.
+fn consequences(context: &Context<'_>, act: &Act) -> Vec<StandingEvent> {
+    let mut also = Vec::new();
+    let agent = *context.state.agent();
+    if act.defaulted.is_some() {
+        also.push(
+            WarningClosed {
+                agent,
+                by: Actor::Mandate,
+                why: WarningEnd::Defaulted,
+            }
+            .into(),
+        );
+    }
+    if act.halts() {
+        let by = if act.verdict_revokes {
+            Actor::Scorer
+        } else {
+            Actor::Mandate
+        };
+        let revoked = AgentRevoked {
+            agent,
+            by,
+            incident: Some(incident_of(&agent, context.state.next_number())),
+            reason: RevocationReason::PrivilegeWithdrawn,
+            score: if act.verdict_revokes { act.score } else { None },
+        };
+        also.push(revoked.into());
+    } else if let (true, Some(conduct)) = (act.warns, context.conduct()) {
+        let opened = WarningOpened {
+            agent,
+            by: Actor::Scorer,
+            deadline: context.now.plus_seconds(WARNING_SECONDS),
+            default: conduct.on_unanswered_warning,
+            score: act.score,
+        };
+        also.push(opened.into());
+    } else if act.clears {
+        also.push(
+            WarningClosed {
+                agent,
+                by: Actor::Scorer,
+                why: WarningEnd::Decayed,
+            }
+            .into(),
+        );
+    }
+    also
+}
+
+fn record(
+    context: &Context<'_>,
+    decision: DecisionKind,
+    checks: Vec<FailedCheck>,
+    scored: Option<Scored>,
+    act: &Act,
+) -> OrderDecided {
+    let (facts, state) = (context.facts, context.state);
+    let plan = (decision == DecisionKind::Halt)
+        .then(|| state.halt_plan(context.conduct().map_or(OnHalt::CancelAll, |conduct| conduct.on_halt)));
+    OrderDecided {
+        agent: *state.agent(),
+        body: facts.order.body,
+        certificate: facts.certificate,
+        checks,
+        decision,
+        folded_to: state.folded_to(),
+        gateway: *facts.gateway,
+        known: facts.known,
+        mandate: facts.mandate.map(|mandate| mandate.digest),
+        notional: context.notional,
+        order: context.order.clone(),
+        plan,
+        proof: facts.proof,
+        reasoning: None,
+        reduction: context.reduction,
+        reference: facts.reference,
+        reference_max_age_ms: facts.reference_max_age_ms,
+        region: facts.region,
+        score: scored.map(|scored| *scored.record()),
+        score_use: act.score_use,
+        send_within_ms: facts.send_within_ms,
+        signed_request: None,
+        state: state.digest_due().then(|| state.digest()),
+        view: facts.view,
+    }
+}
