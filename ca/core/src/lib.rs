@@ -4,13 +4,25 @@
 //! ARCHITECTURE §4: [`events`] are what is recorded; [`register`] folds them; [`approval`] turns officers' signatures into a proof;
 //! [`csr`] inspects a bot's request; [`profiles`] says what each kind of certificate holds; [`issue`] prepares, lints, signs and seals.
 
+pub mod approval;
+pub mod certificate;
+mod checklist;
 pub mod csr;
 mod der;
 pub mod events;
+pub mod issue;
+pub mod lints;
+pub mod narrowing;
 pub mod pkcs7;
+pub mod profiles;
+pub mod register;
+pub mod renewal;
+pub mod signing;
 
+pub use approval::{Approved, verify_approval};
 pub use csr::{CsrError, InspectedCsr};
 pub use events::Event;
+pub use register::Register;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -1,0 +1,54 @@
+//! Reading our own certificates, as far as issuing needs it.
+
+use extensions::{AuthorityLimits, Timestamp, oids::OidArc};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::der;
+
+/// A certificate's SubjectPublicKeyInfo, DER; `None` when it is none.
+#[must_use]
+pub fn spki_of(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (rest, parsed) = X509Certificate::from_der(certificate).ok()?;
+    rest.is_empty().then(|| parsed.public_key().raw.to_vec())
+}
+
+/// The TBSCertificate of a certificate, byte for byte.
+#[must_use]
+pub fn tbs_of(certificate: &[u8]) -> Option<&[u8]> {
+    let mut fields = der::Reader(der::only(certificate, der::SEQUENCE)?.content);
+    fields.expect(der::SEQUENCE).map(|tbs| tbs.whole)
+}
+
+/// The serial, when it is one of ours.
+#[must_use]
+pub fn serial_of(certificate: &[u8]) -> Option<extensions::Serial> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    extensions::Serial::from_slice(parsed.raw_serial())
+}
+
+/// Start and end of a certificate's life.
+#[must_use]
+pub fn life_of(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let validity = parsed.validity();
+    Some((
+        Timestamp::from_seconds(validity.not_before.timestamp()),
+        Timestamp::from_seconds(validity.not_after.timestamp()),
+    ))
+}
+
+/// The AuthorityLimits of a certificate; `None` when absent, twice there, or not readable.
+#[must_use]
+pub fn limits_of(certificate: &[u8], arc: OidArc) -> Option<AuthorityLimits> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let oid = arc.authority_limits();
+    let mut found = parsed
+        .extensions()
+        .iter()
+        .filter(|extension| extension.oid.as_bytes() == oid.der_content());
+    let extension = found.next()?;
+    if found.next().is_some() {
+        return None;
+    }
+    AuthorityLimits::decode(extension.value).ok()
+}

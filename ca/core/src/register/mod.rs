@@ -1,0 +1,235 @@
+//! What the ledger's entries of this crate add up to: agents, officers, mandates, tokens, keys in use. A fold that cannot fail.
+//!
+//! Both shells of the authority hold one: the console to judge acts before it records them, the `ca` role to check the records again
+//! before it signs.
+
+mod mandate;
+mod officer;
+
+pub use mandate::{
+    MOST_REQUESTS, MOST_TOKENS, Mandate, MandateStatus, MandateToken, Request, RequestState, SignedApproval,
+};
+pub use officer::{Officer, OfficerToken};
+
+use std::collections::BTreeMap;
+
+use extensions::{AgentId, Digest, MandateId, OfficerId, Serial, Timestamp};
+
+use crate::events::{AgentRegistered, CaCertificateInstalled, CaCertificateUse, Event, HouseFounded};
+
+/// Where an entry stands and when it was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Position in the whole log.
+    pub position: u64,
+    /// Number in its stream.
+    pub number: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+/// A certificate as the register remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Whose.
+    pub agent: AgentId,
+    /// Under which mandate.
+    pub mandate: MandateId,
+    /// Start of life.
+    pub not_before: Timestamp,
+    /// End of life.
+    pub not_after: Timestamp,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub spki: Digest,
+    /// Whether it was signed and released, not only reserved.
+    pub issued: bool,
+}
+
+/// The fold.
+#[derive(Debug, Clone, Default)]
+pub struct Register {
+    agents: BTreeMap<AgentId, AgentRegistered>,
+    officers: BTreeMap<OfficerId, Officer>,
+    officer_tokens: BTreeMap<Digest, OfficerToken>,
+    mandates: BTreeMap<MandateId, Mandate>,
+    tokens: BTreeMap<Digest, MandateId>,
+    requests: BTreeMap<Digest, MandateId>,
+    keys: BTreeMap<Digest, AgentId>,
+    certificates: BTreeMap<Serial, CertificateFacts>,
+    house: Option<HouseFounded>,
+    authority: Vec<CaCertificateInstalled>,
+}
+
+impl Register {
+    /// Takes one more event in.
+    pub fn apply(&mut self, event: &Event, place: Place) {
+        match event {
+            Event::AgentRegistered(event) => {
+                self.agents.entry(event.agent).or_insert_with(|| event.clone());
+            }
+            Event::HouseFounded(event) => self.house = Some(event.clone()),
+            Event::CaCertificateInstalled(event) => self.authority.push(event.clone()),
+            Event::OfficerTokenIssued(event) => {
+                self.officer_tokens.insert(event.token, OfficerToken::of(event));
+            }
+            Event::OfficerRegistered(event) => {
+                if let Some(token) = self.officer_tokens.get_mut(&event.token) {
+                    token.used = true;
+                }
+                let officer = self
+                    .officers
+                    .entry(event.officer)
+                    .or_insert_with(|| Officer::new(event.officer));
+                officer.registered(event);
+            }
+            Event::OfficerRemoved(event) => {
+                if let Some(officer) = self.officers.get_mut(&event.officer) {
+                    officer.removed(place.position);
+                }
+            }
+            Event::OfficerSigned(_) => {}
+            Event::ApplicationSubmitted(event) => match self.mandates.get_mut(&event.mandate) {
+                Some(mandate) => mandate.changed(event, place),
+                None => {
+                    self.mandates.insert(event.mandate, Mandate::new(event, place));
+                }
+            },
+            Event::EnrolmentTokenIssued(event) => {
+                self.tokens.insert(event.token, event.mandate);
+                self.in_mandate(&event.mandate, |mandate| mandate.token_issued(event, place));
+            }
+            Event::TokenBound(event) => {
+                self.requests.insert(event.csr_digest, event.mandate);
+                self.keys.entry(event.spki).or_insert(event.agent);
+                self.in_mandate(&event.mandate, |mandate| mandate.token_bound(event, place));
+            }
+            Event::RenewalRequested(event) => {
+                self.requests.insert(event.csr_digest, event.mandate);
+                self.keys.entry(event.spki).or_insert(event.agent);
+                self.in_mandate(&event.mandate, |mandate| mandate.renewal_requested(event, place));
+            }
+            Event::ApplicationSigned(event) => self.in_mandate(&event.mandate, |mandate| mandate.signed(event, place)),
+            Event::ApplicationApproved(event) => {
+                self.in_mandate(&event.mandate, |mandate| mandate.approved(event, place));
+            }
+            Event::ApplicationRejected(event) => {
+                self.in_mandate(&event.mandate, |mandate| mandate.rejected(event, place));
+            }
+            Event::CertificateReserved(event) => {
+                let facts = CertificateFacts {
+                    agent: event.agent,
+                    mandate: event.mandate,
+                    not_before: event.not_before,
+                    not_after: event.not_after,
+                    spki: event.spki,
+                    issued: false,
+                };
+                self.certificates.insert(event.serial, facts);
+                self.in_mandate(&event.mandate, |mandate| mandate.reserved(event, place));
+            }
+            Event::CertificateIssued(event) => {
+                if let Some(facts) = self.certificates.get_mut(&event.serial) {
+                    facts.issued = true;
+                }
+                self.in_mandate(&event.mandate, |mandate| mandate.issued(event, place));
+            }
+        }
+    }
+
+    fn in_mandate(&mut self, mandate: &MandateId, change: impl FnOnce(&mut Mandate)) {
+        if let Some(mandate) = self.mandates.get_mut(mandate) {
+            change(mandate);
+        }
+    }
+
+    /// An agent's registration.
+    #[must_use]
+    pub fn agent(&self, agent: &AgentId) -> Option<&AgentRegistered> {
+        self.agents.get(agent)
+    }
+
+    /// All agents, by id.
+    pub fn agents(&self) -> impl Iterator<Item = &AgentRegistered> {
+        self.agents.values()
+    }
+
+    /// An officer, those who left included.
+    #[must_use]
+    pub fn officer(&self, officer: &OfficerId) -> Option<&Officer> {
+        self.officers.get(officer)
+    }
+
+    /// All officers, by id.
+    pub fn officers(&self) -> impl Iterator<Item = &Officer> {
+        self.officers.values()
+    }
+
+    /// The officer in office whose current certificate holds the key of this SHA-256.
+    #[must_use]
+    pub fn officer_of_key(&self, key: &Digest) -> Option<&Officer> {
+        self.officers.values().find(|officer| officer.holds(key))
+    }
+
+    /// An officer's one-time token, by its SHA-256.
+    #[must_use]
+    pub fn officer_token(&self, token: &Digest) -> Option<&OfficerToken> {
+        self.officer_tokens.get(token)
+    }
+
+    /// A mandate.
+    #[must_use]
+    pub fn mandate(&self, mandate: &MandateId) -> Option<&Mandate> {
+        self.mandates.get(mandate)
+    }
+
+    /// All mandates, by id.
+    pub fn mandates(&self) -> impl Iterator<Item = &Mandate> {
+        self.mandates.values()
+    }
+
+    /// The mandate a bot's one-time token was made for, by the token's SHA-256.
+    #[must_use]
+    pub fn mandate_of_token(&self, token: &Digest) -> Option<&Mandate> {
+        self.mandates.get(self.tokens.get(token)?)
+    }
+
+    /// The mandate that knows a request, by the request's SHA-256.
+    #[must_use]
+    pub fn mandate_of_request(&self, csr: &Digest) -> Option<&Mandate> {
+        self.mandates.get(self.requests.get(csr)?)
+    }
+
+    /// The one agent that may use a key, once any agent has asked with it; by the SHA-256 of its SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn agent_of_key(&self, spki: &Digest) -> Option<&AgentId> {
+        self.keys.get(spki)
+    }
+
+    /// A certificate by its serial.
+    #[must_use]
+    pub fn certificate(&self, serial: &Serial) -> Option<&CertificateFacts> {
+        self.certificates.get(serial)
+    }
+
+    /// The certificates of an agent, by serial.
+    pub fn certificates_of(&self, agent: &AgentId) -> impl Iterator<Item = (&Serial, &CertificateFacts)> {
+        let agent = *agent;
+        self.certificates.iter().filter(move |(_, facts)| facts.agent == agent)
+    }
+
+    /// What the ceremony fixed.
+    #[must_use]
+    pub fn house(&self) -> Option<&HouseFounded> {
+        self.house.as_ref()
+    }
+
+    /// The newest certificate of the authority for a purpose, DER.
+    #[must_use]
+    pub fn authority_certificate(&self, purpose: CaCertificateUse) -> Option<&[u8]> {
+        self.authority
+            .iter()
+            .rev()
+            .find(|installed| installed.purpose == purpose)
+            .map(|installed| installed.certificate.0.as_slice())
+    }
+}
