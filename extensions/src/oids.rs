@@ -183,3 +183,65 @@ impl From<OidArc> for u64 {
         u64::from(arc.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_and_encoded() {
+        let arc = OidArc::DEVELOPMENT;
+        assert_eq!(arc.authority_limits().to_string(), "1.3.6.1.4.1.32473.1.1");
+        assert_eq!(
+            arc.authority_limits().der_content(),
+            [0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 1, 1]
+        );
+        assert_eq!(
+            OidArc::new(99_999).expect("PEN").trading_agent().to_string(),
+            "1.3.6.1.4.1.99999.2.1"
+        );
+        for pen in [1, 127, 128, 16_383, 16_384, 2_147_483_647] {
+            let oid = OidArc::new(pen).expect("PEN").policy(Environment::Sandbox);
+            assert_eq!(oid.arcs(), [1, 3, 6, 1, 4, 1, pen, 3, 2]);
+            assert_eq!(Oid::from_der_content(oid.der_content()), Some(oid));
+        }
+        assert!(OidArc::new(0).is_err() && OidArc::new(1 << 31).is_err());
+    }
+
+    #[test]
+    fn odd_encodings_are_refused() {
+        for bad in [
+            &[][..],
+            &[0x2b, 0x81],
+            &[0x2b, 0x80, 0x01],
+            &[0x2b, 0x88, 0x80, 0x80, 0x80, 0x00],
+            &[0x81; 40],
+        ] {
+            assert_eq!(Oid::from_der_content(bad), None, "{bad:02x?}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_arc_is_not_for_production() {
+        assert!(!OidArc::DEVELOPMENT.fits(Environment::Production) && OidArc::DEVELOPMENT.fits(Environment::Sandbox));
+    }
+
+    /// Control: a number changed here or there.
+    #[test]
+    fn the_table_for_people_says_the_same() {
+        let table = include_str!("../../docs/oids.md");
+        let arc = OidArc::DEVELOPMENT;
+        for (name, oid) in [
+            ("AuthorityLimits", arc.authority_limits()),
+            ("id-kp-tradingAgent", arc.trading_agent()),
+            ("id-cp-production", arc.policy(Environment::Production)),
+            ("id-cp-sandbox", arc.policy(Environment::Sandbox)),
+        ] {
+            let line = table
+                .lines()
+                .find(|line| line.starts_with(&format!("| {name} |")))
+                .expect(name);
+            assert!(line.contains(&format!("`{oid}`")), "{line}");
+        }
+    }
+}

@@ -273,10 +273,7 @@ impl WeekMinutes {
         let mut minutes = Self(Box::new([0; WEEK_WORDS]));
         for window in windows {
             for day in (0..7).filter(|day| window.weekdays.contains(*day)) {
-                for minute in window.start..window.end {
-                    let at = index(day, minute);
-                    minutes.0[at / 64] |= 1 << (at % 64);
-                }
+                minutes.fill(index(day, window.start), index(day, window.end));
             }
         }
         minutes
@@ -307,9 +304,12 @@ impl WeekMinutes {
     /// The first weekday and minute of this that are not in `outer`.
     #[must_use]
     pub fn first_beyond(&self, outer: &Self) -> Option<(u8, u16)> {
-        (0..7)
-            .flat_map(|day| (0..DAY_MINUTES).map(move |minute| (day, minute)))
-            .find(|(day, minute)| self.has(*day, *minute) && !outer.has(*day, *minute))
+        let (word, bits) = (0..WEEK_WORDS)
+            .map(|word| (word, self.0[word] & !outer.0[word]))
+            .find(|(_, bits)| *bits != 0)?;
+        let at = word * 64 + bits.trailing_zeros() as usize;
+        let (day, minute) = (at / usize::from(DAY_MINUTES), at % usize::from(DAY_MINUTES));
+        Some((u8::try_from(day).ok()?, u16::try_from(minute).ok()?))
     }
 
     /// The canonical windows, without a bound on their number.
@@ -317,17 +317,14 @@ impl WeekMinutes {
     pub fn windows(&self) -> Vec<Window> {
         let mut runs = std::collections::BTreeMap::<(u16, u16), u8>::new();
         for day in 0..7 {
-            let mut minute = 0;
-            while minute < DAY_MINUTES {
-                if !self.has(day, minute) {
-                    minute += 1;
-                    continue;
+            let (mut at, midnight) = (index(day, 0), index(day, DAY_MINUTES));
+            let minute = |at: usize| (at - index(day, 0)) as u16;
+            while at < midnight {
+                let start = self.next(at, midnight, true);
+                at = self.next(start, midnight, false);
+                if start < at {
+                    *runs.entry((minute(start), minute(at))).or_default() |= 1 << day;
                 }
-                let start = minute;
-                while minute < DAY_MINUTES && self.has(day, minute) {
-                    minute += 1;
-                }
-                *runs.entry((start, minute)).or_default() |= 1 << day;
             }
         }
         runs.into_iter()
@@ -337,6 +334,28 @@ impl WeekMinutes {
                 end,
             })
             .collect()
+    }
+
+    /// Sets the bits `from..to`, word by word.
+    fn fill(&mut self, from: usize, to: usize) {
+        for word in from / 64..to.div_ceil(64) {
+            let low = from.saturating_sub(word * 64);
+            let high = (to - word * 64).min(64);
+            self.0[word] |= (u64::MAX >> (64 - (high - low))) << low;
+        }
+    }
+
+    /// The first bit at or behind `from` that is `wanted`; `end` when there is none before it.
+    fn next(&self, from: usize, end: usize, wanted: bool) -> usize {
+        let mut at = from;
+        while at < end {
+            let word = if wanted { self.0[at / 64] } else { !self.0[at / 64] } >> (at % 64);
+            if word != 0 {
+                return end.min(at + word.trailing_zeros() as usize);
+            }
+            at = (at / 64 + 1) * 64;
+        }
+        end
     }
 
     fn has(&self, day: u8, minute: u16) -> bool {
