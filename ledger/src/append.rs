@@ -339,6 +339,10 @@ pub struct CommittedEntry {
     pub late: bool,
     /// Who appended it.
     pub writer: Arc<str>,
+    /// The id that makes its append idempotent; beside the entry, not part of it.
+    pub id: Option<Arc<str>>,
+    /// When the store wrote it, by the system's clock; beside the entry, not part of it.
+    pub recorded_at: Timestamp,
     /// The canonical bytes; their leaf hash is in the tree.
     pub bytes: Arc<[u8]>,
     /// Where the body stands in `bytes`.

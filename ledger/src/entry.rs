@@ -3,7 +3,7 @@
 //! `{"at","body","epoch","kind"[,"late"],"number","stream","writer"}`, RFC 8785. The producer gives the body, the store completes
 //! number and epoch inside the transaction; `recorded_at` is not part of it.
 
-use std::{ops::Range, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use extensions::{StreamId, Timestamp, canonical};
 use serde::{Deserialize, Serialize};
@@ -20,21 +20,16 @@ pub const LONGEST_ENTRY: usize = 262_144;
 pub(crate) struct Draft {
     pub(crate) at: Timestamp,
     pub(crate) body: Vec<u8>,
-    pub(crate) kind: &'static str,
-    pub(crate) late_kind: Option<String>,
+    pub(crate) kind: Cow<'static, str>,
+    pub(crate) late: bool,
     pub(crate) stream: StreamId,
     pub(crate) gating: bool,
 }
 
 impl Draft {
-    pub(crate) fn kind(&self) -> &str {
-        self.late_kind.as_deref().unwrap_or(self.kind)
-    }
-
     /// The entry at `position`, with its bytes.
     pub(crate) fn complete(&self, position: u64, number: u64, epoch: u64, writer: &Arc<str>) -> CommittedEntry {
-        let late = self.late_kind.is_some();
-        let kind = self.kind();
+        let kind = self.kind.as_ref();
         let mut bytes = Vec::with_capacity(self.body.len() + 200);
         bytes.extend_from_slice(b"{\"at\":\"");
         push(&mut bytes, &self.at);
@@ -46,7 +41,7 @@ impl Draft {
         push(&mut bytes, &epoch);
         bytes.extend_from_slice(b",\"kind\":\"");
         bytes.extend_from_slice(kind.as_bytes());
-        bytes.extend_from_slice(if late {
+        bytes.extend_from_slice(if self.late {
             b"\",\"late\":true,\"number\":"
         } else {
             b"\",\"number\":"
@@ -64,7 +59,9 @@ impl Draft {
             epoch,
             kind: Arc::from(kind),
             at: self.at,
-            late,
+            late: self.late,
+            id: None,
+            recorded_at: Timestamp::EPOCH,
             writer: Arc::clone(writer),
             bytes: bytes.into(),
             body,
@@ -129,6 +126,8 @@ pub fn parse(position: u64, bytes: &[u8]) -> Result<CommittedEntry, EntryError> 
         kind: form.kind.into(),
         at: form.at,
         late: form.late,
+        id: None,
+        recorded_at: Timestamp::EPOCH,
         writer: form.writer.into(),
         bytes: bytes.into(),
         body,

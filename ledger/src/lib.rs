@@ -6,9 +6,14 @@
 pub mod append;
 pub mod checkpoint;
 pub mod entry;
+mod files;
+mod head_file;
 pub mod keys;
 mod ledger;
 pub mod receipt;
+pub mod reserve;
+pub mod seal;
+pub mod store;
 pub mod tree;
 mod writer;
 
@@ -18,4 +23,7 @@ pub use append::{
 pub use keys::{CheckpointKey, CheckpointKeyAuthorised, EphemeralKey, LedgerStarted, PublicKey};
 pub use ledger::{Config, Head, LeasedTask, Ledger, LedgerError, TaskId};
 pub use receipt::{Receipt, ReceiptError, verify_receipt};
-pub use writer::{Pending, Writer};
+pub use writer::{MOST_WAITING, Pending, Writer};
+
+#[cfg(test)]
+mod tests;

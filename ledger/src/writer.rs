@@ -1,77 +1,433 @@
 //! The one way into the ledger: a bounded queue per writer and a leader that commits what waits when the last commit returned.
+//!
+//! No timer, no thread of its own: the first append that finds no leader makes one, which runs on the same runtime after the tasks that are ready,
+//! so that a burst becomes one batch and a lone append pays no wake across threads.
 
 use std::{
-    future::Future,
-    marker::PhantomData,
+    borrow::Cow,
+    collections::{HashSet, VecDeque},
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
-use extensions::{Record, StreamId};
+use extensions::{Record, StreamId, record::SealedText};
+use tokio::{runtime::Handle, sync::oneshot};
 
-use crate::append::{Append, AppendError, QueueFull, QueueRefusal, Recorded};
+use crate::{
+    append::{Append, AppendError, Expect, MOST_PARTS, Proof, QueueFull, QueueRefusal, Recorded, Reserved, Urgency},
+    entry::{Draft, LONGEST_ENTRY},
+    keys::CheckpointKey,
+    ledger::Inner,
+    store::{Committed, Item, MOST_ITEMS, Outcome, StoreError},
+};
+
+/// The most appends that wait in one writer's queue.
+pub const MOST_WAITING: usize = 16_384;
+/// A batch ends when its bodies pass this, in bytes.
+const BATCH_BYTES: usize = 4 << 20;
+/// What an entry holds besides its body, at most.
+const ENVELOPE_BYTES: usize = 512;
 
 /// Appends for one writer (a gateway instance, a role). Cheap to clone; all clones share one queue.
 #[derive(Clone)]
-pub struct Writer {}
+pub struct Writer {
+    shared: Arc<Shared>,
+}
 
-#[allow(unused_variables, reason = "signatures land first")]
+struct Shared {
+    ledger: Arc<Inner>,
+    key: CheckpointKey,
+    home: Handle,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    urgent: VecDeque<Waiting>,
+    ordinary: VecDeque<Waiting>,
+    /// Streams on which an `Exactly` lost and the caller has not resumed.
+    fenced: HashSet<StreamId>,
+    leading: bool,
+    made_ids: u64,
+}
+
+struct Waiting {
+    item: Item,
+    /// The stream, when the append names its number.
+    exact: Option<StreamId>,
+    sealed: Vec<(usize, SealedText)>,
+    narrowing: bool,
+    reply: oneshot::Sender<Reply>,
+}
+
+enum Reply {
+    Recorded(Proof),
+    Conflict { next_number: u64, epoch: u64 },
+    SerialTaken,
+    AlreadyRecorded { position: u64, number: u64 },
+    Unavailable(Reserved),
+    Unknown(Reserved),
+}
+
+/// What is sealed beside an item: the index of its draft, and the text.
+type Sealed = Vec<(usize, SealedText)>;
+
+/// The records of an append, serialised.
+pub(crate) fn prepare<R: Record>(append: &Append<R>) -> Result<(Item, Sealed), QueueRefusal> {
+    let parts = [append.also.len(), append.tasks.len(), append.serials.len()];
+    if parts.iter().any(|count| *count > MOST_PARTS) || append.id.as_ref().is_some_and(|id| id.len() > 128) {
+        return Err(QueueRefusal::TooManyParts);
+    }
+    let also = append.also.iter().map(|record| &**record as &dyn Record);
+    let (mut drafts, mut sealed) = (Vec::with_capacity(1 + append.also.len()), Vec::new());
+    for (index, record) in std::iter::once(&append.record as &dyn Record).chain(also).enumerate() {
+        let mut body = Vec::with_capacity(1_024);
+        record.write_body(&mut body);
+        let bytes = body.len() + ENVELOPE_BYTES;
+        if bytes > LONGEST_ENTRY {
+            return Err(QueueRefusal::TooLong { bytes });
+        }
+        drafts.push(Draft {
+            at: append.at,
+            body,
+            kind: Cow::Borrowed(record.kind()),
+            late: false,
+            stream: record.stream(),
+            gating: record.gating(),
+        });
+        sealed.extend(record.sealed().iter().map(|text| (index, text.clone())));
+    }
+    let item = Item {
+        drafts,
+        expect: append.expect,
+        id: append.id.as_deref().map(Arc::from),
+        sealed: Vec::new(),
+        tasks: append.tasks.clone(),
+        serials: append.serials.clone(),
+    };
+    Ok((item, sealed))
+}
+
 impl Writer {
+    pub(crate) fn new(ledger: Arc<Inner>, key: CheckpointKey, home: Handle) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                ledger,
+                key,
+                home,
+                queue: Mutex::default(),
+            }),
+        }
+    }
+
     /// Queues an append; the order of calls is the order of numbers. Cheap, never blocks. The append goes on when the answer is dropped.
     ///
     /// After an `Exactly` append lost, every `Exactly` append of this writer on that stream comes back as a conflict, those queued before the
     /// loss was known included, until [`resume`](Self::resume): what was decided on a tentative state cannot slip into a number that
-    /// happens to fit.
+    /// happens to fit. `Next` appends and other streams go on.
     ///
     /// # Errors
     /// When the queue is full or the append is malformed; gives the append back.
     pub fn queue<R: Record + Send + 'static>(&self, append: Append<R>) -> Result<Pending<R>, QueueFull<R>> {
-        Err(QueueFull {
-            append: Box::new(append),
-            reason: QueueRefusal::Full { waiting: 0 },
-        })
+        let (mut item, sealed) = match prepare(&append) {
+            Ok(prepared) => prepared,
+            Err(reason) => {
+                return Err(QueueFull {
+                    append: Box::new(append),
+                    reason,
+                });
+            }
+        };
+        let mut queue = self.shared.queue();
+        let waiting = queue.urgent.len() + queue.ordinary.len();
+        let narrowing = append.urgency == Urgency::Narrowing;
+        // Orders leave a quarter of the queue to what narrows.
+        let room = if narrowing { MOST_WAITING } else { MOST_WAITING / 4 * 3 };
+        if waiting >= room {
+            return Err(QueueFull {
+                append: Box::new(append),
+                reason: QueueRefusal::Full { waiting },
+            });
+        }
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending {
+            record: Some(append.record),
+            answer,
+        };
+        let exact = exact_stream(&item);
+        if let Some(stream) = exact.clone().filter(|stream| queue.fenced.contains(stream)) {
+            self.shared.conflict(&stream, reply);
+            return Ok(pending);
+        }
+        if narrowing && item.id.is_none() {
+            // The reserve file is idempotent by id.
+            queue.made_ids += 1;
+            item.id = Some(format!("{}-{}", self.shared.ledger.boot_id(), queue.made_ids).into());
+        }
+        let waiting = Waiting {
+            item,
+            exact,
+            sealed,
+            narrowing,
+            reply,
+        };
+        if narrowing {
+            queue.urgent.push_back(waiting)
+        } else {
+            queue.ordinary.push_back(waiting)
+        }
+        if !queue.leading {
+            queue.leading = true;
+            drop(queue);
+            let lead = lead(Arc::clone(&self.shared));
+            match Handle::try_current() {
+                Ok(current) => drop(current.spawn(lead)),
+                Err(_) => drop(self.shared.home.spawn(lead)),
+            }
+        }
+        Ok(pending)
     }
 
     /// Queues and waits; for callers that do not pipeline. On a conflict the stream is resumed for the caller.
     ///
     /// # Errors
-    /// As the append ends; a full queue is `Unavailable`.
+    /// As the append ends; a full queue or a malformed append is `Unavailable`.
     pub async fn append<R: Record + Send + 'static>(&self, append: Append<R>) -> Result<Recorded<R>, AppendError<R>> {
-        let QueueFull { append, .. } = match self.queue(append) {
-            Ok(pending) => return pending.await,
-            Err(refused) => refused,
+        let stream = append.record.stream();
+        let outcome = match self.queue(append) {
+            Ok(pending) => pending.await,
+            Err(QueueFull { append, .. }) => {
+                return Err(AppendError::Unavailable {
+                    record: append.record,
+                    reserved: Reserved::No,
+                });
+            }
         };
-        Err(AppendError::Unavailable {
-            record: append.record,
-            reserved: crate::Reserved::No,
-        })
+        if matches!(
+            outcome,
+            Err(AppendError::Conflict { .. } | AppendError::SerialTaken { .. })
+        ) {
+            self.resume(&stream);
+        }
+        outcome
     }
 
-    /// Says that the caller has dropped its tentative state of `stream` and read what came between. Call it after a conflict, under the same
-    /// lock as the state, before queueing on the stream again.
-    pub fn resume(&self, stream: &StreamId) {}
+    /// Says that the caller has dropped its tentative state of `stream` and read what came between. Call it after a conflict (or a taken serial),
+    /// under the same lock as the state, before queueing on the stream again.
+    pub fn resume(&self, stream: &StreamId) {
+        self.shared.queue().fenced.remove(stream);
+    }
 
     /// The writer's name.
     pub fn name(&self) -> &str {
-        ""
+        self.shared.key.writer()
     }
 
-    /// How many appends wait.
+    /// How many appends wait for the commit that is in flight.
     pub fn waiting(&self) -> usize {
-        0
+        let queue = self.shared.queue();
+        queue.urgent.len() + queue.ordinary.len()
     }
+}
+
+/// The stream of an append that names its number.
+fn exact_stream(item: &Item) -> Option<StreamId> {
+    item.drafts
+        .first()
+        .filter(|_| item.expect != Expect::Next)
+        .map(|draft| draft.stream.clone())
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn conflict(&self, stream: &StreamId, reply: oneshot::Sender<Reply>) {
+        let (next_number, epoch) = (
+            self.ledger.store().stream_next(stream),
+            self.ledger.store().head().epoch,
+        );
+        drop(reply.send(Reply::Conflict { next_number, epoch }));
+    }
+
+    /// The next batch; `None` when nothing waits, and then nobody leads any more.
+    fn take(&self) -> Option<Vec<Waiting>> {
+        let mut queue = self.queue();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < MOST_ITEMS && bytes < BATCH_BYTES {
+            let Some(next) = queue.urgent.pop_front().or_else(|| queue.ordinary.pop_front()) else {
+                break;
+            };
+            bytes += next.item.drafts.iter().map(|draft| draft.body.len()).sum::<usize>();
+            batch.push(next);
+        }
+        if batch.is_empty() {
+            queue.leading = false;
+            return None;
+        }
+        Some(batch)
+    }
+
+    /// Fences the streams on which something lost and takes out what was queued behind it; before any answer is given.
+    fn fence(&self, lost: Vec<StreamId>) {
+        if lost.is_empty() {
+            return;
+        }
+        let mut behind = Vec::new();
+        {
+            let mut queue = self.queue();
+            queue.fenced.extend(lost);
+            let Queue {
+                urgent,
+                ordinary,
+                fenced,
+                ..
+            } = &mut *queue;
+            for part in [urgent, ordinary] {
+                for waiting in std::mem::take(part) {
+                    if waiting.exact.as_ref().is_some_and(|stream| fenced.contains(stream)) {
+                        behind.push(waiting);
+                    } else {
+                        part.push_back(waiting);
+                    }
+                }
+            }
+        }
+        for Waiting { exact, reply, .. } in behind {
+            self.conflict(&exact.unwrap_or_else(StreamId::house), reply);
+        }
+    }
+
+    fn answer(&self, batch: Vec<Waiting>, committed: Committed) {
+        let lost = batch
+            .iter()
+            .zip(&committed.outcomes)
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Conflict { .. } | Outcome::SerialTaken));
+        self.fence(lost.filter_map(|(waiting, _)| waiting.exact.clone()).collect());
+        for (waiting, outcome) in batch.into_iter().zip(committed.outcomes) {
+            drop(waiting.reply.send(match outcome {
+                Outcome::Recorded(proof) => Reply::Recorded(proof.0),
+                Outcome::Conflict { next_number, epoch } => Reply::Conflict { next_number, epoch },
+                Outcome::SerialTaken => Reply::SerialTaken,
+                Outcome::AlreadyRecorded { position, number } => Reply::AlreadyRecorded { position, number },
+            }));
+        }
+    }
+
+    /// Nothing was written, or nobody knows. What narrows goes to the reserve file.
+    async fn answer_failed(&self, batch: Vec<Waiting>, error: &StoreError) {
+        self.fence(batch.iter().filter_map(|waiting| waiting.exact.clone()).collect());
+        let unknown = matches!(error, StoreError::Failed(_));
+        for waiting in batch {
+            let reserved = if waiting.narrowing {
+                self.ledger.keep(waiting.item, self.key.clone()).await
+            } else {
+                Reserved::No
+            };
+            let reply = if unknown {
+                Reply::Unknown(reserved)
+            } else {
+                Reply::Unavailable(reserved)
+            };
+            drop(waiting.reply.send(reply));
+        }
+    }
+}
+
+/// Closes the ledger when a commit is abandoned half-way (its runtime went away): nobody knows how it ended.
+struct Abandoned<'a> {
+    shared: &'a Shared,
+    in_flight: bool,
+    done: bool,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        if self.in_flight {
+            self.shared
+                .ledger
+                .close_because("a commit was abandoned: the runtime that ran it went away");
+        }
+        self.shared.queue().leading = false;
+    }
+}
+
+async fn lead(shared: Arc<Shared>) {
+    let mut guard = Abandoned {
+        shared: &shared,
+        in_flight: false,
+        done: false,
+    };
+    while let Some(mut batch) = shared.take() {
+        guard.in_flight = true;
+        let items: Result<Vec<Item>, _> = batch
+            .iter_mut()
+            .map(|waiting| {
+                for (draft, text) in std::mem::take(&mut waiting.sealed) {
+                    waiting.item.sealed.push((draft, shared.ledger.seal(&text)?));
+                }
+                // Only what narrows is needed again, for the reserve file.
+                let kept = if waiting.narrowing {
+                    waiting.item.clone()
+                } else {
+                    Item::default()
+                };
+                Ok(std::mem::replace(&mut waiting.item, kept))
+            })
+            .collect();
+        let outcome = match items {
+            Ok(items) => shared.ledger.commit(items, &shared.key).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(committed) => shared.answer(batch, committed),
+            Err(error) => shared.answer_failed(batch, &error).await,
+        }
+        guard.in_flight = false;
+    }
+    guard.done = true;
 }
 
 /// The answer to a queued append.
 #[must_use = "nothing has happened until the append is recorded"]
 pub struct Pending<R> {
-    record: PhantomData<R>,
+    record: Option<R>,
+    answer: oneshot::Receiver<Reply>,
 }
+
+impl<R> Unpin for Pending<R> {}
 
 impl<R> Future for Pending<R> {
     type Output = Result<Recorded<R>, AppendError<R>>;
 
-    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Pending
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(reply) = Pin::new(&mut self.answer).poll(context) else {
+            return Poll::Pending;
+        };
+        let record = self
+            .record
+            .take()
+            .expect("a future is not polled again after it was ready");
+        Poll::Ready(match reply.unwrap_or(Reply::Unknown(Reserved::No)) {
+            Reply::Recorded(proof) => Ok(Recorded { record, proof }),
+            Reply::Conflict { next_number, epoch } => Err(AppendError::Conflict {
+                record,
+                next_number,
+                epoch,
+            }),
+            Reply::SerialTaken => Err(AppendError::SerialTaken { record }),
+            Reply::AlreadyRecorded { position, number } => Err(AppendError::AlreadyRecorded {
+                record,
+                position,
+                number,
+            }),
+            Reply::Unavailable(reserved) => Err(AppendError::Unavailable { record, reserved }),
+            Reply::Unknown(reserved) => Err(AppendError::Unknown { record, reserved }),
+        })
     }
 }

@@ -1,0 +1,136 @@
+//! A store that fails on purpose, both ways: a commit is lost, or kept and reported as failed.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use extensions::{Digest, StreamId, StreamKind, Timestamp};
+
+use super::{Answer, Batch, Committed, Settled, Store, StoreError, StoredCheckpoint};
+use crate::{
+    append::{CommittedEntry, Serial},
+    ledger::{Head, LeasedTask, TaskId},
+    seal::SealedRow,
+    tree::BatchTree,
+};
+
+/// How a commit fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing is written.
+    Lost,
+    /// Everything is written and the answer is lost.
+    Kept,
+}
+
+/// Wraps a store; the commits pass until the one that is to fail.
+pub struct FaultStore {
+    inner: Arc<dyn Store>,
+    fault: Fault,
+    left: AtomicU64,
+}
+
+impl FaultStore {
+    /// Lets `passes` commits through; every one after them fails.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>, fault: Fault, passes: u64) -> Self {
+        Self {
+            inner,
+            fault,
+            left: AtomicU64::new(passes),
+        }
+    }
+}
+
+impl Store for FaultStore {
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+        Box::pin(async move {
+            let pass = self
+                .left
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+            if pass.is_ok() {
+                return self.inner.commit(batch).await;
+            }
+            if self.fault == Fault::Kept {
+                drop(self.inner.commit(batch).await?);
+            }
+            Err(StoreError::Failed("injected fault".into()))
+        })
+    }
+
+    fn head(&self) -> Arc<Head> {
+        self.inner.head()
+    }
+
+    fn stream_next(&self, stream: &StreamId) -> u64 {
+        self.inner.stream_next(stream)
+    }
+
+    fn streams(&self, kind: StreamKind) -> Vec<StreamId> {
+        self.inner.streams(kind)
+    }
+
+    fn read_range(&self, from: u64, limit: usize) -> Answer<'_, Vec<Arc<CommittedEntry>>> {
+        self.inner.read_range(from, limit)
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: u64,
+        limit: usize,
+    ) -> Answer<'a, Vec<Arc<CommittedEntry>>> {
+        self.inner.read_stream(stream, from, limit)
+    }
+
+    fn checkpoint_at(&self, size: u64) -> Answer<'_, Option<StoredCheckpoint>> {
+        self.inner.checkpoint_at(size)
+    }
+
+    fn prove(&self, position: u64) -> Answer<'_, (Arc<CommittedEntry>, Arc<BatchTree>, Arc<str>)> {
+        self.inner.prove(position)
+    }
+
+    fn order_position<'a>(&'a self, agent: &'a StreamId, client_order_id: &'a str) -> Answer<'a, Option<u64>> {
+        self.inner.order_position(agent, client_order_id)
+    }
+
+    fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>> {
+        self.inner.certificate(serial)
+    }
+
+    fn sealed<'a>(&'a self, position: u64, commitment: &'a Digest) -> Answer<'a, Option<SealedRow>> {
+        self.inner.sealed(position, commitment)
+    }
+
+    fn lease_tasks<'a>(
+        &'a self,
+        role: &'a str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Answer<'a, Vec<LeasedTask>> {
+        self.inner.lease_tasks(role, now, until, limit)
+    }
+
+    fn settle_task(&self, id: TaskId, settled: Settled) -> Answer<'_, ()> {
+        self.inner.settle_task(id, settled)
+    }
+
+    fn dead_tasks<'a>(&'a self, role: &'a str) -> Answer<'a, Vec<LeasedTask>> {
+        self.inner.dead_tasks(role)
+    }
+
+    fn rebuild(&self) -> Answer<'_, u64> {
+        self.inner.rebuild()
+    }
+
+    fn catch_up(&self) -> Answer<'_, ()> {
+        self.inner.catch_up()
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        self.inner.close()
+    }
+}

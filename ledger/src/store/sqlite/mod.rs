@@ -1,0 +1,573 @@
+//! The embedded store: one process, one file for the append, another for the views that follow it.
+
+use std::{
+    collections::HashSet,
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use extensions::{Digest, StreamId, StreamKind, Timestamp};
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{
+    Answer, Batch, Committed, Item, KnownIds, Outcome, OutcomeProof, Settled, Store, StoreError, StoredCheckpoint,
+    sequence::{self, Numbered, Sequence, Truth},
+};
+use crate::{
+    append::{CommittedEntry, Proof, Serial},
+    checkpoint::Checkpoint,
+    files,
+    ledger::{Head, LeasedTask, TaskId},
+    seal::SealedRow,
+    tree::{self, BatchTree, Frontier},
+};
+
+pub(crate) mod open;
+mod read;
+mod rows;
+pub(crate) mod schema;
+mod tasks;
+mod views;
+
+#[cfg(test)]
+mod tests;
+
+use open::failed;
+use views::Views;
+
+/// Bytes of the WAL's frames after which it is brought back into the database.
+const CHECKPOINT_BYTES: u64 = 32 << 20;
+/// What a commit writes beside its entries: checkpoint, head and inner pages.
+const COMMIT_OVERHEAD_BYTES: u64 = 4 * 8_192;
+
+/// The SQLite store.
+pub struct SqliteStore {
+    write: Mutex<WriteSide>,
+    readers: [Mutex<SqliteConnection>; 2],
+    bulk: Mutex<SqliteConnection>,
+    tip: RwLock<Tip>,
+    views: Views,
+    wal_bytes: u64,
+    /// Held while the store is open; gone after `close`.
+    lock: std::sync::Mutex<Option<File>>,
+}
+
+struct WriteSide {
+    connection: SqliteConnection,
+    texts: rows::Texts,
+    since_checkpoint: u64,
+    broken: Option<StoreError>,
+}
+
+struct Tip {
+    head: Arc<Head>,
+    frontier: Frontier,
+}
+
+impl SqliteStore {
+    /// Makes a new, empty store in `directory`.
+    ///
+    /// # Errors
+    /// When there is one already, another process has it, or a file cannot be made.
+    pub async fn create(directory: &Path, wal_bytes: u64) -> Result<Self, StoreError> {
+        files::make_private_folder(directory).map_err(|e| StoreError::Failed(e.to_string()))?;
+        let lock = lock(directory)?;
+        let path = directory.join("ledger.db");
+        if path.exists() {
+            return Err(StoreError::Absent(format!(
+                "there is a ledger in {} already",
+                directory.display()
+            )));
+        }
+        let mut connection = open::writer(&path, true).await?;
+        open::make_tables(&mut connection).await?;
+        drop(connection.close().await);
+        files::sync_folder(directory).map_err(|e| StoreError::Failed(e.to_string()))?;
+        Self::open_locked(directory, wal_bytes, lock).await
+    }
+
+    /// Opens the store in `directory`, catching its views up.
+    ///
+    /// # Errors
+    /// When there is none, another process has it, or its settings, triggers or head do not hold.
+    pub async fn open(directory: &Path, wal_bytes: u64) -> Result<Self, StoreError> {
+        if !directory.join("ledger.db").exists() {
+            return Err(StoreError::Absent(format!(
+                "there is no ledger in {}",
+                directory.display()
+            )));
+        }
+        let lock = lock(directory)?;
+        Self::open_locked(directory, wal_bytes, lock).await
+    }
+
+    async fn open_locked(directory: &Path, wal_bytes: u64, lock: File) -> Result<Self, StoreError> {
+        let path = directory.join("ledger.db");
+        let io = |e: std::io::Error| StoreError::Failed(e.to_string());
+        files::grow(&directory.join("ledger.db-wal"), wal_bytes).map_err(io)?;
+        let mut connection = open::writer(&path, false).await?;
+        open::assert_triggers(&mut connection).await?;
+        let tip = read_tip(&mut connection).await?;
+        let views_path = directory.join("views.db");
+        let views = Views::open(&views_path, &path).await?;
+        let reader = async || {
+            let mut reader = open::reader(&path).await?;
+            let attach = sqlx::query("ATTACH ? AS views").bind(views_path.to_string_lossy().into_owned());
+            attach.execute(&mut reader).await.map_err(|e| failed(&e))?;
+            Ok::<_, StoreError>(Mutex::new(reader))
+        };
+        let store = Self {
+            readers: [reader().await?, reader().await?],
+            bulk: Mutex::new(open::writer(&path, false).await?),
+            write: Mutex::new(WriteSide {
+                connection,
+                texts: rows::Texts::default(),
+                since_checkpoint: CHECKPOINT_BYTES,
+                broken: None,
+            }),
+            tip: RwLock::new(tip),
+            views,
+            wal_bytes,
+            lock: std::sync::Mutex::new(Some(lock)),
+        };
+        store.catch_up().await?;
+        Ok(store)
+    }
+
+    async fn reader(&self) -> MutexGuard<'_, SqliteConnection> {
+        match self.readers[0].try_lock() {
+            Ok(guard) => guard,
+            Err(_) => self.readers[1].lock().await,
+        }
+    }
+
+    /// Brings the WAL back into the database: the bulk on a second connection beside the commits, the rest between two commits.
+    async fn checkpoint_wal(&self) -> Result<(), StoreError> {
+        const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+        let mut bulk = self.bulk.lock().await;
+        sqlx::raw_sql(PASSIVE)
+            .execute(&mut *bulk)
+            .await
+            .map_err(|e| failed(&e))?;
+        drop(bulk);
+        let mut write = self.write.lock().await;
+        sqlx::raw_sql(PASSIVE)
+            .execute(&mut write.connection)
+            .await
+            .map_err(|e| failed(&e))?;
+        Ok(())
+    }
+
+    fn head_now(&self) -> Arc<Head> {
+        Arc::clone(&self.tip.read().unwrap_or_else(PoisonError::into_inner).head)
+    }
+
+    async fn commit_batch(&self, batch: Batch) -> Result<Committed, StoreError> {
+        let mut write = self.write.lock().await;
+        if let Some(broken) = &write.broken {
+            return Err(broken.clone());
+        }
+        let known = self.known_ids(&batch.items).await?;
+        let serials = taken_serials(&mut write.connection, &batch.items).await?;
+        let (head, before) = {
+            let tip = self.tip.read().unwrap_or_else(PoisonError::into_inner);
+            (Arc::clone(&tip.head), tip.frontier.clone())
+        };
+        let truth = Truth {
+            size: head.size,
+            epoch: head.epoch,
+            next: &|stream| self.views.stream_next(stream),
+            known_ids: &known,
+            taken_serials: &serials,
+        };
+        let sequence = sequence::sequence(&batch.items, batch.key.writer(), &truth);
+        if sequence.entries.is_empty() {
+            let outcomes = outcomes(
+                sequence.items,
+                &[],
+                &Arc::new(BatchTree::grow(&before, &[])),
+                &head.checkpoint,
+            );
+            return Ok(Committed {
+                outcomes,
+                entries: Arc::from([]),
+                head,
+            });
+        }
+        let (grown, sequence) = grow(&batch, &before, sequence)?;
+        self.views.wait_for_room().await?;
+        if let Err(error) = write_batch(&mut write, &batch, &sequence, &grown).await {
+            // A failed write or sync of the WAL: whether its frames come back after a restart is unknown. Never retried.
+            let error = failed(&error);
+            write.broken = Some(error.clone());
+            return Err(error);
+        }
+        self.publish(&sequence, &grown);
+        let entries: Arc<[Arc<CommittedEntry>]> = grown.entries.into();
+        let outcomes = outcomes(sequence.items, &entries, &grown.tree, &grown.head.checkpoint);
+        Ok(Committed {
+            outcomes,
+            entries,
+            head: grown.head,
+        })
+    }
+
+    fn publish(&self, sequence: &Sequence, grown: &Grown) {
+        self.views.commit(&sequence.next, &grown.entries);
+        let mut tip = self.tip.write().unwrap_or_else(PoisonError::into_inner);
+        *tip = Tip {
+            head: Arc::clone(&grown.head),
+            frontier: grown.frontier.clone(),
+        };
+    }
+
+    async fn known_ids(&self, items: &[Item]) -> Result<KnownIds, StoreError> {
+        let mut known = KnownIds::new();
+        for item in items {
+            let (Some(id), Some(draft)) = (&item.id, item.drafts.first()) else {
+                continue;
+            };
+            if let Some(position) = self.views.append_id(&draft.stream, id).await? {
+                known.insert(
+                    (draft.stream.clone(), Arc::clone(id)),
+                    self.prove_entry(position).await?,
+                );
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// What a batch makes of the tree.
+struct Grown {
+    entries: Vec<Arc<CommittedEntry>>,
+    tree: Arc<BatchTree>,
+    frontier: Frontier,
+    head: Arc<Head>,
+}
+
+fn grow(batch: &Batch, before: &Frontier, mut sequence: Sequence) -> Result<(Grown, Sequence), StoreError> {
+    let leaves: Vec<Digest> = sequence
+        .entries
+        .iter()
+        .map(|entry| tree::leaf_hash(&entry.bytes))
+        .collect();
+    let tree = BatchTree::grow(before, &leaves);
+    let checkpoint = Checkpoint {
+        origin: batch.origin.to_string(),
+        size: tree.size(),
+        root: tree.root(),
+    };
+    let note = checkpoint
+        .sign(&batch.key)
+        .map_err(|e| StoreError::Busy(e.to_string()))?;
+    let head = Head {
+        size: tree.size(),
+        root: tree.root(),
+        epoch: sequence.epoch,
+        checkpoint: note.into(),
+    };
+    let entries = std::mem::take(&mut sequence.entries).into_iter().map(|mut entry| {
+        entry.recorded_at = batch.recorded_at;
+        Arc::new(entry)
+    });
+    let grown = Grown {
+        entries: entries.collect(),
+        frontier: tree.frontier(before),
+        tree: Arc::new(tree),
+        head: Arc::new(head),
+    };
+    Ok((grown, sequence))
+}
+
+fn outcomes(
+    items: Vec<Numbered>,
+    entries: &[Arc<CommittedEntry>],
+    tree: &Arc<BatchTree>,
+    checkpoint: &Arc<str>,
+) -> Vec<Outcome> {
+    let proof = |first: usize, repeat| {
+        Outcome::Recorded(OutcomeProof(Proof {
+            entry: Arc::clone(&entries[first]),
+            tree: Arc::clone(tree),
+            checkpoint: Arc::clone(checkpoint),
+            repeat,
+        }))
+    };
+    let outcome = |item| match item {
+        Numbered::Written { first } => proof(first, false),
+        Numbered::Same { first } => proof(first, true),
+        Numbered::Ended(outcome) => outcome,
+    };
+    items.into_iter().map(outcome).collect()
+}
+
+async fn write_batch(
+    write: &mut WriteSide,
+    batch: &Batch,
+    sequence: &Sequence,
+    grown: &Grown,
+) -> Result<(), sqlx::Error> {
+    let written = || {
+        let items = batch.items.iter().zip(&sequence.items);
+        items.filter_map(|(item, numbered)| match numbered {
+            Numbered::Written { first } => Some((item, signed(grown.entries[*first].position))),
+            _ => None,
+        })
+    };
+    let sealed: Vec<_> = written()
+        .flat_map(|(item, position)| {
+            item.sealed
+                .iter()
+                .enumerate()
+                .map(move |(i, (draft, row))| (position + *draft as i64, i as i64, row))
+        })
+        .collect();
+    let tasks: Vec<_> = written()
+        .flat_map(|(item, position)| {
+            item.tasks
+                .iter()
+                .enumerate()
+                .map(move |(i, task)| (position, i as i64, task))
+        })
+        .collect();
+    let serials: Vec<_> = written()
+        .flat_map(|(item, position)| item.serials.iter().map(move |serial| (serial, position)))
+        .collect();
+    let text = write
+        .texts
+        .commit([grown.entries.len(), serials.len(), sealed.len(), tasks.len()]);
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    let mut bytes = COMMIT_OVERHEAD_BYTES;
+    for entry in &grown.entries {
+        bytes += entry.bytes.len() as u64 + 32;
+        let id = entry.id.as_deref().map(str::to_owned);
+        query = query
+            .bind(signed(entry.position))
+            .bind(entry.bytes.to_vec())
+            .bind(entry.recorded_at.micros())
+            .bind(id);
+    }
+    query = rows::pad(query, &rows::ENTRIES, grown.entries.len());
+    for (serial, position) in &serials {
+        query = query.bind(serial.to_vec()).bind(*position);
+    }
+    query = rows::pad(query, &rows::SERIALS, serials.len());
+    for (position, ordinal, row) in &sealed {
+        bytes += row.ciphertext.len() as u64 + 128;
+        query = query
+            .bind(*position)
+            .bind(*ordinal)
+            .bind(row.subject.clone())
+            .bind(row.key_id.to_vec());
+        query = query.bind(row.commitment.0.to_vec()).bind(row.ciphertext.clone());
+    }
+    query = rows::pad(query, &rows::SEALED, sealed.len());
+    for (position, ordinal, task) in &tasks {
+        bytes += task.payload.len() as u64 + 64;
+        query = query
+            .bind(*position)
+            .bind(*ordinal)
+            .bind(task.role.clone())
+            .bind(task.kind.clone());
+        query = query
+            .bind(task.payload.clone())
+            .bind(task.due.micros())
+            .bind(0_i64)
+            .bind(0_i64);
+    }
+    query = rows::pad(query, &rows::TASKS, tasks.len());
+    let head = &grown.head;
+    query = query
+        .bind(signed(head.size))
+        .bind(head.checkpoint.to_string())
+        .bind(grown.frontier.to_bytes());
+    query = query
+        .bind(signed(head.size))
+        .bind(signed(head.epoch))
+        .bind(head.root.0.to_vec());
+    query.execute(&mut write.connection).await?;
+    write.since_checkpoint += bytes;
+    Ok(())
+}
+
+/// Positions, sizes and numbers stay far below 2^63.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+async fn taken_serials(connection: &mut SqliteConnection, items: &[Item]) -> Result<HashSet<Serial>, StoreError> {
+    let mut taken = HashSet::new();
+    for serial in items.iter().flat_map(|item| &item.serials) {
+        let query = sqlx::query("SELECT 1 FROM serials WHERE serial = ?").bind(serial.to_vec());
+        if query
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|e| failed(&e))?
+            .is_some()
+        {
+            taken.insert(*serial);
+        }
+    }
+    Ok(taken)
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let path = directory.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|e| StoreError::Failed(format!("{}: {e}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Busy(directory.display().to_string())),
+        Err(TryLockError::Error(e)) => Err(StoreError::Failed(format!("{}: {e}", path.display()))),
+    }
+}
+
+/// Reads the head row and holds it against entries and last checkpoint.
+async fn read_tip(connection: &mut SqliteConnection) -> Result<Tip, StoreError> {
+    let sql = "SELECT h.size, h.epoch, h.root, (SELECT coalesce(max(position), -1) + 1 FROM entries), c.note, c.frontier, c.size
+        FROM head h LEFT JOIN checkpoints c ON c.size = (SELECT max(size) FROM checkpoints)";
+    let row = sqlx::query(sql).fetch_one(connection).await.map_err(|e| failed(&e))?;
+    let size = unsigned(row.get(0));
+    let (entries, checkpointed) = (unsigned(row.get(3)), row.get::<Option<i64>, _>(6).map_or(0, unsigned));
+    if size != entries || size != checkpointed {
+        return Err(StoreError::Failed(format!(
+            "the head row says {size} entries, the table holds {entries}, the last checkpoint signs {checkpointed}"
+        )));
+    }
+    let frontier = row.get::<Option<Vec<u8>>, _>(5).unwrap_or_default();
+    let frontier = Frontier::from_bytes(size, &frontier)
+        .ok_or_else(|| StoreError::Failed("the last checkpoint's frontier does not fit its size".into()))?;
+    if frontier.root().0[..] != row.get::<Vec<u8>, _>(2)[..] {
+        return Err(StoreError::Failed(
+            "the head row and the last checkpoint's frontier have different roots".into(),
+        ));
+    }
+    let head = Head {
+        size,
+        root: frontier.root(),
+        epoch: unsigned(row.get(1)),
+        checkpoint: row.get::<Option<String>, _>(4).unwrap_or_default().into(),
+    };
+    Ok(Tip {
+        head: Arc::new(head),
+        frontier,
+    })
+}
+
+/// Where a store's files are.
+#[must_use]
+pub fn database_file(directory: &Path) -> PathBuf {
+    directory.join("ledger.db")
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+        Box::pin(self.commit_batch(batch))
+    }
+
+    fn head(&self) -> Arc<Head> {
+        self.head_now()
+    }
+
+    fn stream_next(&self, stream: &StreamId) -> u64 {
+        self.views.stream_next(stream)
+    }
+
+    fn streams(&self, kind: StreamKind) -> Vec<StreamId> {
+        self.views.streams(kind)
+    }
+
+    fn read_range(&self, from: u64, limit: usize) -> Answer<'_, Vec<Arc<CommittedEntry>>> {
+        Box::pin(self.range(from, limit))
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: u64,
+        limit: usize,
+    ) -> Answer<'a, Vec<Arc<CommittedEntry>>> {
+        Box::pin(self.stream(stream, from, limit))
+    }
+
+    fn checkpoint_at(&self, size: u64) -> Answer<'_, Option<StoredCheckpoint>> {
+        Box::pin(self.stored_checkpoint("size = ?", size))
+    }
+
+    fn prove(&self, position: u64) -> Answer<'_, (Arc<CommittedEntry>, Arc<BatchTree>, Arc<str>)> {
+        Box::pin(self.prove_entry(position))
+    }
+
+    fn order_position<'a>(&'a self, agent: &'a StreamId, client_order_id: &'a str) -> Answer<'a, Option<u64>> {
+        Box::pin(self.views.order(agent, client_order_id))
+    }
+
+    fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>> {
+        Box::pin(self.views.certificate(serial))
+    }
+
+    fn sealed<'a>(&'a self, position: u64, commitment: &'a Digest) -> Answer<'a, Option<SealedRow>> {
+        Box::pin(self.sealed_row(position, commitment))
+    }
+
+    fn lease_tasks<'a>(
+        &'a self,
+        role: &'a str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Answer<'a, Vec<LeasedTask>> {
+        Box::pin(self.lease(role, now, until, limit))
+    }
+
+    fn settle_task(&self, id: TaskId, settled: Settled) -> Answer<'_, ()> {
+        Box::pin(self.settle(id, settled))
+    }
+
+    fn dead_tasks<'a>(&'a self, role: &'a str) -> Answer<'a, Vec<LeasedTask>> {
+        Box::pin(self.dead(role))
+    }
+
+    fn rebuild(&self) -> Answer<'_, u64> {
+        Box::pin(async {
+            self.views.clear().await?;
+            self.catch_up().await?;
+            Ok(self.head_now().size)
+        })
+    }
+
+    fn catch_up(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            if self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+                return Ok(());
+            }
+            self.views.catch_up(self.head_now().size).await?;
+            let due = {
+                let mut write = self.write.lock().await;
+                let due = write.since_checkpoint >= CHECKPOINT_BYTES.min(self.wal_bytes / 2).max(1);
+                if due {
+                    write.since_checkpoint = 0;
+                }
+                due
+            };
+            if due { self.checkpoint_wal().await } else { Ok(()) }
+        })
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            self.catch_up().await?;
+            let mut write = self.write.lock().await;
+            write.broken = Some(StoreError::Busy("the ledger is closed".into()));
+            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+            Ok(())
+        })
+    }
+}
