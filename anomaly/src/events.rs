@@ -79,3 +79,106 @@ impl BaselineProposed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ApprovalFault, ProposedBaseline, sample};
+
+    fn body(record: &dyn Record) -> Vec<u8> {
+        let mut body = Vec::new();
+        record.write_body(&mut body);
+        body
+    }
+
+    fn approval(proposed: &ProposedBaseline) -> BaselineApproved {
+        BaselineApproved {
+            agent: sample::agent(),
+            approvals: vec!["mandate/m-1/4".to_owned()],
+            baseline: proposed.digest(),
+            version: 1,
+        }
+    }
+
+    /// Members are declared in order, so that the plain writer is canonical: moving one turns this red.
+    #[test]
+    fn bodies_are_canonical_and_read_back() {
+        let imported = ObservationsImported {
+            agent: sample::agent(),
+            batch: 0,
+            batches: 1,
+            rows: sample::orders(1, 0, 2),
+            source: Digest::of(b"file"),
+        };
+        let proposed = sample::proposed(&sample::orders(1, 0, 14));
+        let event = BaselineProposed::of(&proposed);
+        let approved = approval(&proposed);
+        assert_eq!(body(&imported), canonical::to_vec(&imported));
+        assert_eq!(
+            canonical::from_slice::<ObservationsImported>(&body(&imported)).unwrap(),
+            imported
+        );
+        assert_eq!(body(&event), canonical::to_vec(&event));
+        assert_eq!(canonical::from_slice::<BaselineProposed>(&body(&event)).unwrap(), event);
+        assert_eq!(body(&approved), canonical::to_vec(&approved));
+        assert_eq!(
+            canonical::from_slice::<BaselineApproved>(&body(&approved)).unwrap(),
+            approved
+        );
+        let scored = *crate::score(&sample::approve(proposed), &crate::ScorerState::NEW, &imported.rows[0]).record();
+        let mut plain = Vec::new();
+        canonical::write_presorted(&scored, &mut plain);
+        assert_eq!(plain, canonical::to_vec(&scored));
+        assert!(plain.len() < 1_400, "{}", plain.len());
+        assert!(body(&event).len() < 32_768, "{}", body(&event).len());
+        for event in [&imported as &dyn Record, &approved] {
+            assert_eq!(event.stream().to_string(), "agent/mm-1");
+        }
+    }
+
+    #[test]
+    fn only_an_approval_of_exactly_this_baseline_counts() {
+        let proposed = sample::proposed(&sample::orders(1, 0, 14));
+        let other = sample::proposed(&sample::orders(2, 0, 14));
+        let refused = |change: fn(&mut BaselineApproved)| {
+            let mut approval = approval(&proposed);
+            change(&mut approval);
+            proposed.clone().approve(&approval)
+        };
+        assert_eq!(
+            refused(|approval| approval.approvals.clear()),
+            Err(ApprovalFault::Unsigned)
+        );
+        assert_eq!(refused(|approval| approval.version = 2), Err(ApprovalFault::Mismatch));
+        assert!(matches!(
+            other.approve(&approval(&proposed)),
+            Err(ApprovalFault::Other { .. })
+        ));
+        assert_eq!(refused(|_| ()).unwrap().digest(), proposed.digest());
+    }
+
+    /// Any change to what was approved changes the digest, and contents that break a rule of form are refused.
+    #[test]
+    fn contents_are_held_to_their_form() {
+        let proposed = sample::proposed(&sample::orders(1, 0, 14));
+        let with = |change: fn(&mut BaselineContent)| {
+            let mut content = proposed.content().clone();
+            change(&mut content);
+            ProposedBaseline::new(content)
+        };
+        assert_ne!(with(|content| content.d += 1).unwrap().digest(), proposed.digest());
+        let breaks: [fn(&mut BaselineContent); 8] = [
+            |content| content.hours.truncate(167),
+            |content| content.theta = 1_000_001,
+            |content| content.d = -1,
+            |content| content.lambda = 0,
+            |content| content.instruments.seen.reverse(),
+            |content| content.sizes.knots.reverse(),
+            |content| content.rates.truncate(3),
+            |content| content.settings.weights.size = 0,
+        ];
+        for change in breaks {
+            assert!(with(change).is_err());
+        }
+    }
+}

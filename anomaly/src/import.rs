@@ -82,30 +82,25 @@ pub fn parse_row(row: &str) -> Result<ImportedOrder<'_>, RowFault> {
     else {
         return Err(RowFault::Fields(fields.len()));
     };
-    let read = Field;
-    let quantity = read.amount("quantity", quantity)?;
-    let price = read.amount("price", price)?;
+    let quantity = amount("quantity", quantity)?;
+    let price = amount("price", price)?;
     let named = !agent.is_empty() && agent.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
     let lower_counterparty = counterparty.to_ascii_lowercase();
     Ok(ImportedOrder {
-        agent: named
-            .then_some(agent)
-            .ok_or_else(|| read.fault("agent", agent, "a name"))?,
-        label: label
-            .parse()
-            .map_err(|_| read.fault("label", label, "a whole number"))?,
+        agent: named.then_some(agent).ok_or_else(|| fault("agent", agent, "a name"))?,
+        label: label.parse().map_err(|_| fault("label", label, "a whole number"))?,
         observation: Observation {
-            at: Timestamp::parse(at).map_err(|_| read.fault("at", at, "RFC 3339 in UTC"))?,
+            at: Timestamp::parse(at).map_err(|_| fault("at", at, "RFC 3339 in UTC"))?,
             counterparty: Counterparty::new(&lower_counterparty)
-                .map_err(|_| read.fault("counterparty", counterparty, "1 to 32 of [A-Za-z0-9_.-]"))?,
-            currency: Currency::new(currency).map_err(|_| read.fault("currency", currency, "a currency code"))?,
+                .map_err(|_| fault("counterparty", counterparty, "1 to 32 of [A-Za-z0-9_.-]"))?,
+            currency: Currency::new(currency).map_err(|_| fault("currency", currency, "a currency code"))?,
             instrument: Instrument::new(instrument)
-                .map_err(|_| read.fault("instrument", instrument, "1 to 32 of [A-Z0-9_.-]"))?,
+                .map_err(|_| fault("instrument", instrument, "1 to 32 of [A-Z0-9_.-]"))?,
             notional: quantity.checked_mul(price),
             refused: false,
             region: Some(
                 Region::new(&region.to_ascii_lowercase())
-                    .map_err(|_| read.fault("region", region, "1 to 32 of [a-z0-9_.-]"))?,
+                    .map_err(|_| fault("region", region, "1 to 32 of [a-z0-9_.-]"))?,
             ),
         },
         price,
@@ -113,28 +108,75 @@ pub fn parse_row(row: &str) -> Result<ImportedOrder<'_>, RowFault> {
         side: match side {
             "buy" => Side::Buy,
             "sell" => Side::Sell,
-            _ => return Err(read.fault("side", side, "buy or sell")),
+            _ => return Err(fault("side", side, "buy or sell")),
         },
     })
 }
 
-/// Readers of single fields.
-#[derive(Clone, Copy)]
-struct Field;
+fn amount(field: &'static str, text: &str) -> Result<Decimal, RowFault> {
+    Decimal::parse(text)
+        .ok()
+        .filter(|amount| amount.is_positive())
+        .ok_or_else(|| fault(field, text, "a plain decimal number above zero"))
+}
 
-impl Field {
-    fn amount(self, field: &'static str, text: &str) -> Result<Decimal, RowFault> {
-        Decimal::parse(text)
-            .ok()
-            .filter(|amount| amount.is_positive())
-            .ok_or_else(|| self.fault(field, text, "a plain decimal number above zero"))
+fn fault(field: &'static str, text: &str, expected: &'static str) -> RowFault {
+    RowFault::Field {
+        field,
+        text: text.chars().take(80).collect(),
+        expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ROW: &str = "bot.A,2025-10-17T22:24:14.487Z,BNB_USD,buy,13.86,1081.0,USD,tT6076,eu-west-1,0";
+
+    #[test]
+    fn a_row_reads() {
+        let order = parse_row(ROW).unwrap();
+        assert_eq!((order.agent, order.side, order.label), ("bot.A", Side::Buy, 0));
+        assert_eq!(order.observation.counterparty.as_str(), "tt6076");
+        assert_eq!(order.observation.notional, Decimal::parse("14982.66").ok());
+        assert_eq!(parse_row(&format!("{ROW}\r\n")), parse_row(ROW));
     }
 
-    fn fault(self, field: &'static str, text: &str, expected: &'static str) -> RowFault {
-        RowFault::Field {
-            field,
-            text: text.chars().take(80).collect(),
-            expected,
+    #[test]
+    fn faults_name_the_field() {
+        for (from, to, field) in [
+            ("bot.A", "", "agent"),
+            ("2025-10-17T", "2025-10-32T", "at"),
+            ("BNB_USD", "bnb usd", "instrument"),
+            ("buy", "hold", "side"),
+            ("13.86", "1e3", "quantity"),
+            ("1081.0", "0", "price"),
+            (",USD,", ",usd,", "currency"),
+            ("tT6076", "a/b", "counterparty"),
+            ("eu-west-1", "", "region"),
+            ("-1,0", "-1,clean", "label"),
+        ] {
+            let fault = parse_row(&ROW.replacen(from, to, 1)).unwrap_err();
+            let RowFault::Field { field: named, .. } = fault else {
+                panic!("{fault}")
+            };
+            assert_eq!(named, field);
+        }
+        assert_eq!(parse_row("a,b"), Err(RowFault::Fields(2)));
+        assert_eq!(parse_row(&"x".repeat(513)), Err(RowFault::TooLong));
+        assert!(parse_row(HEADER).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(row in ".{0,600}", at in 0_usize..80, byte in any::<u8>()) {
+            let _ = parse_row(&row);
+            let mut bytes = ROW.as_bytes().to_vec();
+            bytes[at.min(ROW.len() - 1)] = byte & 0x7f;
+            let _ = parse_row(&String::from_utf8_lossy(&bytes));
         }
     }
 }

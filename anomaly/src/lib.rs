@@ -25,6 +25,8 @@ pub mod learning;
 pub mod logarithm;
 pub mod observation;
 pub mod record;
+#[cfg(test)]
+mod sample;
 pub mod scale;
 pub mod score;
 pub mod settings;

@@ -1,13 +1,14 @@
 //! One order's score: pure, without allocation, in integers.
 
 use crate::{
-    baseline::ApprovedBaseline,
+    baseline::{ApprovedBaseline, BaselineContent},
     components::{self, COMPONENTS, Component, Reading},
     observation::Observation,
     record::{Channel, ComponentRecord, Components, ScoreRecord},
     scale::{MOST_EVIDENCE, ln_micro, score_of},
     settings::{CONFIG_VERSION, MILLION},
     state::ScorerState,
+    window::SCALES,
 };
 
 /// The score of one order, computed here and nowhere else.
@@ -39,11 +40,13 @@ pub fn assess(baseline: Option<&ApprovedBaseline>, state: &ScorerState, observat
 pub fn score(baseline: &ApprovedBaseline, state: &ScorerState, observation: &Observation) -> Scored {
     let content = baseline.content();
     let counts = state.counts(observation.at).map(|count| count.saturating_add(1));
-    let readings = components::read(content, &counts, observation);
-    let weights = Component::ALL.map(|component| component.weight(&content.settings.weights));
-    let weighted: [u64; COMPONENTS] = std::array::from_fn(|at| u64::from(weights[at]) * readings[at].e);
+    let Evidence {
+        readings,
+        weights,
+        weighted,
+        e,
+    } = Evidence::read(content, &counts, observation);
     let shares = shares(&weighted);
-    let e = weighted.iter().sum::<u64>() / u64::from(MILLION);
     let before = state.component_evidence();
     let records: [ComponentRecord; COMPONENTS] = std::array::from_fn(|at| {
         let Reading { driver, e, observed, p } = readings[at];
@@ -85,6 +88,35 @@ pub fn score(baseline: &ApprovedBaseline, state: &ScorerState, observation: &Obs
             theta: content.theta,
         },
     }
+}
+
+/// The five readings and their weighted mean.
+struct Evidence {
+    readings: [Reading; COMPONENTS],
+    weights: [u32; COMPONENTS],
+    weighted: [u64; COMPONENTS],
+    /// E, millionths.
+    e: u64,
+}
+
+impl Evidence {
+    fn read(content: &BaselineContent, counts: &[u32; SCALES], observation: &Observation) -> Self {
+        let readings = components::read(content, counts, observation);
+        let weights = Component::ALL.map(|component| component.weight(&content.settings.weights));
+        let weighted: [u64; COMPONENTS] = std::array::from_fn(|at| u64::from(weights[at]) * readings[at].e);
+        let e = weighted.iter().sum::<u64>() / u64::from(MILLION);
+        Self {
+            readings,
+            weights,
+            weighted,
+            e,
+        }
+    }
+}
+
+/// ln E of one order, micro-nats; `counts` are the orders within each span, this one included.
+pub(crate) fn point_evidence(content: &BaselineContent, counts: &[u32; SCALES], observation: &Observation) -> i64 {
+    ln_micro(Evidence::read(content, counts, observation).e)
 }
 
 /// `C = max(1, C) · (E·e^-d)^theta` in logarithms; the product is rounded down, so it never adds evidence.

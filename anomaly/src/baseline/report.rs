@@ -15,7 +15,7 @@ pub struct PowerCheck {
 }
 
 /// The history behind a baseline and what is to be expected of it. Yearly counts are in thousandths.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// Days with at least one order.
@@ -24,12 +24,12 @@ pub struct Report {
     pub days: u32,
     /// Orders not kept because the bound was reached.
     pub dropped: u64,
+    /// False revocations per year that the score promises, in thousandths (an extrapolation).
+    pub false_revocations_promised_milli: u64,
     /// False revocations in leave-one-day-out replay.
     pub false_revocations_seen: u32,
     /// Upper end of their exact 95 % Poisson interval per year, in thousandths: what the history alone can bound.
     pub false_revocations_upper_milli: u64,
-    /// False revocations per year that the score promises, in thousandths (an extrapolation).
-    pub false_revocations_promised_milli: u64,
     /// Hours of the week with orders, of 168.
     pub hours_seen: u32,
     /// Instruments seen.

@@ -1,0 +1,89 @@
+//! Names (instruments, counterparties): how common each is, and how much of a day falls on names no other day has.
+
+use std::collections::BTreeMap;
+
+use super::{Row, share_ppb};
+use crate::{
+    baseline::{MOST_NAMES, Mix, SeenName},
+    observation::Observation,
+    settings::BILLION,
+};
+
+/// How often a name was seen, and on which day if on one alone.
+#[derive(Clone, Copy)]
+struct Sight {
+    orders: u64,
+    only_day: Option<i64>,
+}
+
+pub(super) fn fit<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T, floor: u32) -> Mix<T> {
+    let mut sights: BTreeMap<T, Sight> = BTreeMap::new();
+    let mut days: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    for row in rows {
+        let first = Sight {
+            orders: 0,
+            only_day: Some(row.day),
+        };
+        let sight = sights.entry(name(&row.observation)).or_insert(first);
+        sight.orders += 1;
+        sight.only_day = sight.only_day.filter(|day| *day == row.day);
+        days.entry(row.day).or_default().0 += 1;
+    }
+    for sight in sights.values() {
+        if let Some(day) = sight.only_day.and_then(|day| days.get_mut(&day)) {
+            day.1 += sight.orders;
+        }
+    }
+    let turnover = turnover(days.values().copied());
+    let total = rows.len() as u64;
+    let mut common: Vec<(T, u64)> = sights.into_iter().map(|(name, sight)| (name, sight.orders)).collect();
+    common.sort_by_key(|(name, orders)| (std::cmp::Reverse(*orders), *name));
+    let forgotten: u64 = common.iter().skip(MOST_NAMES).map(|(_, orders)| orders).sum();
+    common.truncate(MOST_NAMES);
+    let unseen_ppb = turnover
+        .saturating_add(if forgotten > 0 {
+            share_ppb(forgotten, total, 1)
+        } else {
+            0
+        })
+        .clamp(floor.max(1), BILLION);
+    let mut seen: Vec<SeenName<T>> = common
+        .iter()
+        .map(|(name, orders)| {
+            let as_rare: u64 = common
+                .iter()
+                .filter(|(_, other)| other <= orders)
+                .map(|(_, other)| other)
+                .sum();
+            SeenName {
+                name: *name,
+                p: with_unseen(share_ppb(as_rare + forgotten, total, 1), unseen_ppb),
+                share_ppb: share_ppb(*orders, total, 1),
+            }
+        })
+        .collect();
+    seen.sort_by_key(|seen| seen.name);
+    Mix { seen, unseen_ppb }
+}
+
+/// The mean over days of the share of orders that no other day prepares for, ppb; days are (orders, such orders).
+pub(super) fn turnover(days: impl Iterator<Item = (u64, u64)>) -> u32 {
+    let (mut sum, mut count) = (0_u64, 0_u64);
+    for (orders, new) in days.filter(|(orders, _)| *orders > 0) {
+        sum += if new == 0 {
+            0
+        } else {
+            u64::from(share_ppb(new, orders, 1))
+        };
+        count += 1;
+    }
+    u32::try_from(sum.div_ceil(count.max(1)))
+        .unwrap_or(BILLION)
+        .clamp(1, BILLION)
+}
+
+/// `unseen + (1 - unseen) · share`, rounded up.
+pub(super) fn with_unseen(share: u32, unseen: u32) -> u32 {
+    let seen = (u64::from(BILLION - unseen) * u64::from(share)).div_ceil(u64::from(BILLION));
+    u32::try_from(seen + u64::from(unseen)).unwrap_or(BILLION).min(BILLION)
+}
