@@ -21,7 +21,6 @@ pub mod random;
 pub mod record;
 pub mod serial;
 pub mod signer;
-pub mod spiffe;
 pub mod timestamp;
 pub mod verify;
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use extensions::{
     AgentId, AuthorityLimits, OfficerId, OwnerId, Serial, Timestamp,
+    certificate::{CertificateProfile, Role, SpiffeName, TrustDomain},
     oids::{Environment, Oid, OidArc},
-    spiffe::agent_uri,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType, DnValue,
@@ -35,7 +35,7 @@ pub struct Settings {
     /// Production or sandbox.
     pub environment: Environment,
     /// The trust domain, an FQDN.
-    pub trust_domain: String,
+    pub trust_domain: TrustDomain,
     /// Where the agents' CRL is published: the CDP, equal to the CRL's IDP.
     pub crl_url: String,
     /// Where OCSP is answered.
@@ -115,7 +115,45 @@ pub struct BotProfile {
     pub(crate) limits: AuthorityLimits,
 }
 
+impl BotProfile {
+    /// The one name it carries. One agent has one live key and a second instance is a second agent, so the instance is always `1`.
+    pub(crate) fn name(&self) -> SpiffeName {
+        SpiffeName::Agent {
+            agent: self.agent,
+            instance: AgentId::new("1").expect("a digit is a valid id"),
+        }
+    }
+}
+
+impl Settings {
+    /// What a handshake checks certificates of this house against.
+    #[must_use]
+    pub fn certificate_profile(&self) -> CertificateProfile {
+        CertificateProfile {
+            arcs: vec![self.arc],
+            environment: self.environment,
+            trust_domain: self.trust_domain.clone(),
+            critical_limits: false,
+        }
+    }
+}
+
 impl Profile {
+    /// The role by which a handshake judges it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self {
+            Self::AgentRoot { .. } => Role::AgentRoot,
+            Self::AgentIssuing { .. } => Role::AgentIssuing,
+            Self::HouseRoot { .. } => Role::HouseRoot,
+            Self::HouseIssuing { .. } => Role::HouseIssuing,
+            Self::Bot(_) => Role::Agent,
+            Self::Server { .. } => Role::Server,
+            Self::Officer { .. } => Role::Officer,
+            Self::OcspResponder { .. } => Role::OcspResponder,
+        }
+    }
+
     /// Whether it is an anchor, signed by itself.
     #[must_use]
     pub fn is_root(&self) -> bool {
@@ -182,12 +220,11 @@ impl Profile {
         let ascii =
             |text: &str| rcgen::string::Ia5String::try_from(text).map_err(|_| IssueError::Name(text.to_owned()));
         Ok(match self {
-            Self::Bot(bot) => vec![SanType::URI(ascii(&agent_uri(&settings.trust_domain, &bot.agent))?)],
+            Self::Bot(bot) => vec![SanType::URI(ascii(&bot.name().uri(&settings.trust_domain))?)],
             Self::Officer { officer } => {
-                vec![SanType::URI(ascii(&format!(
-                    "spiffe://{}/officer/{officer}",
-                    settings.trust_domain
-                ))?)]
+                vec![SanType::URI(ascii(
+                    &SpiffeName::Officer { officer: *officer }.uri(&settings.trust_domain),
+                )?)]
             }
             Self::Server { hosts, addresses, .. } => {
                 let mut names = hosts

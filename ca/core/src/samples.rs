@@ -86,7 +86,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         arc: OidArc::DEVELOPMENT,
         environment: Environment::Sandbox,
-        trust_domain: "bots.example".to_owned(),
+        trust_domain: extensions::certificate::TrustDomain::new("bots.example").unwrap(),
         crl_url: "http://status.example/crl".to_owned(),
         ocsp_url: "http://status.example/ocsp".to_owned(),
         issuer_url: "http://status.example/ca".to_owned(),

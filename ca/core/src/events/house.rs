@@ -1,6 +1,6 @@
 //! The house's own beginnings: what the ceremony fixed, and the authority's certificates.
 
-use extensions::{Base64, Environment, oids::OidArc};
+use extensions::{Base64, Environment, certificate::TrustDomain, oids::OidArc};
 use serde::{Deserialize, Serialize};
 
 /// `house.founded`: what the ceremony fixed for good. Stands behind the ledger's own first entries.
@@ -18,7 +18,7 @@ pub struct HouseFounded {
     /// Where OCSP is answered.
     pub ocsp_url: String,
     /// The trust domain of the bots' names, an FQDN.
-    pub trust_domain: String,
+    pub trust_domain: TrustDomain,
 }
 
 /// What a certificate of the authority is for.

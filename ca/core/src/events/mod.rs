@@ -42,6 +42,7 @@ macro_rules! events {
 
         /// Any event of the authority.
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[allow(clippy::large_enum_variant, reason = "events are read one at a time and folded away at once")]
         pub enum Event {
             $($(#[$doc])* $name($name),)*
         }

@@ -160,7 +160,7 @@ fn samples() -> Vec<Event> {
             environment: extensions::Environment::Sandbox,
             issuer_url: "http://status.example/ca".into(),
             ocsp_url: "http://status.example/ocsp".into(),
-            trust_domain: "bots.example".into(),
+            trust_domain: extensions::certificate::TrustDomain::new("bots.example").unwrap(),
         }
         .into(),
         CaCertificateInstalled {

@@ -1,6 +1,5 @@
 //! A bot has exactly one name, a URI of our trust domain; CAs and responders have none (certificates.md §2).
 
-use extensions::spiffe::agent_of_uri;
 use x509_parser::extensions::GeneralName;
 
 use super::{Context, holds};
@@ -9,12 +8,11 @@ use crate::profiles::Profile;
 pub(super) fn lint(context: &Context<'_>) -> Result<(), String> {
     let found = context.parsed.subject_alternative_name().map_err(|_| "appears twice")?;
     let names = found.as_ref().map(|found| found.value.general_names.as_slice());
-    let domain = context.linted.particulars.settings.trust_domain.as_str();
+    let domain = &context.linted.particulars.settings.trust_domain;
     match (context.linted.profile, names) {
-        (Profile::Bot(bot), Some([GeneralName::URI(uri)])) => holds(
-            agent_of_uri(uri, domain) == Some(bot.agent),
-            "the URI is not this bot's",
-        ),
+        (Profile::Bot(bot), Some([GeneralName::URI(uri)])) => {
+            holds(*uri == bot.name().uri(domain), "the URI is not this bot's")
+        }
         (Profile::Bot(_), _) => Err("a bot has exactly one name, a URI".to_owned()),
         (Profile::Officer { officer }, Some([GeneralName::URI(uri)])) => holds(
             *uri == format!("spiffe://{domain}/officer/{officer}"),

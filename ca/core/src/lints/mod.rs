@@ -8,6 +8,7 @@ mod authority_limits;
 mod basic_constraints;
 mod extended_key_usage;
 mod extensions_known;
+mod handshake;
 mod issuer_names;
 mod key_identifiers;
 mod key_usage;
@@ -66,12 +67,13 @@ impl Context<'_> {
 type Lint = fn(&Context<'_>) -> Result<(), String>;
 
 /// All lints by name.
-pub(crate) const ALL: [(&str, Lint); 15] = [
+pub(crate) const ALL: [(&str, Lint); 16] = [
     ("alternative_names", alternative_names::lint),
     ("authority_limits", authority_limits::lint),
     ("basic_constraints", basic_constraints::lint),
     ("extended_key_usage", extended_key_usage::lint),
     ("extensions_known", extensions_known::lint),
+    ("handshake", handshake::lint),
     ("issuer_names", issuer_names::lint),
     ("key_identifiers", key_identifiers::lint),
     ("key_usage", key_usage::lint),
