@@ -59,10 +59,8 @@ impl House {
                 serial: crate::certificate::serial_of(&certificate).unwrap(),
                 certificate: Base64(certificate),
                 key: Digest::of(key.public_key_spki()),
-                name: Digest::default(),
                 officer: officer(name),
                 roles: vec![Role::Approver, Role::Operator],
-                sealed: vec![],
                 token: Digest::default(),
             });
             house.keys.push((officer(name), key));

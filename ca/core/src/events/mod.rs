@@ -13,7 +13,10 @@ pub use certificate::{CertificateIssued, CertificateReserved};
 pub use enrolment::{EnrolmentTokenIssued, RenewalRequested, TokenBound};
 pub use house::{CaCertificateInstalled, CaCertificateUse, HouseFounded};
 pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
-pub use officer::{OfficerRegistered, OfficerRemoved, OfficerSigned, OfficerTokenIssued, Role};
+pub use officer::{
+    OfficerProposed, OfficerRegistered, OfficerRemoved, OfficerRequested, OfficerSigned, OfficerTokenIssued,
+    ProposalClosed, Role,
+};
 
 use extensions::Record;
 
@@ -104,7 +107,13 @@ events! {
     /// A one-time token for an officer was made.
     OfficerTokenIssued = "officer.token_issued", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer's certificate was issued.
-    OfficerRegistered = "officer.registered", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
+    OfficerRegistered = "officer.registered", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
+    /// An officer's token was used.
+    OfficerRequested = "officer.requested", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
+    /// A decision for officers to sign.
+    OfficerProposed = "officer.proposed", |event| officer::stream(&event.proposer), gating: false, sealed: |_| &[];
+    /// A proposal was decided.
+    ProposalClosed = "officer.proposal_closed", |event| officer::stream(&event.proposer), gating: false, sealed: |_| &[];
     /// An officer left.
     OfficerRemoved = "officer.removed", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer's signature that waits for a second one (baselines, house settings, reinstatements).

@@ -38,6 +38,53 @@ pub struct OfficerTokenIssued {
     pub use_before: Timestamp,
 }
 
+/// `officer.requested` (`Exactly`): the token was used; it is bound to this request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerRequested {
+    /// The request, DER (PKCS#10).
+    pub csr: Base64,
+    /// The commitment to the person's sealed name.
+    pub name: Digest,
+    /// The officer.
+    pub officer: OfficerId,
+    /// The name's text, beside the entry.
+    #[serde(skip)]
+    pub sealed: Vec<SealedText>,
+    /// The token that was used, so that it is used once.
+    pub token: Digest,
+}
+
+/// `officer.proposed`: a decision that officers must sign, other than a mandate: a baseline, a house setting, a reinstatement, a review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerProposed {
+    /// The kind of entry it will become: `house.thresholds_set`.
+    pub becomes: String,
+    /// What is to be decided; officers sign its SHA-256.
+    pub document: serde_json::Value,
+    /// SHA-256 of its canonical bytes.
+    pub document_digest: Digest,
+    /// When the question lapses.
+    pub expires_at: Timestamp,
+    /// 32 random bytes of the server.
+    pub nonce: Digest,
+    /// Who proposed it.
+    pub proposer: OfficerId,
+}
+
+/// `officer.proposal_closed`: written with the entry that the proposal became, or when somebody said no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalClosed {
+    /// Whether it was accepted.
+    pub accepted: bool,
+    /// The proposal: proposer's stream and number, `officer/ada/3`.
+    pub proposal: String,
+    /// Who proposed it.
+    pub proposer: OfficerId,
+}
+
 /// `officer.registered` (`Exactly`): the token was used, the certificate issued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,18 +93,13 @@ pub struct OfficerRegistered {
     pub certificate: Base64,
     /// SHA-256 of the key's SubjectPublicKeyInfo: what the listener compares.
     pub key: Digest,
-    /// The commitment to the person's sealed name.
-    pub name: Digest,
     /// The officer.
     pub officer: OfficerId,
     /// What the officer may do, sorted.
     pub roles: Vec<Role>,
-    /// The name's text, beside the entry.
-    #[serde(skip)]
-    pub sealed: Vec<SealedText>,
     /// The certificate's serial.
     pub serial: Serial,
-    /// The token that was used, so that it is used once.
+    /// The token that was used.
     pub token: Digest,
 }
 
@@ -77,7 +119,7 @@ pub struct OfficerRemoved {
 pub struct OfficerSigned {
     /// The signature.
     pub approval: ApprovalRecord,
-    /// What it is about, as a stream and a kind: `agent/mm-1 baseline.approved`.
+    /// The proposal it answers: proposer's stream and number, `officer/ada/3`.
     pub subject: String,
 }
 

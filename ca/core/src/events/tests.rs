@@ -136,12 +136,33 @@ fn samples() -> Vec<Event> {
         OfficerRegistered {
             certificate: Base64(vec![1]),
             key: digest,
-            name: digest,
             officer,
             roles: vec![Role::Approver],
-            sealed: vec![],
             serial,
             token: digest,
+        }
+        .into(),
+        OfficerRequested {
+            csr: Base64(vec![1]),
+            name: digest,
+            officer,
+            sealed: vec![],
+            token: digest,
+        }
+        .into(),
+        OfficerProposed {
+            becomes: "house.thresholds_set".into(),
+            document: serde_json::json!({"b": 1, "a": {"d": "x", "c": []}}),
+            document_digest: digest,
+            expires_at: at,
+            nonce: digest,
+            proposer: officer,
+        }
+        .into(),
+        ProposalClosed {
+            accepted: true,
+            proposal: "officer/ada/3".into(),
+            proposer: officer,
         }
         .into(),
         OfficerRemoved {

@@ -5,11 +5,13 @@
 
 mod mandate;
 mod officer;
+mod proposal;
 
 pub use mandate::{
     MOST_REQUESTS, MOST_TOKENS, Mandate, MandateStatus, MandateToken, Request, RequestState, SignedApproval,
 };
 pub use officer::{Officer, OfficerToken};
+pub use proposal::Proposal;
 
 use std::collections::BTreeMap;
 
@@ -51,6 +53,7 @@ pub struct Register {
     agents: BTreeMap<AgentId, AgentRegistered>,
     officers: BTreeMap<OfficerId, Officer>,
     officer_tokens: BTreeMap<Digest, OfficerToken>,
+    proposals: BTreeMap<String, Proposal>,
     mandates: BTreeMap<MandateId, Mandate>,
     tokens: BTreeMap<Digest, MandateId>,
     requests: BTreeMap<Digest, MandateId>,
@@ -87,7 +90,25 @@ impl Register {
                     officer.removed(place.position);
                 }
             }
-            Event::OfficerSigned(_) => {}
+            Event::OfficerRequested(event) => {
+                if let Some(token) = self.officer_tokens.get_mut(&event.token) {
+                    token.request.get_or_insert_with(|| event.csr.0.clone());
+                }
+            }
+            Event::OfficerProposed(event) => {
+                let proposal = Proposal::new(event, place);
+                self.proposals.insert(proposal.reference().to_owned(), proposal);
+            }
+            Event::OfficerSigned(event) => {
+                if let Some(proposal) = self.proposals.get_mut(&event.subject) {
+                    proposal.signed(event, place);
+                }
+            }
+            Event::ProposalClosed(event) => {
+                if let Some(proposal) = self.proposals.get_mut(&event.proposal) {
+                    proposal.closed(event.accepted);
+                }
+            }
             Event::ApplicationSubmitted(event) => match self.mandates.get_mut(&event.mandate) {
                 Some(mandate) => mandate.changed(event, place),
                 None => {
@@ -174,6 +195,17 @@ impl Register {
     #[must_use]
     pub fn officer_token(&self, token: &Digest) -> Option<&OfficerToken> {
         self.officer_tokens.get(token)
+    }
+
+    /// A proposal by its reference, `officer/ada/3`.
+    #[must_use]
+    pub fn proposal(&self, reference: &str) -> Option<&Proposal> {
+        self.proposals.get(reference)
+    }
+
+    /// All proposals, by reference.
+    pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
+        self.proposals.values()
     }
 
     /// A mandate.

@@ -13,7 +13,9 @@ pub struct OfficerToken {
     pub roles: Vec<Role>,
     /// It must be used before this time.
     pub use_before: Timestamp,
-    /// Whether it was used.
+    /// The request it is bound to, DER.
+    pub request: Option<Vec<u8>>,
+    /// Whether a certificate was issued for it.
     pub used: bool,
 }
 
@@ -23,6 +25,7 @@ impl OfficerToken {
             officer: event.officer,
             roles: event.roles.clone(),
             use_before: event.use_before,
+            request: None,
             used: false,
         }
     }
