@@ -1,0 +1,155 @@
+//! One gateway instance: what its sessions, its pipeline and its followers share.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use extensions::{AgentId, Clock, Counterparty, GatewayId};
+use gateway_policy::View;
+use ledger::{Ledger, Writer};
+use revocation_core::HouseState;
+
+use crate::{
+    listener::sessions::Sessions,
+    metrics::Metrics,
+    pipeline::{mandates::Mandates, prices::Prices, slot::Slot},
+    venue::Venue,
+};
+
+/// What one instance is told to be.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name; also the name of its writer.
+    pub id: GatewayId,
+    /// Messages of one agent that are read in a second; more are counted, not read.
+    pub messages_per_second: u32,
+    /// A permit is sent within this time of its decision, or never.
+    pub send_deadline: Duration,
+    /// The oldest reference price that is accepted, by the decision clock.
+    pub reference_max_age: Duration,
+    /// A view of the ledger older than this refuses.
+    pub view_lease: Duration,
+    /// How long a repeated order waits for the first one's outcome before it is answered 202.
+    pub repeat_patience: Duration,
+    /// The longest order body, in bytes.
+    pub body_bytes: usize,
+}
+
+impl Settings {
+    /// The defaults for an instance named `id`.
+    #[must_use]
+    pub fn new(id: GatewayId) -> Self {
+        Self {
+            id,
+            messages_per_second: 1_000,
+            send_deadline: Duration::from_millis(250),
+            reference_max_age: Duration::from_secs(5),
+            view_lease: Duration::from_secs(2),
+            repeat_patience: Duration::from_secs(5),
+            body_bytes: 16 * 1_024,
+        }
+    }
+}
+
+/// The house as this gateway last saw it.
+#[derive(Debug, Clone, Default)]
+pub struct HouseView {
+    /// Freezes, regions, thresholds.
+    pub state: HouseState,
+    /// The epoch that state stands under.
+    pub epoch: u64,
+}
+
+/// The venues of one runtime, by the name under which mandates know them.
+pub type Venues = HashMap<Counterparty, Arc<dyn Venue>>;
+
+/// One gateway instance.
+pub struct Gateway {
+    /// What it was told to be.
+    pub settings: Settings,
+    /// The system of record.
+    pub ledger: Ledger,
+    /// Its way in.
+    pub writer: Writer,
+    /// The decision clock.
+    pub clock: Arc<dyn Clock>,
+    /// The clock of certificates and signatures.
+    pub real_clock: Arc<dyn Clock>,
+    /// The house.
+    pub house: ArcSwap<HouseView>,
+    /// Approved documents.
+    pub mandates: Mandates,
+    /// Reference prices, by counterparty.
+    pub prices: HashMap<Counterparty, Arc<Prices>>,
+    /// Live connections.
+    pub sessions: Sessions,
+    /// Counters for operators.
+    pub metrics: Metrics,
+    slots: RwLock<HashMap<AgentId, Arc<Slot>>>,
+    started: Instant,
+    seen_micros: AtomicU64,
+}
+
+impl Gateway {
+    /// An instance that has followed nothing yet: see [`crate::pipeline::follow`].
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        ledger: Ledger,
+        writer: Writer,
+        clock: Arc<dyn Clock>,
+        real_clock: Arc<dyn Clock>,
+        counterparties: &[Counterparty],
+    ) -> Self {
+        Self {
+            settings,
+            ledger,
+            writer,
+            clock,
+            real_clock,
+            house: ArcSwap::from_pointee(HouseView::default()),
+            mandates: Mandates::default(),
+            prices: counterparties.iter().map(|c| (*c, Arc::default())).collect(),
+            sessions: Sessions::default(),
+            metrics: Metrics::default(),
+            slots: RwLock::default(),
+            started: Instant::now(),
+            seen_micros: AtomicU64::new(0),
+        }
+    }
+
+    /// The slot of an agent, made when it is the first time.
+    pub fn slot(&self, agent: &AgentId) -> Arc<Slot> {
+        if let Some(slot) = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(agent) {
+            return slot.clone();
+        }
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(*agent).or_insert_with(|| Arc::new(Slot::new(*agent))).clone()
+    }
+
+    /// Every slot.
+    #[must_use]
+    pub fn slots(&self) -> Vec<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Takes note that the follower has everything the ledger has.
+    pub fn seen_now(&self) {
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.seen_micros.store(micros, Ordering::Release);
+    }
+
+    /// Whether the view of the ledger is inside its lease, and the ledger still writes.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let seen = Duration::from_micros(self.seen_micros.load(Ordering::Acquire));
+        let fresh = self.started.elapsed().saturating_sub(seen) <= self.settings.view_lease;
+        if fresh { View::Fresh } else { View::Stale }
+    }
+}

@@ -1,0 +1,169 @@
+//! How each order of late was decided and what became of it: the answer to a repeated `client_order_id`.
+//!
+//! Bounded: older orders are read from the ledger.
+
+use std::collections::{HashMap, VecDeque};
+
+use extensions::{ClientOrderId, Decimal, Digest, Timestamp};
+use gateway_policy::{DecisionKind, FailedCheck, OrderDecided, OrderFilled, OrderOutcome, OrderTerms, OutcomeState};
+use serde::Serialize;
+
+/// How many orders of one agent are remembered.
+pub const REMEMBERED_ORDERS: usize = 4_096;
+
+/// What an order has come to, as bots read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Recorded; the venue has not answered yet.
+    Permitted,
+    /// The venue holds it.
+    Open,
+    /// It may or may not be at the venue.
+    InDoubt,
+    /// Filled whole.
+    Filled,
+    /// Cancelled, by whomever.
+    Cancelled,
+    /// Its time ended at the venue.
+    Expired,
+    /// Refused by a check.
+    Refused,
+    /// The venue refused it.
+    Rejected,
+    /// Never sent: past its send deadline, or halted.
+    Withheld,
+}
+
+/// One order's story so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderStory {
+    /// The digest of its terms.
+    #[serde(skip)]
+    pub body: Digest,
+    /// Every failed check.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<FailedCheck>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// The executed quantity known from the venue's answers and fills.
+    pub executed: Decimal,
+    /// The number of its entry in the agent's stream.
+    pub number: u64,
+    /// The order.
+    pub order: OrderTerms,
+    /// What it has come to.
+    pub status: OrderStatus,
+    /// The venue's own id of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub venue_order_id: Option<String>,
+    /// Why, in words, where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl OrderStory {
+    /// The story as it begins with its decision.
+    #[must_use]
+    pub fn begin(number: u64, at: Timestamp, decided: &OrderDecided) -> Self {
+        Self {
+            body: decided.body,
+            checks: decided.checks.clone(),
+            decided_at: at,
+            executed: Decimal::ZERO,
+            number,
+            order: decided.order.clone(),
+            status: if decided.decision == DecisionKind::Permit { OrderStatus::Permitted } else { OrderStatus::Refused },
+            venue_order_id: None,
+            why: None,
+        }
+    }
+
+    /// Goes on with an outcome.
+    pub fn outcome(&mut self, state: &OutcomeState) {
+        use gateway_policy::CloseCause;
+        match state {
+            OutcomeState::Accepted { venue_reference } => {
+                self.status = OrderStatus::Open;
+                self.venue_order_id = Some(venue_reference.clone());
+            }
+            OutcomeState::Closed { executed, why } => {
+                self.executed = *executed;
+                self.status = match why {
+                    CloseCause::Filled => OrderStatus::Filled,
+                    CloseCause::Cancelled => OrderStatus::Cancelled,
+                    CloseCause::Expired => OrderStatus::Expired,
+                };
+            }
+            OutcomeState::InDoubt { why } => {
+                self.status = OrderStatus::InDoubt;
+                self.why = Some(why.clone());
+            }
+            OutcomeState::Rejected { why } => {
+                self.status = OrderStatus::Rejected;
+                self.why = Some(why.clone());
+            }
+            OutcomeState::Withheld { why } => {
+                self.status = OrderStatus::Withheld;
+                self.why = Some(why.clone());
+            }
+        }
+    }
+
+    /// Goes on with a fill.
+    pub fn filled(&mut self, fill: &OrderFilled) {
+        if matches!(self.status, OrderStatus::Permitted | OrderStatus::Open | OrderStatus::InDoubt) {
+            self.executed = self.executed.checked_add(fill.quantity).unwrap_or(self.executed);
+        }
+    }
+
+    /// Whether the venue has answered, or never will be asked.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.status != OrderStatus::Permitted
+    }
+}
+
+/// The stories of one agent's latest orders.
+#[derive(Debug, Default)]
+pub struct Endings {
+    stories: HashMap<ClientOrderId, OrderStory>,
+    order: VecDeque<ClientOrderId>,
+}
+
+impl Endings {
+    /// The story of an order, when it is of late.
+    #[must_use]
+    pub fn of(&self, id: &ClientOrderId) -> Option<&OrderStory> {
+        self.stories.get(id)
+    }
+
+    /// Takes note of a decision. A refused repeat of a used id does not replace the story of the first.
+    pub fn decided(&mut self, number: u64, at: Timestamp, decided: &OrderDecided) {
+        let id = decided.order.client_order_id;
+        if self.stories.contains_key(&id) {
+            return;
+        }
+        if self.order.len() >= REMEMBERED_ORDERS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.stories.remove(&oldest);
+        }
+        self.order.push_back(id);
+        self.stories.insert(id, OrderStory::begin(number, at, decided));
+    }
+
+    /// Takes note of an outcome.
+    pub fn outcome(&mut self, outcome: &OrderOutcome) {
+        if let Some(story) = self.stories.get_mut(&outcome.client_order_id).filter(|s| s.number == outcome.order) {
+            story.outcome(&outcome.state);
+        }
+    }
+
+    /// Takes note of a fill.
+    pub fn filled(&mut self, fill: &OrderFilled) {
+        if let Some(story) = self.stories.get_mut(&fill.client_order_id).filter(|s| s.number == fill.order) {
+            story.filled(fill);
+        }
+    }
+}

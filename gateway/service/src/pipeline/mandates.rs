@@ -1,0 +1,59 @@
+//! The approved mandate documents a gateway holds; a certificate that names another is refused (ARCHITECTURE §4).
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use ca_core::events::{ApplicationApproved, ApplicationSubmitted};
+use extensions::{Digest, MandateDocument, canonical};
+use ledger::CommittedEntry;
+
+/// A document with the officers' keys that approved it.
+#[derive(Debug)]
+pub struct ApprovedMandate {
+    /// The document.
+    pub document: MandateDocument,
+    /// Its digest.
+    pub digest: Digest,
+    /// SHA-256 of each approver's SubjectPublicKeyInfo, sorted.
+    pub approvers: Vec<Digest>,
+}
+
+/// Documents by digest: those asked for, and those approved.
+#[derive(Debug, Default)]
+pub struct Mandates {
+    submitted: RwLock<HashMap<Digest, MandateDocument>>,
+    approved: RwLock<HashMap<Digest, Arc<ApprovedMandate>>>,
+}
+
+impl Mandates {
+    /// The approved document with this digest.
+    #[must_use]
+    pub fn approved(&self, digest: &Digest) -> Option<Arc<ApprovedMandate>> {
+        self.approved.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    /// Takes note of an entry of a `mandate/` stream. An unreadable one leaves its document unknown, which refuses.
+    pub fn follow(&self, entry: &CommittedEntry) {
+        match &*entry.kind {
+            "application.submitted" => self.submitted(entry.body()),
+            "application.approved" => self.approve(entry.body()),
+            _ => {}
+        }
+    }
+
+    fn submitted(&self, body: &[u8]) {
+        let Ok(event) = canonical::from_slice::<ApplicationSubmitted>(body) else { return };
+        let Ok(document) = MandateDocument::parse(&canonical::to_vec(&event.document)) else { return };
+        self.submitted.write().unwrap_or_else(PoisonError::into_inner).insert(document.digest(), document);
+    }
+
+    fn approve(&self, body: &[u8]) {
+        let Ok(event) = canonical::from_slice::<ApplicationApproved>(body) else { return };
+        let found = self.submitted.write().unwrap_or_else(PoisonError::into_inner).remove(&event.document);
+        let Some(document) = found else { return };
+        let approved = ApprovedMandate { document, digest: event.document, approvers: event.approvers };
+        self.approved.write().unwrap_or_else(PoisonError::into_inner).insert(event.document, Arc::new(approved));
+    }
+}

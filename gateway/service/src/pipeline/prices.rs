@@ -1,0 +1,73 @@
+//! Reference prices from the venue, kept fresh beside the order path. A price too old is no price: `policy` refuses.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use extensions::{Clock, Currency, Instrument, Timestamp};
+use gateway_policy::ReferencePrice;
+use tokio_util::sync::CancellationToken;
+
+use crate::venue::Venue;
+
+/// The latest reference price of each listed instrument.
+#[derive(Debug, Default)]
+pub struct Prices {
+    latest: RwLock<HashMap<Instrument, ReferencePrice>>,
+}
+
+impl Prices {
+    /// The latest price, of whatever age.
+    #[must_use]
+    pub fn of(&self, instrument: &Instrument) -> Option<ReferencePrice> {
+        self.latest.read().unwrap_or_else(PoisonError::into_inner).get(instrument).copied()
+    }
+
+    /// Takes a price observed at `at`, by the decision clock.
+    pub fn observe(&self, instrument: Instrument, price: ReferencePrice) {
+        self.latest.write().unwrap_or_else(PoisonError::into_inner).insert(instrument, price);
+    }
+}
+
+/// What to ask for, and how often.
+pub struct PriceFeed {
+    /// Where prices go.
+    pub prices: Arc<Prices>,
+    /// Whom to ask.
+    pub venue: Arc<dyn Venue>,
+    /// The instruments, each with the unit it is quoted in.
+    pub instruments: Vec<(Instrument, Currency)>,
+    /// The decision clock.
+    pub clock: Arc<dyn Clock>,
+    /// From the end of one round to the start of the next.
+    pub every: Duration,
+}
+
+impl PriceFeed {
+    /// Asks once for every instrument. What cannot be had keeps its old price, which ages.
+    pub async fn refresh(&self) {
+        for (instrument, currency) in &self.instruments {
+            let at: Timestamp = self.clock.now();
+            match self.venue.reference_price(*instrument).await {
+                Ok(quote) if quote.price.is_positive() => {
+                    self.prices.observe(*instrument, ReferencePrice { at, currency: *currency, price: quote.price });
+                }
+                Ok(_) => tracing::warn!(%instrument, "the venue names a price that is not above zero"),
+                Err(doubt) => tracing::warn!(%instrument, %doubt, "no reference price"),
+            }
+        }
+    }
+
+    /// Keeps prices fresh until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.refresh().await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.every) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! One agent as this gateway holds it: its folded state, its gate, what is on its way to the ledger.
+//!
+//! The state is *tentative*: it counts entries that are queued and not yet durable, so that the next order need not wait for
+//! the last one's fsync. When one of them loses its number to another writer the slot is *stale*; it is then folded again from
+//! the ledger before anything else is decided ([`Slot::resync`]). Nothing is sent or answered before durability, so a wrong
+//! guess is never seen outside.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anomaly::ApprovedBaseline;
+use extensions::{AgentId, Record, StreamId, Timestamp, canonical};
+use gateway_policy::{AgentEvent, AgentState, EntryAt};
+use ledger::{Append, CommittedEntry, Ledger, LedgerError, Writer};
+use tokio::sync::Notify;
+
+use super::{endings::Endings, known_ids::KnownIds, unread::MessageBound};
+use crate::api::nonces::Nonces;
+
+/// Entries read from the ledger at a time while folding.
+const FOLD_PAGE: usize = 4_096;
+/// Reports that may wait for a stale slot to be folded again.
+const DEFERRED_REPORTS: usize = 4_096;
+
+/// One agent.
+pub struct Slot {
+    /// The agent.
+    pub agent: AgentId,
+    stream: StreamId,
+    halted: AtomicBool,
+    inner: Mutex<Inner>,
+    syncing: tokio::sync::Mutex<()>,
+    drained: Notify,
+    /// Told whenever an outcome, a fill or a standing was recorded.
+    pub changed: Notify,
+}
+
+/// What the slot's lock guards.
+pub struct Inner {
+    /// The state, queued entries included.
+    pub state: AgentState,
+    /// Every id the agent ever used.
+    pub known: KnownIds,
+    /// The baseline in force.
+    pub baseline: Option<Arc<ApprovedBaseline>>,
+    /// Nonces of signed requests.
+    pub nonces: Nonces,
+    /// The flood bound.
+    pub messages: MessageBound,
+    /// How each order of late ended.
+    pub endings: Endings,
+    proposed: Option<anomaly::BaselineProposed>,
+    unreadable: bool,
+    stale: bool,
+    pending: usize,
+    deferred: Vec<Report>,
+}
+
+/// A report that waits for its turn: told without a number, appended `Next`.
+pub struct Report {
+    /// What is reported.
+    pub event: AgentEvent,
+    /// Makes it idempotent.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// Whether it goes to the front of the queue, and to the reserve file when the ledger cannot write.
+    pub narrowing: bool,
+}
+
+impl Slot {
+    /// The slot of an agent whose stream is empty so far.
+    #[must_use]
+    pub fn new(agent: AgentId) -> Self {
+        Self {
+            agent,
+            stream: StreamId::agent(&agent),
+            halted: AtomicBool::new(false),
+            inner: Mutex::new(Inner::empty(agent)),
+            syncing: tokio::sync::Mutex::new(()),
+            drained: Notify::new(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Closes the gate: from now on nothing is sent for this agent by this process. Needs no lock and cannot fail.
+    pub fn close_gate(&self) {
+        self.halted.store(true, Ordering::SeqCst);
+    }
+
+    /// Opens the gate again, after officers resumed or reinstated the agent.
+    pub fn open_gate(&self) {
+        self.halted.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether orders may be sent.
+    #[must_use]
+    pub fn gate_open(&self) -> bool {
+        !self.halted.load(Ordering::SeqCst)
+    }
+
+    /// The agent's stream.
+    #[must_use]
+    pub fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    /// The lock. Held for a decision and its queueing, never across an await.
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Folds an entry that the ledger committed. `own` says that this gateway wrote it, and so has folded it already.
+    pub fn follow(&self, entry: &CommittedEntry, own: bool) {
+        let mut inner = self.lock();
+        if entry.number < inner.state.next_number() && own || inner.stale {
+            return;
+        }
+        if entry.number == inner.state.next_number() {
+            inner.fold(entry);
+        } else {
+            // Another writer took a number that was meant for one of ours, or an entry was missed.
+            inner.stale = true;
+        }
+        drop(inner);
+        self.changed.notify_waiters();
+    }
+
+    /// Reports an event: applies it to the state, counts its number, queues it. A stale slot keeps it until it is folded again.
+    ///
+    /// The answer of the ledger is not waited for; a report that cannot be written is found again by recovery, or kept in the
+    /// reserve file when it narrows.
+    pub fn report(self: &Arc<Self>, writer: &Writer, report: Report) {
+        let mut inner = self.lock();
+        if inner.stale {
+            if inner.deferred.len() < DEFERRED_REPORTS {
+                inner.deferred.push(report);
+            } else {
+                tracing::error!(agent = %self.agent, "too many reports wait for the ledger; one is left to recovery");
+            }
+            return;
+        }
+        self.queue_report(&mut inner, writer, report);
+        drop(inner);
+        self.changed.notify_waiters();
+    }
+
+    fn queue_report(self: &Arc<Self>, inner: &mut Inner, writer: &Writer, report: Report) {
+        let mut append = Append::next(report.event.clone(), report.at).with_id(report.id);
+        if report.narrowing {
+            append = append.narrowing();
+        }
+        match writer.queue(append) {
+            Ok(pending) => {
+                inner.apply(report.at, &report.event);
+                inner.pending += 1;
+                let slot = self.clone();
+                tokio::spawn(async move {
+                    let lost = match pending.await {
+                        Ok(recorded) => recorded.is_repeat(),
+                        Err(error) => {
+                            tracing::error!(agent = %slot.agent, %error, "a report was not recorded");
+                            true
+                        }
+                    };
+                    slot.answered(lost);
+                });
+            }
+            Err(refused) => {
+                tracing::error!(agent = %self.agent, error = %refused, "a report was not queued; recovery will find it");
+                inner.stale = true;
+            }
+        }
+    }
+
+    /// Counts an append that was queued under the lock.
+    pub fn queued(inner: &mut Inner) {
+        inner.pending += 1;
+    }
+
+    /// Takes note of the ledger's answer to a queued append; `lost` when the state no longer holds.
+    pub fn answered(&self, lost: bool) {
+        let mut inner = self.lock();
+        inner.pending = inner.pending.saturating_sub(1);
+        inner.stale |= lost;
+        let drained = inner.pending == 0;
+        drop(inner);
+        if drained {
+            self.drained.notify_waiters();
+        }
+    }
+
+    /// Folds a stale slot again from the ledger. One caller does it, the others wait.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read; the slot stays stale and decides nothing.
+    pub async fn resync(self: &Arc<Self>, ledger: &Ledger, writer: &Writer) -> Result<(), LedgerError> {
+        let _one = self.syncing.lock().await;
+        while self.lock().stale {
+            self.drain().await;
+            let mut fresh = Inner::empty(self.agent);
+            loop {
+                let page = ledger.read_stream(&self.stream, fresh.state.next_number(), FOLD_PAGE).await?;
+                page.iter().for_each(|entry| fresh.fold(entry));
+                if page.len() < FOLD_PAGE {
+                    break;
+                }
+            }
+            let mut inner = self.lock();
+            if fresh.state.next_number() < ledger.stream_next(&self.stream) {
+                continue;
+            }
+            fresh.nonces = std::mem::take(&mut inner.nonces);
+            fresh.messages = std::mem::take(&mut inner.messages);
+            let deferred = std::mem::take(&mut inner.deferred);
+            *inner = fresh;
+            writer.resume(&self.stream);
+            for report in deferred {
+                self.queue_report(&mut inner, writer, report);
+            }
+        }
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    async fn drain(&self) {
+        loop {
+            let drained = self.drained.notified();
+            tokio::pin!(drained);
+            drained.as_mut().enable();
+            if self.lock().pending == 0 {
+                return;
+            }
+            drained.await;
+        }
+    }
+}
+
+impl Inner {
+    fn empty(agent: AgentId) -> Self {
+        Self {
+            state: AgentState::new(agent),
+            known: KnownIds::default(),
+            baseline: None,
+            nonces: Nonces::default(),
+            messages: MessageBound::default(),
+            endings: Endings::default(),
+            proposed: None,
+            unreadable: false,
+            stale: false,
+            pending: 0,
+            deferred: Vec::new(),
+        }
+    }
+
+    /// Whether the state may be decided on; otherwise [`Slot::resync`] first.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// Whether every entry of the stream could be read.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        !self.unreadable
+    }
+
+    /// Applies an event of ours under the next number, before it is durable.
+    pub fn apply(&mut self, at: Timestamp, event: &AgentEvent) {
+        let number = self.state.next_number();
+        match event {
+            AgentEvent::Decided(decided) => {
+                self.known.insert(&decided.order.client_order_id);
+                self.endings.decided(number, at, decided);
+            }
+            AgentEvent::Outcome(outcome) => self.endings.outcome(outcome),
+            AgentEvent::Filled(fill) => self.endings.filled(fill),
+            _ => {}
+        }
+        self.state.apply(EntryAt { number, at }, event);
+    }
+
+    /// Applies a record of ours that goes into the same append as a decision.
+    pub fn apply_record(&mut self, at: Timestamp, record: &dyn Record) {
+        let mut body = Vec::with_capacity(256);
+        record.write_body(&mut body);
+        self.apply_body(at, record.kind(), &body);
+    }
+
+    /// Folds a committed entry.
+    pub fn fold(&mut self, entry: &CommittedEntry) {
+        self.apply_body(entry.at, &entry.kind, entry.body());
+    }
+
+    fn apply_body(&mut self, at: Timestamp, kind: &str, body: &[u8]) {
+        match AgentEvent::decode(kind, body) {
+            Ok(event) => self.apply(at, &event),
+            Err(error) => {
+                tracing::error!(kind, %error, "an entry of an agent's stream cannot be read; the agent is refused");
+                self.unreadable = true;
+                self.apply(at, &AgentEvent::Other);
+            }
+        }
+        match kind {
+            "baseline.proposed" => self.proposed = canonical::from_slice(body).ok(),
+            "baseline.approved" => self.approve_baseline(body),
+            _ => {}
+        }
+    }
+
+    fn approve_baseline(&mut self, body: &[u8]) {
+        let approval = canonical::from_slice::<anomaly::BaselineApproved>(body).ok();
+        let proposed = self.proposed.take().and_then(|p| anomaly::ProposedBaseline::new(p.baseline).ok());
+        let (Some(approval), Some(proposed)) = (approval, proposed) else {
+            self.baseline = None;
+            return;
+        };
+        self.baseline = proposed.approve(&approval).ok().map(Arc::new);
+    }
+}

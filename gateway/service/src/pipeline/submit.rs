@@ -1,0 +1,295 @@
+//! One order through the spine: decide, record, act (ARCHITECTURE §1, §4).
+//!
+//! The agent's turn ends when its entry is queued. If the entry then loses its number to another writer, the slot is folded
+//! again and the order decided again; nothing is answered or sent before its record is durable.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use extensions::{Record, SealedText};
+use gateway_policy::{
+    AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, decide,
+    facts::Mandate,
+};
+use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
+
+use super::{endings::OrderStory, forward, halt, slot::{Inner, Slot}};
+use crate::{
+    gateway::{Gateway, Venues},
+    metrics::Metrics,
+    session::Session,
+};
+
+/// How often an order is decided again because others wrote first, before it is given up.
+const MOST_ATTEMPTS: u32 = 32;
+/// How long a decision waits for a newer epoch to be followed.
+const EPOCH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How one order ended, for its bot.
+#[derive(Debug)]
+pub enum Submitted {
+    /// The venue has answered, or it is in doubt, or it was withheld.
+    Forwarded(OrderStory, Receipt),
+    /// The id was used before for the same order: the story so far.
+    Repeated(OrderStory),
+    /// Refused, and recorded so.
+    Refused(Vec<FailedCheck>, Receipt),
+    /// Refused, and the agent revoked.
+    Halted(Vec<FailedCheck>, Receipt),
+    /// Nothing could be recorded; the order does not stand.
+    Unavailable(String),
+}
+
+/// What comes with an order besides itself.
+pub struct Signed {
+    /// The result of its signature.
+    pub proof: Proof,
+    /// What was signed, kept sealed as evidence.
+    pub evidence: Option<String>,
+}
+
+enum Turn {
+    Permit(Pending<Permit>, Instant),
+    Refusal(Pending<Refusal>),
+    Halt(Pending<Halt>),
+    Repeat,
+    Full(String),
+    Stale,
+}
+
+/// Submits one well-formed order of an authenticated session.
+pub async fn submit(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    session: &Session,
+    order: &ParsedOrder,
+    signed: &Signed,
+) -> Submitted {
+    let slot = &session.slot;
+    Metrics::count(&gateway.metrics.orders);
+    for _ in 0..MOST_ATTEMPTS {
+        let known = match indexed(gateway, slot, order).await {
+            Ok(known) => known,
+            Err(error) => return unavailable(gateway, error.to_string()),
+        };
+        let lost = match take_turn(gateway, session, order, signed, known) {
+            Turn::Permit(pending, decided) => match settled(slot, pending).await {
+                Ok(recorded) => return forwarded(gateway, venues, slot, recorded, decided).await,
+                Err(lost) => lost,
+            },
+            Turn::Refusal(pending) => match settled(slot, pending).await {
+                Ok(recorded) => {
+                    Metrics::count(&gateway.metrics.refusals);
+                    return Submitted::Refused(recorded.record().checks().to_vec(), recorded.receipt());
+                }
+                Err(lost) => lost,
+            },
+            Turn::Halt(pending) => match settled(slot, pending).await {
+                Ok(recorded) => {
+                    Metrics::count(&gateway.metrics.halts);
+                    let told = Submitted::Halted(recorded.record().checks().to_vec(), recorded.receipt());
+                    let plan = recorded.record().plan().clone();
+                    halt::carry_out(gateway, venues, slot, plan, gateway_policy::CancelSource::Halt);
+                    return told;
+                }
+                Err(lost) => {
+                    halt::unrecorded(gateway, venues, session, &lost);
+                    lost
+                }
+            },
+            Turn::Repeat => return super::repeat::answer(gateway, slot, order).await,
+            Turn::Full(reason) => return unavailable(gateway, reason),
+            Turn::Stale => Lost::Conflict(0),
+        };
+        match lost {
+            Lost::Conflict(epoch) => {
+                Metrics::count(&gateway.metrics.conflicts);
+                if let Err(error) = slot.resync(&gateway.ledger, &gateway.writer).await {
+                    return unavailable(gateway, error.to_string());
+                }
+                reach_epoch(gateway, epoch).await;
+            }
+            Lost::Unavailable(reason) => return unavailable(gateway, reason),
+        }
+    }
+    unavailable(gateway, "other writers were first too often".to_owned())
+}
+
+fn unavailable(gateway: &Gateway, reason: String) -> Submitted {
+    Metrics::count(&gateway.metrics.unavailable);
+    Submitted::Unavailable(reason)
+}
+
+/// Why an append did not become a record.
+pub enum Lost {
+    /// Decide again, under this epoch or a later one.
+    Conflict(u64),
+    /// The ledger cannot write.
+    Unavailable(String),
+}
+
+async fn settled<R: Record>(slot: &Slot, pending: Pending<R>) -> Result<Recorded<R>, Lost> {
+    let answer = pending.await;
+    slot.answered(answer.is_err());
+    answer.map_err(|error| match error {
+        AppendError::Conflict { epoch, .. } => Lost::Conflict(epoch),
+        AppendError::SerialTaken { .. } | AppendError::AlreadyRecorded { .. } => Lost::Conflict(0),
+        error => Lost::Unavailable(error.to_string()),
+    })
+}
+
+/// Looks an id up in the ledger's index when the state does not remember it and its hash is known.
+async fn indexed(gateway: &Gateway, slot: &Slot, order: &ParsedOrder) -> Result<Known, ledger::LedgerError> {
+    let id = order.order.client_order_id;
+    let body = order.order.body_digest();
+    {
+        let inner = slot.lock();
+        if !inner.known.may_hold(&id) || inner.state.known(&id, &body).0 != Known::New {
+            return Ok(Known::New);
+        }
+    }
+    let Some(position) = gateway.ledger.order_position(&slot.agent, &id).await? else { return Ok(Known::New) };
+    let entries = gateway.ledger.read_range(position, 1).await?;
+    let stored = entries.first().and_then(|e| extensions::canonical::from_slice::<OrderDecided>(e.body()).ok());
+    Ok(if stored.is_some_and(|decided| decided.body == body) { Known::SameBody } else { Known::OtherBody })
+}
+
+/// Decides and queues, under the slot's lock.
+fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: &Signed, indexed: Known) -> Turn {
+    let slot = &session.slot;
+    let mut inner = slot.lock();
+    if inner.is_stale() {
+        return Turn::Stale;
+    }
+    let body = order.order.body_digest();
+    let known = match inner.state.known(&order.order.client_order_id, &body).0 {
+        Known::New => indexed,
+        remembered => remembered,
+    };
+    if known == Known::SameBody {
+        return Turn::Repeat;
+    }
+    let house = gateway.house.load();
+    let now = gateway.clock.now();
+    let mandate = session.mandate.as_ref();
+    let facts = Facts {
+        order,
+        certificate: session.certificate_at(gateway.real_clock.now()),
+        limits: session.limits.as_ref(),
+        mandate: mandate.map(|m| Mandate { digest: m.digest, document: &m.document }),
+        baseline: inner.baseline.as_deref(),
+        house: &house.state,
+        view: if inner.is_readable() { gateway.view() } else { gateway_policy::View::Stale },
+        proof: signed.proof,
+        region: house.state.region_of(session.address.ip()),
+        reference: gateway.prices.get(&order.order.counterparty).and_then(|p| p.of(&order.order.instrument)),
+        reference_max_age_ms: millis(gateway.settings.reference_max_age),
+        known,
+        gateway: &gateway.settings.id,
+        send_within_ms: millis(gateway.settings.send_deadline),
+        epoch: house.epoch,
+    };
+    let decided = Instant::now();
+    match decide(&facts, &inner.state, now) {
+        Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |p| Turn::Permit(p, decided)),
+        Decision::Refusal(refusal) => queue(gateway, slot, &mut inner, refusal, order, signed, Turn::Refusal),
+        Decision::Halt(halt) => {
+            // The gate closes before anything that can fail.
+            slot.close_gate();
+            queue(gateway, slot, &mut inner, halt, order, signed, Turn::Halt)
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// What the three decisions have in common here.
+trait Decided: Record + Send + 'static {
+    fn seal(&mut self, reasoning: Option<SealedText>, evidence: Option<SealedText>);
+    fn parts(&mut self) -> (OrderDecided, Vec<Box<dyn Record + Send>>, u64, u64, extensions::Timestamp);
+}
+
+macro_rules! decided {
+    ($type:ty) => {
+        impl Decided for $type {
+            fn seal(&mut self, reasoning: Option<SealedText>, evidence: Option<SealedText>) {
+                if let Some(text) = reasoning {
+                    self.seal_reasoning(text);
+                }
+                if let Some(text) = evidence {
+                    self.seal_signed_request(text);
+                }
+            }
+            fn parts(&mut self) -> (OrderDecided, Vec<Box<dyn Record + Send>>, u64, u64, extensions::Timestamp) {
+                let also = self.take_also();
+                (self.decided().clone(), also, self.number(), self.epoch(), self.decided_at())
+            }
+        }
+    };
+}
+decided!(Permit);
+decided!(Refusal);
+decided!(Halt);
+
+fn queue<R: Decided>(
+    gateway: &Gateway,
+    slot: &Slot,
+    inner: &mut Inner,
+    mut record: R,
+    order: &ParsedOrder,
+    signed: &Signed,
+    turn: impl FnOnce(Pending<R>) -> Turn,
+) -> Turn {
+    let seal = |text: &str| SealedText { subject: format!("agent:{}", slot.agent), salt: super::salt(), text: text.to_owned() };
+    let reasoning = order.reasoning.as_ref().map(|reasoning| seal(reasoning.as_str()));
+    record.seal(reasoning, signed.evidence.as_deref().map(seal));
+    let (decided, also, number, epoch, at) = record.parts();
+    let bodies: Vec<(&'static str, Vec<u8>)> = also.iter().map(|record| body_of(record.as_ref())).collect();
+    let mut append = Append::exactly(record, at, number, epoch);
+    append.also = also;
+    match gateway.writer.queue(append) {
+        Ok(pending) => {
+            inner.apply(at, &AgentEvent::Decided(decided));
+            bodies.iter().for_each(|(kind, body)| inner.apply_body(at, kind, body));
+            Slot::queued(inner);
+            turn(pending)
+        }
+        Err(QueueFull { reason, .. }) => Turn::Full(reason.to_string()),
+    }
+}
+
+fn body_of(record: &dyn Record) -> (&'static str, Vec<u8>) {
+    let mut body = Vec::with_capacity(256);
+    record.write_body(&mut body);
+    (record.kind(), body)
+}
+
+/// Waits until the house has been followed to `epoch`.
+async fn reach_epoch(gateway: &Gateway, epoch: u64) {
+    let began = Instant::now();
+    while gateway.house.load().epoch < epoch && began.elapsed() < EPOCH_PATIENCE {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Sends a recorded permit on a task of its own, so that a bot that hangs up leaves no half-sent order behind.
+async fn forwarded(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    slot: &Arc<Slot>,
+    recorded: Recorded<Permit>,
+    decided: Instant,
+) -> Submitted {
+    Metrics::count(&gateway.metrics.permits);
+    let receipt = recorded.receipt();
+    let (told, story) = tokio::sync::oneshot::channel();
+    tokio::spawn(forward::forward(gateway.clone(), venues.clone(), slot.clone(), recorded, decided, told));
+    match story.await {
+        Ok(story) => Submitted::Forwarded(story, receipt),
+        Err(_) => Submitted::Unavailable("the gateway is stopping; ask again for the order by its id".to_owned()),
+    }
+}
