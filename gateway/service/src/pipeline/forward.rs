@@ -110,7 +110,8 @@ impl About<'_> {
             order: self.number,
             state,
         };
-        self.report(AgentEvent::Outcome(outcome), format!("{tag}-{}", self.number));
+        let id = format!("{tag}-{}", self.number);
+        self.report(Report::new(&outcome.clone(), AgentEvent::Outcome(outcome), id, self.gateway.clock.now()));
     }
 
     /// Reports a fill. The same execution twice is one entry.
@@ -128,11 +129,11 @@ impl About<'_> {
             side: self.order.side,
         };
         let id = format!("fill-{}-{}", fill.instrument, fill.execution_id);
-        self.report(AgentEvent::Filled(fill), id);
+        self.report(Report::new(&fill.clone(), AgentEvent::Filled(fill), id, self.gateway.clock.now()));
     }
 
-    fn report(&self, event: AgentEvent, id: String) {
-        let report = Report { event, id, at: self.gateway.clock.now(), narrowing: false };
+    /// Reports anything else about it.
+    pub fn report(&self, report: Report) {
         self.slot.report(&self.gateway.writer, report);
     }
 }

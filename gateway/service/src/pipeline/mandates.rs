@@ -6,7 +6,7 @@ use std::{
 };
 
 use ca_core::events::{ApplicationApproved, ApplicationSubmitted};
-use extensions::{Digest, MandateDocument, canonical};
+use extensions::{AgentId, Digest, MandateDocument, canonical, mandate::OnHalt};
 use ledger::CommittedEntry;
 
 /// A document with the officers' keys that approved it.
@@ -25,6 +25,7 @@ pub struct ApprovedMandate {
 pub struct Mandates {
     submitted: RwLock<HashMap<Digest, MandateDocument>>,
     approved: RwLock<HashMap<Digest, Arc<ApprovedMandate>>>,
+    latest: RwLock<HashMap<AgentId, Arc<ApprovedMandate>>>,
 }
 
 impl Mandates {
@@ -32,6 +33,18 @@ impl Mandates {
     #[must_use]
     pub fn approved(&self, digest: &Digest) -> Option<Arc<ApprovedMandate>> {
         self.approved.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    /// What a halt of this agent does with open orders, by its latest mandate; without one, everything is cancelled.
+    #[must_use]
+    pub fn on_halt_of(&self, agent: &AgentId) -> OnHalt {
+        self.latest_of(agent).map_or(OnHalt::CancelAll, |mandate| mandate.document.conduct.on_halt)
+    }
+
+    /// The mandate of this agent that was approved last.
+    #[must_use]
+    pub fn latest_of(&self, agent: &AgentId) -> Option<Arc<ApprovedMandate>> {
+        self.latest.read().unwrap_or_else(PoisonError::into_inner).get(agent).cloned()
     }
 
     /// Takes note of an entry of a `mandate/` stream. An unreadable one leaves its document unknown, which refuses.
@@ -53,7 +66,8 @@ impl Mandates {
         let Ok(event) = canonical::from_slice::<ApplicationApproved>(body) else { return };
         let found = self.submitted.write().unwrap_or_else(PoisonError::into_inner).remove(&event.document);
         let Some(document) = found else { return };
-        let approved = ApprovedMandate { document, digest: event.document, approvers: event.approvers };
-        self.approved.write().unwrap_or_else(PoisonError::into_inner).insert(event.document, Arc::new(approved));
+        let approved = Arc::new(ApprovedMandate { document, digest: event.document, approvers: event.approvers });
+        self.latest.write().unwrap_or_else(PoisonError::into_inner).insert(event.agent, approved.clone());
+        self.approved.write().unwrap_or_else(PoisonError::into_inner).insert(event.document, approved);
     }
 }

@@ -62,14 +62,47 @@ pub struct Inner {
 
 /// A report that waits for its turn: told without a number, appended `Next`.
 pub struct Report {
-    /// What is reported.
-    pub event: AgentEvent,
-    /// Makes it idempotent.
-    pub id: String,
-    /// When.
-    pub at: Timestamp,
-    /// Whether it goes to the front of the queue, and to the reserve file when the ledger cannot write.
-    pub narrowing: bool,
+    event: AgentEvent,
+    kind: &'static str,
+    body: Vec<u8>,
+    id: String,
+    at: Timestamp,
+    narrowing: bool,
+}
+
+impl Report {
+    /// A report of `record` at `at`, idempotent by `id`; `event` is what the fold makes of it.
+    pub fn new(record: &dyn Record, event: AgentEvent, id: String, at: Timestamp) -> Self {
+        let mut body = Vec::with_capacity(256);
+        record.write_body(&mut body);
+        Self { event, kind: record.kind(), body, id, at, narrowing: false }
+    }
+
+    /// The same to the front of the queue, and to the reserve file when the ledger cannot write.
+    #[must_use]
+    pub fn narrowing(mut self) -> Self {
+        self.narrowing = true;
+        self
+    }
+}
+
+/// The written form of a report: what the ledger takes.
+struct Written {
+    stream: StreamId,
+    kind: &'static str,
+    body: Vec<u8>,
+}
+
+impl Record for Written {
+    fn stream(&self) -> StreamId {
+        self.stream.clone()
+    }
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+    fn write_body(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.body);
+    }
 }
 
 impl Slot {
@@ -150,13 +183,14 @@ impl Slot {
     }
 
     fn queue_report(self: &Arc<Self>, inner: &mut Inner, writer: &Writer, report: Report) {
-        let mut append = Append::next(report.event.clone(), report.at).with_id(report.id);
-        if report.narrowing {
+        let Report { event, kind, body, id, at, narrowing } = report;
+        let mut append = Append::next(Written { stream: self.stream.clone(), kind, body }, at).with_id(id);
+        if narrowing {
             append = append.narrowing();
         }
         match writer.queue(append) {
             Ok(pending) => {
-                inner.apply(report.at, &report.event);
+                inner.apply(at, &event);
                 inner.pending += 1;
                 let slot = self.clone();
                 tokio::spawn(async move {
@@ -284,19 +318,13 @@ impl Inner {
         self.state.apply(EntryAt { number, at }, event);
     }
 
-    /// Applies a record of ours that goes into the same append as a decision.
-    pub fn apply_record(&mut self, at: Timestamp, record: &dyn Record) {
-        let mut body = Vec::with_capacity(256);
-        record.write_body(&mut body);
-        self.apply_body(at, record.kind(), &body);
-    }
-
     /// Folds a committed entry.
     pub fn fold(&mut self, entry: &CommittedEntry) {
         self.apply_body(entry.at, &entry.kind, entry.body());
     }
 
-    fn apply_body(&mut self, at: Timestamp, kind: &str, body: &[u8]) {
+    /// Applies a body of ours that goes into the same append as a decision.
+    pub fn apply_body(&mut self, at: Timestamp, kind: &str, body: &[u8]) {
         match AgentEvent::decode(kind, body) {
             Ok(event) => self.apply(at, &event),
             Err(error) => {

@@ -1,0 +1,32 @@
+//! The order pipeline: decide, append, act, for every order, cancel, fill and halt.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+pub mod cancel;
+pub mod endings;
+pub mod follow;
+pub mod forward;
+pub mod halt;
+pub mod known_ids;
+pub mod mandates;
+pub mod prices;
+pub mod repeat;
+pub mod slot;
+pub mod submit;
+pub mod unread;
+pub mod watch;
+
+/// 32 fresh random bytes that hide a sealed text's commitment.
+///
+/// # Panics
+/// When the operating system gives no randomness: sealing with a known salt would not hide anything.
+fn salt() -> [u8; 32] {
+    let mut salt = [0; 32];
+    SystemRandom::new().fill(&mut salt).expect("the operating system gives random bytes");
+    salt
+}
+
+/// A number that names one cancel among the cancels of its order.
+fn salt_number() -> u64 {
+    u64::from_be_bytes(salt()[..8].try_into().expect("eight bytes"))
+}

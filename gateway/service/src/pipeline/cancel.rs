@@ -1,0 +1,88 @@
+//! Cancels: never held back. The request is recorded beside the act, not before it; the outcome is confirmed by the venue.
+
+use std::{sync::Arc, time::Duration};
+
+use extensions::ClientOrderId;
+use gateway_policy::{AgentEvent, CancelOutcome, CancelRequested, CancelSource, CancelState, OpenOrder};
+
+use super::{
+    forward::{About, states_of_report},
+    slot::{Report, Slot},
+};
+use crate::{
+    gateway::{Gateway, Venues},
+    venue::{self, OrderKey},
+};
+
+/// How often a cancel is sent again while the venue does not answer for it.
+const MOST_TRIES: u32 = 8;
+/// The first pause between two tries; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How one cancel ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancelled {
+    /// The order.
+    pub client_order_id: ClientOrderId,
+    /// How it ended.
+    pub state: CancelState,
+}
+
+/// Cancels one open order and waits for the venue's word. Safe to repeat.
+pub async fn cancel(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    slot: &Arc<Slot>,
+    open: &OpenOrder,
+    by: CancelSource,
+) -> Cancelled {
+    let about = About { gateway, slot, order: &open.order, number: open.number };
+    let requested = CancelRequested {
+        agent: slot.agent,
+        by,
+        client_order_id: open.order.client_order_id,
+        order: open.number,
+    };
+    let id = format!("cancel-{}-{:016x}", open.number, super::salt_number());
+    let now = gateway.clock.now();
+    about.report(Report::new(&requested.clone(), AgentEvent::CancelRequested(requested), id.clone(), now).narrowing());
+    let state = at_venue(venues, slot, open, &about).await;
+    let outcome = CancelOutcome {
+        agent: slot.agent,
+        client_order_id: open.order.client_order_id,
+        order: open.number,
+        state: state.clone(),
+    };
+    let now = gateway.clock.now();
+    about.report(Report::new(&outcome.clone(), AgentEvent::CancelOutcome(outcome), format!("{id}-end"), now));
+    Cancelled { client_order_id: open.order.client_order_id, state }
+}
+
+async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<'_>) -> CancelState {
+    let Some(venue) = venues.get(&open.order.counterparty) else {
+        return CancelState::CouldNot { why: "no such venue is configured".to_owned() };
+    };
+    let key = OrderKey {
+        client_id: slot.lock().state.venue_order_id(open.number).into(),
+        instrument: open.order.instrument,
+    };
+    let mut pause = FIRST_PAUSE;
+    let mut why = String::new();
+    for _ in 0..MOST_TRIES {
+        match venue.cancel(&key).await {
+            venue::CancelOutcome::Closed(report) => {
+                let states = states_of_report(&report);
+                let cancelled = report.life == venue::OrderLife::Cancelled;
+                states.into_iter().for_each(|state| about.outcome(state));
+                return if cancelled { CancelState::Cancelled } else { CancelState::NotOpen };
+            }
+            venue::CancelOutcome::NotThere if open.unanswered() => why = "the venue does not know the order yet".to_owned(),
+            venue::CancelOutcome::NotThere => return CancelState::NotOpen,
+            venue::CancelOutcome::StillOpen(_, refused) => why = format!("the venue refused: {}", refused.text),
+            venue::CancelOutcome::Unknown(doubt) => why = doubt.to_string(),
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    CancelState::CouldNot { why }
+}

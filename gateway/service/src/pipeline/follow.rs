@@ -1,0 +1,159 @@
+//! Following the ledger: every entry, gaplessly by position, folded into what the gateway decides on.
+//!
+//! Freezes, revocations and approvals made elsewhere arrive here. Being late is harmless: the stream refuses a permit that
+//! was decided without them. Being deaf is not, so the view has a lease ([`Gateway::view`]).
+
+use std::{sync::Arc, time::Duration};
+
+use extensions::{StreamKind, canonical};
+use gateway_policy::CancelSource;
+use ledger::{CommittedEntry, LedgerError};
+use revocation_core::{HouseEvent, StandingEvent, house::HouseScope};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::halt;
+use crate::{
+    gateway::{Gateway, Venues},
+    listener::sessions::Whose,
+};
+
+/// Entries read at a time.
+const PAGE: usize = 4_096;
+/// How often the follower makes sure that it has everything.
+const HEARTBEAT: Duration = Duration::from_millis(200);
+
+/// Folds the whole log, before orders are taken. Returns the position after the last entry folded.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn catch_up(gateway: &Gateway, from: u64) -> Result<u64, LedgerError> {
+    let mut next = from;
+    loop {
+        let page = gateway.ledger.read_range(next, PAGE).await?;
+        page.iter().for_each(|entry| fold(gateway, entry));
+        next += page.len() as u64;
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    for slot in gateway.slots() {
+        let standing = slot.lock().state.standing_at(gateway.clock.now());
+        if matches!(standing, revocation_core::Standing::Revoked | revocation_core::Standing::Frozen) {
+            slot.close_gate();
+        }
+    }
+    gateway.seen_now();
+    Ok(next)
+}
+
+/// Follows the ledger from position `next` until `stop`.
+pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, mut next: u64, stop: CancellationToken) {
+    let mut batches = gateway.ledger.committed();
+    loop {
+        if let Err(error) = read_missed(&gateway, &venues, &mut next).await {
+            tracing::error!(%error, "the ledger cannot be read; orders will be refused when the view's lease ends");
+        }
+        let batch = tokio::select! {
+            () = stop.cancelled() => return,
+            batch = tokio::time::timeout(HEARTBEAT, batches.recv()) => batch,
+        };
+        match batch {
+            Ok(Ok(batch)) => {
+                for entry in batch.iter() {
+                    if entry.position == next {
+                        live(&gateway, &venues, entry);
+                        next += 1;
+                    }
+                }
+            }
+            Ok(Err(RecvError::Lagged(_))) | Err(_) => {}
+            Ok(Err(RecvError::Closed)) => return,
+        }
+    }
+}
+
+async fn read_missed(gateway: &Arc<Gateway>, venues: &Arc<Venues>, next: &mut u64) -> Result<(), LedgerError> {
+    while *next < gateway.ledger.head().size {
+        let page = gateway.ledger.read_range(*next, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        page.iter().for_each(|entry| live(gateway, venues, entry));
+        *next += page.len() as u64;
+    }
+    gateway.seen_now();
+    Ok(())
+}
+
+fn fold(gateway: &Gateway, entry: &Arc<CommittedEntry>) {
+    match entry.stream.kind() {
+        StreamKind::Agent => {
+            if let Ok(agent) = extensions::AgentId::new(entry.stream.name()) {
+                gateway.slot(&agent).follow(entry, *entry.writer == *gateway.writer.name());
+            }
+        }
+        StreamKind::Mandate => gateway.mandates.follow(entry),
+        StreamKind::House => fold_house(gateway, entry),
+        _ => {}
+    }
+}
+
+fn fold_house(gateway: &Gateway, entry: &CommittedEntry) {
+    let mut view = (**gateway.house.load()).clone();
+    let gating = match HouseEvent::decode(&entry.kind, entry.body()) {
+        Some(Ok(event)) => {
+            view.state.apply(&event);
+            extensions::Record::gating(&event)
+        }
+        Some(Err(error)) => {
+            tracing::error!(kind = %entry.kind, %error, "an entry of the house cannot be read; the view goes stale");
+            return;
+        }
+        None => matches!(ca_core::events::Event::decode(&entry.kind, entry.body()), Some(Ok(e)) if e.record().gating()),
+    };
+    view.epoch = entry.epoch + u64::from(gating);
+    gateway.house.store(Arc::new(view));
+}
+
+fn live(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Arc<CommittedEntry>) {
+    fold(gateway, entry);
+    match entry.stream.kind() {
+        StreamKind::Agent => standing_effects(gateway, venues, entry),
+        StreamKind::House => house_effects(gateway, entry),
+        _ => {}
+    }
+}
+
+/// What a standing decided elsewhere does here.
+fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &CommittedEntry) {
+    let Some(Ok(event)) = StandingEvent::decode(&entry.kind, entry.body()) else { return };
+    let Ok(agent) = extensions::AgentId::new(entry.stream.name()) else { return };
+    let slot = gateway.slot(&agent);
+    match event {
+        StandingEvent::Revoked(_) if *entry.writer == *gateway.writer.name() => {}
+        StandingEvent::Revoked(_) => {
+            let on_halt = gateway.mandates.on_halt_of(&agent);
+            let plan = slot.lock().state.halt_plan(on_halt);
+            halt::carry_out(gateway, venues, &slot, plan, CancelSource::Officer);
+        }
+        StandingEvent::Frozen(_) => slot.close_gate(),
+        StandingEvent::Resumed(_) | StandingEvent::Reinstated(_) => slot.open_gate(),
+        StandingEvent::CertificateRevoked(revoked) => {
+            gateway.sessions.close(Whose::Certificate(agent, *revoked.serial.octets()));
+        }
+        _ => {}
+    }
+}
+
+fn house_effects(gateway: &Gateway, entry: &CommittedEntry) {
+    if let Ok(revoked) = canonical::from_slice::<revocation_core::house::HouseRevoked>(entry.body())
+        && &*entry.kind == revocation_core::house::HouseRevoked::KIND
+    {
+        let closed = gateway.sessions.close(match revoked.scope {
+            HouseScope::All => Whose::All,
+            HouseScope::Owner(owner) => Whose::Owner(owner),
+        });
+        tracing::warn!(sessions = closed, "the house revoked; sessions are closed");
+    }
+}

@@ -1,0 +1,94 @@
+//! Carrying a halt out: the gate first, then sessions, then cancels until the venue has answered for each (orders.md §3).
+
+use std::sync::Arc;
+
+use gateway_policy::{AgentEvent, CancelSource, CancelState, OpenOrder};
+use revocation_core::{
+    Actor, HaltPlan, RevocationReason, StandingEvent,
+    halt::{CancelEnd, PlannedCancel},
+    standing::AgentRevoked,
+};
+
+use super::{
+    cancel::cancel,
+    slot::{Report, Slot},
+    submit::Lost,
+};
+use crate::{
+    gateway::{Gateway, Venues},
+    listener::sessions::Whose,
+    session::Session,
+};
+
+/// Stops an agent: closes its gate and its sessions at once, then cancels what the plan names, on tasks of their own.
+pub fn carry_out(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>, plan: HaltPlan, by: CancelSource) {
+    slot.close_gate();
+    let closed = gateway.sessions.close(Whose::Agent(slot.agent));
+    tracing::warn!(agent = %slot.agent, sessions = closed, cancels = plan.cancel.len(), keeps = plan.keep.len(), "halted");
+    let (gateway, venues, slot) = (gateway.clone(), venues.clone(), slot.clone());
+    tokio::spawn(async move {
+        let ends = cancel_all(&gateway, &venues, &slot, &plan.cancel, by).await;
+        let report = plan.report(|id| ends.iter().find(|(ended, _)| ended == id).map(|(_, end)| end));
+        tracing::warn!(agent = %slot.agent, %report, "the halt's cancels have ended");
+    });
+}
+
+/// Cancels what is planned, all at once; answers when the venue has answered, or has not, for each.
+pub async fn cancel_all(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    slot: &Arc<Slot>,
+    planned: &[PlannedCancel],
+    by: CancelSource,
+) -> Vec<(extensions::ClientOrderId, CancelEnd)> {
+    let open: Vec<OpenOrder> = {
+        let inner = slot.lock();
+        planned.iter().filter_map(|p| inner.state.open_order(&p.client_order_id).cloned()).collect()
+    };
+    let mut tasks = tokio::task::JoinSet::new();
+    for open in open {
+        let (gateway, venues, slot) = (gateway.clone(), venues.clone(), slot.clone());
+        tasks.spawn(async move { cancel(&gateway, &venues, &slot, &open, by).await });
+    }
+    let mut ends: Vec<_> = Vec::with_capacity(planned.len());
+    while let Some(ended) = tasks.join_next().await {
+        let Ok(ended) = ended else { continue };
+        let end = match ended.state {
+            CancelState::Cancelled | CancelState::NotOpen => CancelEnd::Cancelled,
+            CancelState::CouldNot { why } => CancelEnd::CouldNot { why },
+        };
+        ends.push((ended.client_order_id, end));
+    }
+    // An order that is no longer open when its cancel's turn comes has ended by itself.
+    for planned in planned {
+        if !ends.iter().any(|(id, _)| *id == planned.client_order_id) {
+            ends.push((planned.client_order_id, CancelEnd::Cancelled));
+        }
+    }
+    ends
+}
+
+/// What happens to a halt that did not become a record.
+///
+/// When another writer was first, the order is decided again and its gate decided with it. When the ledger cannot write,
+/// the halt happens all the same (ARCHITECTURE §1): it goes to the reserve file and is appended, marked late, on recovery.
+pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Session, lost: &Lost) {
+    let slot = &session.slot;
+    if let Lost::Conflict(_) = lost {
+        slot.open_gate();
+        return;
+    }
+    let revoked = AgentRevoked {
+        agent: slot.agent,
+        by: Actor::Scorer,
+        incident: None,
+        reason: RevocationReason::PrivilegeWithdrawn,
+        score: None,
+    };
+    let now = gateway.clock.now();
+    let event = AgentEvent::Standing(StandingEvent::Revoked(revoked.clone()));
+    slot.report(&gateway.writer, Report::new(&revoked, event, format!("halt-{}", now.micros()), now).narrowing());
+    let on_halt = session.mandate.as_ref().map_or(extensions::mandate::OnHalt::CancelAll, |m| m.document.conduct.on_halt);
+    let plan = slot.lock().state.halt_plan(on_halt);
+    carry_out(gateway, venues, slot, plan, CancelSource::Halt);
+}

@@ -1,0 +1,130 @@
+//! Who is on a connection: what its certificate says, compiled once per handshake.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use extensions::{
+    AgentCertificate, Digest, EffectiveLimits, KeyAlgorithm, Timestamp, certificate::AgentPathProfile,
+};
+use gateway_policy::{CertificateUsed, Validity};
+
+use crate::{
+    api::proof::ProofKey,
+    gateway::Gateway,
+    pipeline::{mandates::ApprovedMandate, slot::Slot},
+};
+
+/// How many inspected certificates are kept between a handshake and its session.
+const INSPECTED_CERTIFICATES: usize = 4_096;
+
+/// One authenticated connection.
+pub struct Session {
+    /// The agent.
+    pub slot: Arc<Slot>,
+    /// Where it comes from.
+    pub address: SocketAddr,
+    /// What its certificate permits, narrowed by every CA above it.
+    pub limits: Option<EffectiveLimits>,
+    /// The approved document behind the certificate, when this gateway holds it and it agrees with the certificate.
+    pub mandate: Option<Arc<ApprovedMandate>>,
+    /// The certificate.
+    pub certificate: Arc<AgentCertificate>,
+}
+
+impl Session {
+    /// The session of a checked certificate.
+    #[must_use]
+    pub fn open(gateway: &Gateway, certificate: Arc<AgentCertificate>, address: SocketAddr) -> Self {
+        let mandate = gateway.mandates.approved(&certificate.mandate().document_hash());
+        Self {
+            slot: gateway.slot(&certificate.agent()),
+            address,
+            limits: Some(certificate.effective().clone()),
+            mandate: mandate.filter(|mandate| agrees(mandate, &certificate)),
+            certificate,
+        }
+    }
+
+    /// The certificate with its validity at `now`, by the real clock.
+    #[must_use]
+    pub fn certificate_at(&self, now: Timestamp) -> CertificateUsed {
+        let leaf = self.certificate.leaf();
+        let current = leaf.not_before() <= now && now <= self.certificate.path_not_after();
+        CertificateUsed {
+            fingerprint: self.certificate.fingerprint(),
+            not_after: leaf.not_after(),
+            not_before: leaf.not_before(),
+            serial: self.certificate.serial(),
+            validity: if current { Validity::Current } else { Validity::Outside },
+        }
+    }
+
+    /// The key of the certificate, for signatures over requests.
+    #[must_use]
+    pub fn proof_key(&self) -> ProofKey<'_> {
+        let leaf = self.certificate.leaf();
+        ProofKey {
+            algorithm: leaf.key_algorithm(),
+            public_key: raw_key(leaf.key_algorithm(), leaf.spki()),
+            fingerprint: self.certificate.fingerprint(),
+        }
+    }
+}
+
+/// The raw public key at the end of its SubjectPublicKeyInfo: 65 octets of a P-256 point, 32 of Ed25519 (RFC 5480, RFC 8410).
+fn raw_key(algorithm: KeyAlgorithm, spki: &[u8]) -> &[u8] {
+    let length = match algorithm {
+        KeyAlgorithm::Ed25519 => 32,
+        KeyAlgorithm::EcdsaP256Sha256 => 65,
+        KeyAlgorithm::EcdsaP384Sha384 => 97,
+    };
+    spki.get(spki.len().saturating_sub(length)..).unwrap_or_default()
+}
+
+/// Whether the document and the certificate speak of the same mandate: id, agent, approvers, declared digest, environment.
+fn agrees(mandate: &ApprovedMandate, certificate: &AgentCertificate) -> bool {
+    let (document, reference) = (&mandate.document, certificate.mandate());
+    document.mandate == reference.id()
+        && document.agent == certificate.agent()
+        && mandate.approvers == reference.approvers()
+        && document.agent_digest() == certificate.limits().agent_digest()
+        && certificate.leaf().not_after() <= document.expires
+}
+
+/// Certificates that the handshake's profile check has inspected, so that the session need not inspect them again.
+pub struct Inspected {
+    profile: AgentPathProfile,
+    kept: Mutex<HashMap<Digest, Arc<AgentCertificate>>>,
+}
+
+impl Inspected {
+    /// Inspects against `profile`.
+    #[must_use]
+    pub fn new(profile: AgentPathProfile) -> Self {
+        Self { profile, kept: Mutex::default() }
+    }
+
+    /// The profile check of a path, leaf first, at the real time `now`.
+    ///
+    /// # Errors
+    /// When the path is outside the profile; in words.
+    pub fn check_at(&self, path: &[&[u8]], now: Timestamp) -> Result<(), String> {
+        let (leaf, issuers) = path.split_first().ok_or("no certificate")?;
+        let found = AgentCertificate::inspect_at(leaf, issuers, &self.profile, now).map_err(|error| error.to_string())?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= INSPECTED_CERTIFICATES {
+            kept.clear();
+        }
+        kept.insert(Digest::of(leaf), Arc::new(found));
+        Ok(())
+    }
+
+    /// What the check of this leaf found.
+    #[must_use]
+    pub fn of(&self, leaf: &[u8]) -> Option<Arc<AgentCertificate>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&Digest::of(leaf)).cloned()
+    }
+}
