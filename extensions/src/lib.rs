@@ -34,7 +34,7 @@ pub use limits::{AuthorityLimits, EffectiveLimits};
 pub use mandate::MandateDocument;
 pub use oids::Environment;
 pub use random::Random;
-pub use record::{Record, StreamId, StreamKind};
+pub use record::{Record, SealedText, StreamId, StreamKind};
 pub use serial::Serial;
 pub use signer::{KeyAlgorithm, SignError, Signer};
 pub use timestamp::Timestamp;

@@ -130,13 +130,21 @@ impl Gateway {
             return slot.clone();
         }
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        slots.entry(*agent).or_insert_with(|| Arc::new(Slot::new(*agent))).clone()
+        slots
+            .entry(*agent)
+            .or_insert_with(|| Arc::new(Slot::new(*agent)))
+            .clone()
     }
 
     /// Every slot.
     #[must_use]
     pub fn slots(&self) -> Vec<Arc<Slot>> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.slots
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Takes note that the follower has everything the ledger has.

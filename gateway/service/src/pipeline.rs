@@ -22,7 +22,9 @@ pub mod watch;
 /// When the operating system gives no randomness: sealing with a known salt would not hide anything.
 fn salt() -> [u8; 32] {
     let mut salt = [0; 32];
-    SystemRandom::new().fill(&mut salt).expect("the operating system gives random bytes");
+    SystemRandom::new()
+        .fill(&mut salt)
+        .expect("the operating system gives random bytes");
     salt
 }
 

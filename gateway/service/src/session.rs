@@ -7,7 +7,8 @@ use std::{
 };
 
 use extensions::{
-    AgentCertificate, Digest, EffectiveLimits, KeyAlgorithm, Timestamp, certificate::AgentPathProfile,
+    Digest, EffectiveLimits, KeyAlgorithm, Timestamp,
+    certificate::{AgentCertificate, AgentPathProfile},
 };
 use gateway_policy::{CertificateUsed, Validity};
 
@@ -104,7 +105,10 @@ impl Inspected {
     /// Inspects against `profile`.
     #[must_use]
     pub fn new(profile: AgentPathProfile) -> Self {
-        Self { profile, kept: Mutex::default() }
+        Self {
+            profile,
+            kept: Mutex::default(),
+        }
     }
 
     /// The profile check of a path, leaf first, at the real time `now`.
@@ -113,7 +117,8 @@ impl Inspected {
     /// When the path is outside the profile; in words.
     pub fn check_at(&self, path: &[&[u8]], now: Timestamp) -> Result<(), String> {
         let (leaf, issuers) = path.split_first().ok_or("no certificate")?;
-        let found = AgentCertificate::inspect_at(leaf, issuers, &self.profile, now).map_err(|error| error.to_string())?;
+        let found =
+            AgentCertificate::inspect_at(leaf, issuers, &self.profile, now).map_err(|error| error.to_string())?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= INSPECTED_CERTIFICATES {
             kept.clear();
@@ -125,6 +130,10 @@ impl Inspected {
     /// What the check of this leaf found.
     #[must_use]
     pub fn of(&self, leaf: &[u8]) -> Option<Arc<AgentCertificate>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&Digest::of(leaf)).cloned()
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&Digest::of(leaf))
+            .cloned()
     }
 }

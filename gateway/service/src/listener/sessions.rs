@@ -25,14 +25,14 @@ pub struct Holder {
     /// Whoever answers for the agent, by its mandate.
     pub owner: OwnerId,
     /// The certificate's serial number.
-    pub serial: [u8; 20],
+    pub serial: [u8; 18],
 }
 
 /// Which connections to close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     /// Those made with one certificate.
-    Certificate(AgentId, [u8; 20]),
+    Certificate(AgentId, [u8; 18]),
     /// Those of one agent.
     Agent(AgentId),
     /// Those of every agent of an owner.
@@ -141,7 +141,7 @@ mod tests {
         Holder {
             agent: AgentId::new(agent).expect("id"),
             owner: OwnerId::new("desk-1").expect("id"),
-            serial: [serial; 20],
+            serial: [serial; 18],
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let a1 = sessions.register(holder("a", 1)).expect("room");
         let a2 = sessions.register(holder("a", 2)).expect("room");
         let b = sessions.register(holder("b", 3)).expect("room");
-        assert_eq!(sessions.close(Whose::Certificate(holder("a", 1).agent, [1; 20])), 1);
+        assert_eq!(sessions.close(Whose::Certificate(holder("a", 1).agent, [1; 18])), 1);
         assert!(a1.closing.is_cancelled() && !a2.closing.is_cancelled());
         assert_eq!(sessions.close(Whose::Agent(holder("a", 1).agent)), 2);
         assert!(a2.closing.is_cancelled() && !b.closing.is_cancelled());

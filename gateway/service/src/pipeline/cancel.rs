@@ -36,7 +36,12 @@ pub async fn cancel(
     open: &OpenOrder,
     by: CancelSource,
 ) -> Cancelled {
-    let about = About { gateway, slot, order: &open.order, number: open.number };
+    let about = About {
+        gateway,
+        slot,
+        order: &open.order,
+        number: open.number,
+    };
     let requested = CancelRequested {
         agent: slot.agent,
         by,
@@ -45,7 +50,15 @@ pub async fn cancel(
     };
     let id = format!("cancel-{}-{:016x}", open.number, super::salt_number());
     let now = gateway.clock.now();
-    about.report(Report::new(&requested.clone(), AgentEvent::CancelRequested(requested), id.clone(), now).narrowing());
+    about.report(
+        Report::new(
+            &requested.clone(),
+            AgentEvent::CancelRequested(requested),
+            id.clone(),
+            now,
+        )
+        .narrowing(),
+    );
     let state = at_venue(venues, slot, open, &about).await;
     let outcome = CancelOutcome {
         agent: slot.agent,
@@ -54,13 +67,23 @@ pub async fn cancel(
         state: state.clone(),
     };
     let now = gateway.clock.now();
-    about.report(Report::new(&outcome.clone(), AgentEvent::CancelOutcome(outcome), format!("{id}-end"), now));
-    Cancelled { client_order_id: open.order.client_order_id, state }
+    about.report(Report::new(
+        &outcome.clone(),
+        AgentEvent::CancelOutcome(outcome),
+        format!("{id}-end"),
+        now,
+    ));
+    Cancelled {
+        client_order_id: open.order.client_order_id,
+        state,
+    }
 }
 
 async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<'_>) -> CancelState {
     let Some(venue) = venues.get(&open.order.counterparty) else {
-        return CancelState::CouldNot { why: "no such venue is configured".to_owned() };
+        return CancelState::CouldNot {
+            why: "no such venue is configured".to_owned(),
+        };
     };
     let key = OrderKey {
         client_id: slot.lock().state.venue_order_id(open.number).into(),
@@ -74,9 +97,15 @@ async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<
                 let states = states_of_report(&report);
                 let cancelled = report.life == venue::OrderLife::Cancelled;
                 states.into_iter().for_each(|state| about.outcome(state));
-                return if cancelled { CancelState::Cancelled } else { CancelState::NotOpen };
+                return if cancelled {
+                    CancelState::Cancelled
+                } else {
+                    CancelState::NotOpen
+                };
             }
-            venue::CancelOutcome::NotThere if open.unanswered() => why = "the venue does not know the order yet".to_owned(),
+            venue::CancelOutcome::NotThere if open.unanswered() => {
+                why = "the venue does not know the order yet".to_owned()
+            }
             venue::CancelOutcome::NotThere => return CancelState::NotOpen,
             venue::CancelOutcome::StillOpen(_, refused) => why = format!("the venue refused: {}", refused.text),
             venue::CancelOutcome::Unknown(doubt) => why = doubt.to_string(),

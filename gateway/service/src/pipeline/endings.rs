@@ -73,7 +73,11 @@ impl OrderStory {
             executed: Decimal::ZERO,
             number,
             order: decided.order.clone(),
-            status: if decided.decision == DecisionKind::Permit { OrderStatus::Permitted } else { OrderStatus::Refused },
+            status: if decided.decision == DecisionKind::Permit {
+                OrderStatus::Permitted
+            } else {
+                OrderStatus::Refused
+            },
             venue_order_id: None,
             why: None,
         }
@@ -112,7 +116,10 @@ impl OrderStory {
 
     /// Goes on with a fill.
     pub fn filled(&mut self, fill: &OrderFilled) {
-        if matches!(self.status, OrderStatus::Permitted | OrderStatus::Open | OrderStatus::InDoubt) {
+        if matches!(
+            self.status,
+            OrderStatus::Permitted | OrderStatus::Open | OrderStatus::InDoubt
+        ) {
             self.executed = self.executed.checked_add(fill.quantity).unwrap_or(self.executed);
         }
     }
@@ -155,14 +162,22 @@ impl Endings {
 
     /// Takes note of an outcome.
     pub fn outcome(&mut self, outcome: &OrderOutcome) {
-        if let Some(story) = self.stories.get_mut(&outcome.client_order_id).filter(|s| s.number == outcome.order) {
+        if let Some(story) = self
+            .stories
+            .get_mut(&outcome.client_order_id)
+            .filter(|s| s.number == outcome.order)
+        {
             story.outcome(&outcome.state);
         }
     }
 
     /// Takes note of a fill.
     pub fn filled(&mut self, fill: &OrderFilled) {
-        if let Some(story) = self.stories.get_mut(&fill.client_order_id).filter(|s| s.number == fill.order) {
+        if let Some(story) = self
+            .stories
+            .get_mut(&fill.client_order_id)
+            .filter(|s| s.number == fill.order)
+        {
             story.filled(fill);
         }
     }

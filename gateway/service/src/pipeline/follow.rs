@@ -39,7 +39,10 @@ pub async fn catch_up(gateway: &Gateway, from: u64) -> Result<u64, LedgerError> 
     }
     for slot in gateway.slots() {
         let standing = slot.lock().state.standing_at(gateway.clock.now());
-        if matches!(standing, revocation_core::Standing::Revoked | revocation_core::Standing::Frozen) {
+        if matches!(
+            standing,
+            revocation_core::Standing::Revoked | revocation_core::Standing::Frozen
+        ) {
             slot.close_gate();
         }
     }
@@ -90,7 +93,9 @@ fn fold(gateway: &Gateway, entry: &Arc<CommittedEntry>) {
     match entry.stream.kind() {
         StreamKind::Agent => {
             if let Ok(agent) = extensions::AgentId::new(entry.stream.name()) {
-                gateway.slot(&agent).follow(entry, *entry.writer == *gateway.writer.name());
+                gateway
+                    .slot(&agent)
+                    .follow(entry, *entry.writer == *gateway.writer.name());
             }
         }
         StreamKind::Mandate => gateway.mandates.follow(entry),
@@ -127,8 +132,12 @@ fn live(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Arc<CommittedEntry
 
 /// What a standing decided elsewhere does here.
 fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &CommittedEntry) {
-    let Some(Ok(event)) = StandingEvent::decode(&entry.kind, entry.body()) else { return };
-    let Ok(agent) = extensions::AgentId::new(entry.stream.name()) else { return };
+    let Some(Ok(event)) = StandingEvent::decode(&entry.kind, entry.body()) else {
+        return;
+    };
+    let Ok(agent) = extensions::AgentId::new(entry.stream.name()) else {
+        return;
+    };
     let slot = gateway.slot(&agent);
     match event {
         StandingEvent::Revoked(_) if *entry.writer == *gateway.writer.name() => {}
@@ -140,7 +149,9 @@ fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Commit
         StandingEvent::Frozen(_) => slot.close_gate(),
         StandingEvent::Resumed(_) | StandingEvent::Reinstated(_) => slot.open_gate(),
         StandingEvent::CertificateRevoked(revoked) => {
-            gateway.sessions.close(Whose::Certificate(agent, *revoked.serial.octets()));
+            gateway
+                .sessions
+                .close(Whose::Certificate(agent, *revoked.serial.octets()));
         }
         _ => {}
     }

@@ -44,7 +44,12 @@ pub async fn forward(
     let (states, fills) = states_of(&gateway, outcome);
     states.iter().for_each(|state| story.outcome(state));
     let _ = told.send(story);
-    let about = About { gateway: &gateway, slot: &slot, order: &order, number };
+    let about = About {
+        gateway: &gateway,
+        slot: &slot,
+        order: &order,
+        number,
+    };
     fills.iter().for_each(|fill| about.filled(fill));
     states.into_iter().for_each(|state| about.outcome(state));
 }
@@ -71,14 +76,21 @@ fn states_of(gateway: &Gateway, outcome: Outcome) -> (Vec<OutcomeState>, Vec<Exe
 /// The states that a venue's report of an order stands for.
 #[must_use]
 pub fn states_of_report(report: &OrderReport) -> Vec<OutcomeState> {
-    let accepted = OutcomeState::Accepted { venue_reference: report.venue_order_id.as_str().to_owned() };
-    let closed = |why| OutcomeState::Closed { executed: report.executed, why };
+    let accepted = OutcomeState::Accepted {
+        venue_reference: report.venue_order_id.as_str().to_owned(),
+    };
+    let closed = |why| OutcomeState::Closed {
+        executed: report.executed,
+        why,
+    };
     match report.life {
         OrderLife::Open => vec![accepted],
         OrderLife::Filled => vec![accepted, closed(CloseCause::Filled)],
         OrderLife::Cancelled => vec![accepted, closed(CloseCause::Cancelled)],
         OrderLife::Expired => vec![accepted, closed(CloseCause::Expired)],
-        OrderLife::Rejected => vec![OutcomeState::Rejected { why: "the venue lists the order as rejected".to_owned() }],
+        OrderLife::Rejected => vec![OutcomeState::Rejected {
+            why: "the venue lists the order as rejected".to_owned(),
+        }],
     }
 }
 
@@ -111,7 +123,12 @@ impl About<'_> {
             state,
         };
         let id = format!("{tag}-{}", self.number);
-        self.report(Report::new(&outcome.clone(), AgentEvent::Outcome(outcome), id, self.gateway.clock.now()));
+        self.report(Report::new(
+            &outcome.clone(),
+            AgentEvent::Outcome(outcome),
+            id,
+            self.gateway.clock.now(),
+        ));
     }
 
     /// Reports a fill. The same execution twice is one entry.
@@ -129,7 +146,12 @@ impl About<'_> {
             side: self.order.side,
         };
         let id = format!("fill-{}-{}", fill.instrument, fill.execution_id);
-        self.report(Report::new(&fill.clone(), AgentEvent::Filled(fill), id, self.gateway.clock.now()));
+        self.report(Report::new(
+            &fill.clone(),
+            AgentEvent::Filled(fill),
+            id,
+            self.gateway.clock.now(),
+        ));
     }
 
     /// Reports anything else about it.

@@ -43,7 +43,10 @@ pub async fn cancel_all(
 ) -> Vec<(extensions::ClientOrderId, CancelEnd)> {
     let open: Vec<OpenOrder> = {
         let inner = slot.lock();
-        planned.iter().filter_map(|p| inner.state.open_order(&p.client_order_id).cloned()).collect()
+        planned
+            .iter()
+            .filter_map(|p| inner.state.open_order(&p.client_order_id).cloned())
+            .collect()
     };
     let mut tasks = tokio::task::JoinSet::new();
     for open in open {
@@ -87,8 +90,14 @@ pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Sessio
     };
     let now = gateway.clock.now();
     let event = AgentEvent::Standing(StandingEvent::Revoked(revoked.clone()));
-    slot.report(&gateway.writer, Report::new(&revoked, event, format!("halt-{}", now.micros()), now).narrowing());
-    let on_halt = session.mandate.as_ref().map_or(extensions::mandate::OnHalt::CancelAll, |m| m.document.conduct.on_halt);
+    slot.report(
+        &gateway.writer,
+        Report::new(&revoked, event, format!("halt-{}", now.micros()), now).narrowing(),
+    );
+    let on_halt = session
+        .mandate
+        .as_ref()
+        .map_or(extensions::mandate::OnHalt::CancelAll, |m| m.document.conduct.on_halt);
     let plan = slot.lock().state.halt_plan(on_halt);
     carry_out(gateway, venues, slot, plan, CancelSource::Halt);
 }

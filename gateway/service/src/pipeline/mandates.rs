@@ -32,19 +32,28 @@ impl Mandates {
     /// The approved document with this digest.
     #[must_use]
     pub fn approved(&self, digest: &Digest) -> Option<Arc<ApprovedMandate>> {
-        self.approved.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+        self.approved
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(digest)
+            .cloned()
     }
 
     /// What a halt of this agent does with open orders, by its latest mandate; without one, everything is cancelled.
     #[must_use]
     pub fn on_halt_of(&self, agent: &AgentId) -> OnHalt {
-        self.latest_of(agent).map_or(OnHalt::CancelAll, |mandate| mandate.document.conduct.on_halt)
+        self.latest_of(agent)
+            .map_or(OnHalt::CancelAll, |mandate| mandate.document.conduct.on_halt)
     }
 
     /// The mandate of this agent that was approved last.
     #[must_use]
     pub fn latest_of(&self, agent: &AgentId) -> Option<Arc<ApprovedMandate>> {
-        self.latest.read().unwrap_or_else(PoisonError::into_inner).get(agent).cloned()
+        self.latest
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(agent)
+            .cloned()
     }
 
     /// Takes note of an entry of a `mandate/` stream. An unreadable one leaves its document unknown, which refuses.
@@ -57,17 +66,40 @@ impl Mandates {
     }
 
     fn submitted(&self, body: &[u8]) {
-        let Ok(event) = canonical::from_slice::<ApplicationSubmitted>(body) else { return };
-        let Ok(document) = MandateDocument::parse(&canonical::to_vec(&event.document)) else { return };
-        self.submitted.write().unwrap_or_else(PoisonError::into_inner).insert(document.digest(), document);
+        let Ok(event) = canonical::from_slice::<ApplicationSubmitted>(body) else {
+            return;
+        };
+        let Ok(document) = MandateDocument::parse(&canonical::to_vec(&event.document)) else {
+            return;
+        };
+        self.submitted
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(document.digest(), document);
     }
 
     fn approve(&self, body: &[u8]) {
-        let Ok(event) = canonical::from_slice::<ApplicationApproved>(body) else { return };
-        let found = self.submitted.write().unwrap_or_else(PoisonError::into_inner).remove(&event.document);
+        let Ok(event) = canonical::from_slice::<ApplicationApproved>(body) else {
+            return;
+        };
+        let found = self
+            .submitted
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&event.document);
         let Some(document) = found else { return };
-        let approved = Arc::new(ApprovedMandate { document, digest: event.document, approvers: event.approvers });
-        self.latest.write().unwrap_or_else(PoisonError::into_inner).insert(event.agent, approved.clone());
-        self.approved.write().unwrap_or_else(PoisonError::into_inner).insert(event.document, approved);
+        let approved = Arc::new(ApprovedMandate {
+            document,
+            digest: event.document,
+            approvers: event.approvers,
+        });
+        self.latest
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(event.agent, approved.clone());
+        self.approved
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(event.document, approved);
     }
 }

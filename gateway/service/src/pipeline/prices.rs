@@ -22,12 +22,19 @@ impl Prices {
     /// The latest price, of whatever age.
     #[must_use]
     pub fn of(&self, instrument: &Instrument) -> Option<ReferencePrice> {
-        self.latest.read().unwrap_or_else(PoisonError::into_inner).get(instrument).copied()
+        self.latest
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(instrument)
+            .copied()
     }
 
     /// Takes a price observed at `at`, by the decision clock.
     pub fn observe(&self, instrument: Instrument, price: ReferencePrice) {
-        self.latest.write().unwrap_or_else(PoisonError::into_inner).insert(instrument, price);
+        self.latest
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(instrument, price);
     }
 }
 
@@ -52,7 +59,14 @@ impl PriceFeed {
             let at: Timestamp = self.clock.now();
             match self.venue.reference_price(*instrument).await {
                 Ok(quote) if quote.price.is_positive() => {
-                    self.prices.observe(*instrument, ReferencePrice { at, currency: *currency, price: quote.price });
+                    self.prices.observe(
+                        *instrument,
+                        ReferencePrice {
+                            at,
+                            currency: *currency,
+                            price: quote.price,
+                        },
+                    );
                 }
                 Ok(_) => tracing::warn!(%instrument, "the venue names a price that is not above zero"),
                 Err(doubt) => tracing::warn!(%instrument, %doubt, "no reference price"),

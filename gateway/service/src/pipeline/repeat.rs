@@ -24,11 +24,15 @@ pub async fn answer(gateway: &Gateway, slot: &Arc<Slot>, order: &ParsedOrder) ->
         changed.as_mut().enable();
         match story(gateway, slot, &id).await {
             Ok(Some(story)) if story.is_answered() => return Submitted::Repeated(story),
-            Ok(Some(story)) if began.elapsed() >= gateway.settings.repeat_patience => return Submitted::Repeated(story),
+            Ok(Some(story)) if began.elapsed() >= gateway.settings.repeat_patience => {
+                return Submitted::Repeated(story);
+            }
             Ok(Some(_)) => {}
             // The first one lost its number and is being decided again; it will be there shortly.
             Ok(None) if began.elapsed() >= gateway.settings.repeat_patience => {
-                return Submitted::Unavailable("the first order with this id is still being decided; ask again".to_owned());
+                return Submitted::Unavailable(
+                    "the first order with this id is still being decided; ask again".to_owned(),
+                );
             }
             Ok(None) => {}
             Err(error) => return Submitted::Unavailable(error.to_string()),
@@ -52,10 +56,14 @@ pub async fn story(gateway: &Gateway, slot: &Slot, id: &ClientOrderId) -> Result
             return Ok(None);
         }
     }
-    let Some(position) = gateway.ledger.order_position(&slot.agent, id).await? else { return Ok(None) };
+    let Some(position) = gateway.ledger.order_position(&slot.agent, id).await? else {
+        return Ok(None);
+    };
     let entries = gateway.ledger.read_range(position, 1).await?;
     let Some(entry) = entries.first() else { return Ok(None) };
-    let Ok(decided) = canonical::from_slice::<OrderDecided>(entry.body()) else { return Ok(None) };
+    let Ok(decided) = canonical::from_slice::<OrderDecided>(entry.body()) else {
+        return Ok(None);
+    };
     let mut story = OrderStory::begin(entry.number, entry.at, &decided);
     let mut next = entry.number + 1;
     for _ in 0..STORY_ENTRIES / STORY_PAGE {

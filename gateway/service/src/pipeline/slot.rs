@@ -5,11 +5,9 @@
 //! the ledger before anything else is decided ([`Slot::resync`]). Nothing is sent or answered before durability, so a wrong
 //! guess is never seen outside.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use anomaly::ApprovedBaseline;
@@ -75,7 +73,14 @@ impl Report {
     pub fn new(record: &dyn Record, event: AgentEvent, id: String, at: Timestamp) -> Self {
         let mut body = Vec::with_capacity(256);
         record.write_body(&mut body);
-        Self { event, kind: record.kind(), body, id, at, narrowing: false }
+        Self {
+            event,
+            kind: record.kind(),
+            body,
+            id,
+            at,
+            narrowing: false,
+        }
     }
 
     /// The same to the front of the queue, and to the reserve file when the ledger cannot write.
@@ -183,8 +188,23 @@ impl Slot {
     }
 
     fn queue_report(self: &Arc<Self>, inner: &mut Inner, writer: &Writer, report: Report) {
-        let Report { event, kind, body, id, at, narrowing } = report;
-        let mut append = Append::next(Written { stream: self.stream.clone(), kind, body }, at).with_id(id);
+        let Report {
+            event,
+            kind,
+            body,
+            id,
+            at,
+            narrowing,
+        } = report;
+        let mut append = Append::next(
+            Written {
+                stream: self.stream.clone(),
+                kind,
+                body,
+            },
+            at,
+        )
+        .with_id(id);
         if narrowing {
             append = append.narrowing();
         }
@@ -238,7 +258,9 @@ impl Slot {
             self.drain().await;
             let mut fresh = Inner::empty(self.agent);
             loop {
-                let page = ledger.read_stream(&self.stream, fresh.state.next_number(), FOLD_PAGE).await?;
+                let page = ledger
+                    .read_stream(&self.stream, fresh.state.next_number(), FOLD_PAGE)
+                    .await?;
                 page.iter().for_each(|entry| fresh.fold(entry));
                 if page.len() < FOLD_PAGE {
                     break;
@@ -342,7 +364,10 @@ impl Inner {
 
     fn approve_baseline(&mut self, body: &[u8]) {
         let approval = canonical::from_slice::<anomaly::BaselineApproved>(body).ok();
-        let proposed = self.proposed.take().and_then(|p| anomaly::ProposedBaseline::new(p.baseline).ok());
+        let proposed = self
+            .proposed
+            .take()
+            .and_then(|p| anomaly::ProposedBaseline::new(p.baseline).ok());
         let (Some(approval), Some(proposed)) = (approval, proposed) else {
             self.baseline = None;
             return;

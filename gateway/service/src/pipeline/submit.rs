@@ -15,7 +15,11 @@ use gateway_policy::{
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
 
-use super::{endings::OrderStory, forward, halt, slot::{Inner, Slot}};
+use super::{
+    endings::OrderStory,
+    forward, halt,
+    slot::{Inner, Slot},
+};
 use crate::{
     gateway::{Gateway, Venues},
     metrics::Metrics,
@@ -150,10 +154,18 @@ async fn indexed(gateway: &Gateway, slot: &Slot, order: &ParsedOrder) -> Result<
             return Ok(Known::New);
         }
     }
-    let Some(position) = gateway.ledger.order_position(&slot.agent, &id).await? else { return Ok(Known::New) };
+    let Some(position) = gateway.ledger.order_position(&slot.agent, &id).await? else {
+        return Ok(Known::New);
+    };
     let entries = gateway.ledger.read_range(position, 1).await?;
-    let stored = entries.first().and_then(|e| extensions::canonical::from_slice::<OrderDecided>(e.body()).ok());
-    Ok(if stored.is_some_and(|decided| decided.body == body) { Known::SameBody } else { Known::OtherBody })
+    let stored = entries
+        .first()
+        .and_then(|e| extensions::canonical::from_slice::<OrderDecided>(e.body()).ok());
+    Ok(if stored.is_some_and(|decided| decided.body == body) {
+        Known::SameBody
+    } else {
+        Known::OtherBody
+    })
 }
 
 /// Decides and queues, under the slot's lock.
@@ -178,13 +190,23 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
         order,
         certificate: session.certificate_at(gateway.real_clock.now()),
         limits: session.limits.as_ref(),
-        mandate: mandate.map(|m| Mandate { digest: m.digest, document: &m.document }),
+        mandate: mandate.map(|m| Mandate {
+            digest: m.digest,
+            document: &m.document,
+        }),
         baseline: inner.baseline.as_deref(),
         house: &house.state,
-        view: if inner.is_readable() { gateway.view() } else { gateway_policy::View::Stale },
+        view: if inner.is_readable() {
+            gateway.view()
+        } else {
+            gateway_policy::View::Stale
+        },
         proof: signed.proof,
         region: house.state.region_of(session.address.ip()),
-        reference: gateway.prices.get(&order.order.counterparty).and_then(|p| p.of(&order.order.instrument)),
+        reference: gateway
+            .prices
+            .get(&order.order.counterparty)
+            .and_then(|p| p.of(&order.order.instrument)),
         reference_max_age_ms: millis(gateway.settings.reference_max_age),
         known,
         gateway: &gateway.settings.id,
@@ -193,7 +215,9 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
     };
     let decided = Instant::now();
     match decide(&facts, &inner.state, now) {
-        Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |p| Turn::Permit(p, decided)),
+        Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |p| {
+            Turn::Permit(p, decided)
+        }),
         Decision::Refusal(refusal) => queue(gateway, slot, &mut inner, refusal, order, signed, Turn::Refusal),
         Decision::Halt(halt) => {
             // The gate closes before anything that can fail.
@@ -210,7 +234,15 @@ fn millis(duration: Duration) -> u32 {
 /// What the three decisions have in common here.
 trait Decided: Record + Send + 'static {
     fn seal(&mut self, reasoning: Option<SealedText>, evidence: Option<SealedText>);
-    fn parts(&mut self) -> (OrderDecided, Vec<Box<dyn Record + Send>>, u64, u64, extensions::Timestamp);
+    fn parts(
+        &mut self,
+    ) -> (
+        OrderDecided,
+        Vec<Box<dyn Record + Send>>,
+        u64,
+        u64,
+        extensions::Timestamp,
+    );
 }
 
 macro_rules! decided {
@@ -224,9 +256,23 @@ macro_rules! decided {
                     self.seal_signed_request(text);
                 }
             }
-            fn parts(&mut self) -> (OrderDecided, Vec<Box<dyn Record + Send>>, u64, u64, extensions::Timestamp) {
+            fn parts(
+                &mut self,
+            ) -> (
+                OrderDecided,
+                Vec<Box<dyn Record + Send>>,
+                u64,
+                u64,
+                extensions::Timestamp,
+            ) {
                 let also = self.take_also();
-                (self.decided().clone(), also, self.number(), self.epoch(), self.decided_at())
+                (
+                    self.decided().clone(),
+                    also,
+                    self.number(),
+                    self.epoch(),
+                    self.decided_at(),
+                )
             }
         }
     };
@@ -244,7 +290,11 @@ fn queue<R: Decided>(
     signed: &Signed,
     turn: impl FnOnce(Pending<R>) -> Turn,
 ) -> Turn {
-    let seal = |text: &str| SealedText { subject: format!("agent:{}", slot.agent), salt: super::salt(), text: text.to_owned() };
+    let seal = |text: &str| SealedText {
+        subject: format!("agent:{}", slot.agent),
+        salt: super::salt(),
+        text: text.to_owned(),
+    };
     let reasoning = order.reasoning.as_ref().map(|reasoning| seal(reasoning.as_str()));
     record.seal(reasoning, signed.evidence.as_deref().map(seal));
     let (decided, also, number, epoch, at) = record.parts();
@@ -287,7 +337,14 @@ async fn forwarded(
     Metrics::count(&gateway.metrics.permits);
     let receipt = recorded.receipt();
     let (told, story) = tokio::sync::oneshot::channel();
-    tokio::spawn(forward::forward(gateway.clone(), venues.clone(), slot.clone(), recorded, decided, told));
+    tokio::spawn(forward::forward(
+        gateway.clone(),
+        venues.clone(),
+        slot.clone(),
+        recorded,
+        decided,
+        told,
+    ));
     match story.await {
         Ok(story) => Submitted::Forwarded(story, receipt),
         Err(_) => Submitted::Unavailable("the gateway is stopping; ask again for the order by its id".to_owned()),

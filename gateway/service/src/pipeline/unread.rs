@@ -27,7 +27,10 @@ impl MessageBound {
     /// Admits a message at `now` under a bound of `most` a second.
     pub fn admit(&mut self, now: Instant, most: u32) -> Admission {
         let mut owed = 0;
-        if self.second.is_none_or(|start| now.duration_since(start) >= Duration::from_secs(1)) {
+        if self
+            .second
+            .is_none_or(|start| now.duration_since(start) >= Duration::from_secs(1))
+        {
             owed = std::mem::take(&mut self.unread);
             (self.second, self.read) = (Some(now), 0);
         }
@@ -42,7 +45,10 @@ impl MessageBound {
 
     /// Takes the count of a second that has ended without a further message.
     pub fn settle(&mut self, now: Instant) -> u32 {
-        if self.second.is_some_and(|start| now.duration_since(start) >= Duration::from_secs(1)) {
+        if self
+            .second
+            .is_some_and(|start| now.duration_since(start) >= Duration::from_secs(1))
+        {
             return std::mem::take(&mut self.unread);
         }
         0

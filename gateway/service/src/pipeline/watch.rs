@@ -51,7 +51,17 @@ impl Watch {
     ) -> Self {
         let lease = gateway.settings.view_lease;
         let (first_seen, executions) = (HashMap::new(), HashMap::new());
-        Self { gateway, venues, counterparty, venue, every, longest_delay, lease, first_seen, executions }
+        Self {
+            gateway,
+            venues,
+            counterparty,
+            venue,
+            every,
+            longest_delay,
+            lease,
+            first_seen,
+            executions,
+        }
     }
 
     /// Watches until `stop`.
@@ -68,7 +78,8 @@ impl Watch {
     /// One round over every open order.
     pub async fn round(&mut self) {
         let open = self.open_orders();
-        self.first_seen.retain(|key, _| open.iter().any(|(slot, order)| (slot.agent, order.number) == *key));
+        self.first_seen
+            .retain(|key, _| open.iter().any(|(slot, order)| (slot.agent, order.number) == *key));
         self.read_fills(&open).await;
         self.end_orders(&open).await;
         for slot in self.gateway.slots() {
@@ -80,17 +91,27 @@ impl Watch {
         let mut all = Vec::new();
         for slot in self.gateway.slots() {
             let inner = slot.lock();
-            let here = inner.state.open_orders().iter().filter(|open| open.order.counterparty == self.counterparty);
+            let here = inner
+                .state
+                .open_orders()
+                .iter()
+                .filter(|open| open.order.counterparty == self.counterparty);
             all.extend(here.map(|open| (slot.clone(), open.clone())));
         }
         all
     }
 
     async fn read_fills(&mut self, open: &[(Arc<Slot>, OpenOrder)]) {
-        let resting = open.iter().filter(|(_, order)| matches!(order.mark, OpenMark::Accepted | OpenMark::Closing));
+        let resting = open
+            .iter()
+            .filter(|(_, order)| matches!(order.mark, OpenMark::Accepted | OpenMark::Closing));
         let mut by_venue_id: HashMap<String, (&Arc<Slot>, &OpenOrder)> = HashMap::new();
         for (slot, order) in resting {
-            let story = slot.lock().endings.of(&order.order.client_order_id).and_then(|s| s.venue_order_id.clone());
+            let story = slot
+                .lock()
+                .endings
+                .of(&order.order.client_order_id)
+                .and_then(|s| s.venue_order_id.clone());
             if let Some(id) = story {
                 by_venue_id.insert(id, (slot, order));
             }
@@ -101,12 +122,21 @@ impl Watch {
         for instrument in instruments {
             for _ in 0..MOST_PAGES {
                 let after = self.executions.get(&instrument).copied();
-                let Ok(trades) = self.venue.trades_since(instrument, after).await else { break };
+                let Ok(trades) = self.venue.trades_since(instrument, after).await else {
+                    break;
+                };
                 let Some(last) = trades.last() else { break };
                 self.executions.insert(instrument, last.execution_id);
                 for trade in &trades {
-                    let Some((slot, order)) = by_venue_id.get(trade.venue_order_id.as_str()) else { continue };
-                    let about = About { gateway: &self.gateway, slot, order: &order.order, number: order.number };
+                    let Some((slot, order)) = by_venue_id.get(trade.venue_order_id.as_str()) else {
+                        continue;
+                    };
+                    let about = About {
+                        gateway: &self.gateway,
+                        slot,
+                        order: &order.order,
+                        number: order.number,
+                    };
                     about.filled(&ExecutionFill {
                         execution_id: trade.execution_id,
                         quantity: trade.quantity,
@@ -121,20 +151,40 @@ impl Watch {
         if open.is_empty() {
             return;
         }
-        let Ok(listed) = self.venue.open_orders(None).await else { return };
+        let Ok(listed) = self.venue.open_orders(None).await else {
+            return;
+        };
         for (slot, order) in open {
             let id = slot.lock().state.venue_order_id(order.number).into();
-            if order.mark == OpenMark::Closing || listed.iter().any(|r| r.client_id == Some(id)) && !order.unanswered() {
+            if order.mark == OpenMark::Closing || listed.iter().any(|r| r.client_id == Some(id)) && !order.unanswered()
+            {
                 continue;
             }
-            let seen = *self.first_seen.entry((slot.agent, order.number)).or_insert_with(Instant::now);
-            let key = OrderKey { client_id: id, instrument: order.order.instrument };
-            let Ok(found) = self.venue.query(&key).await else { continue };
-            let about = About { gateway: &self.gateway, slot, order: &order.order, number: order.number };
+            let seen = *self
+                .first_seen
+                .entry((slot.agent, order.number))
+                .or_insert_with(Instant::now);
+            let key = OrderKey {
+                client_id: id,
+                instrument: order.order.instrument,
+            };
+            let Ok(found) = self.venue.query(&key).await else {
+                continue;
+            };
+            let about = About {
+                gateway: &self.gateway,
+                slot,
+                order: &order.order,
+                number: order.number,
+            };
             match found {
-                Some(report) => states_of_report(&report).into_iter().for_each(|state| about.outcome(state)),
+                Some(report) => states_of_report(&report)
+                    .into_iter()
+                    .for_each(|state| about.outcome(state)),
                 None if order.unanswered() && seen.elapsed() >= self.patience(order) => {
-                    about.outcome(OutcomeState::Withheld { why: "the venue never received it".to_owned() });
+                    about.outcome(OutcomeState::Withheld {
+                        why: "the venue never received it".to_owned(),
+                    });
                 }
                 None => {}
             }
@@ -143,7 +193,11 @@ impl Watch {
 
     fn patience(&self, order: &OpenOrder) -> Duration {
         let deadline = Duration::from_millis(u64::from(order.send_within_ms));
-        let others = if order.gateway == self.gateway.settings.id { Duration::ZERO } else { self.lease };
+        let others = if order.gateway == self.gateway.settings.id {
+            Duration::ZERO
+        } else {
+            self.lease
+        };
         self.longest_delay + deadline + others
     }
 
@@ -151,10 +205,14 @@ impl Watch {
     async fn keep_halted(&self, slot: &Arc<Slot>) {
         let planned = {
             let inner = slot.lock();
-            if inner.state.open_orders().is_empty() || inner.state.standing_at(self.gateway.clock.now()) != Standing::Revoked {
+            if inner.state.open_orders().is_empty()
+                || inner.state.standing_at(self.gateway.clock.now()) != Standing::Revoked
+            {
                 return;
             }
-            inner.state.reconsider_kept(self.gateway.mandates.on_halt_of(&slot.agent))
+            inner
+                .state
+                .reconsider_kept(self.gateway.mandates.on_halt_of(&slot.agent))
         };
         if !planned.is_empty() {
             halt::cancel_all(&self.gateway, &self.venues, slot, &planned, CancelSource::Halt).await;

@@ -7,6 +7,7 @@
 mod connection;
 mod credential;
 mod order;
+mod permitted;
 mod reply;
 mod settings;
 mod venue;

@@ -64,6 +64,13 @@ venue_id!(/// The id under which the venue keeps an order.
 venue_id!(/// The venue's id of one execution.
     ExecutionId, 40);
 
+impl From<gateway_policy::VenueOrderId> for VenueClientId {
+    /// The id that a permit derived is of the venue's alphabet and length by construction.
+    fn from(id: gateway_policy::VenueOrderId) -> Self {
+        Self::new(&id.to_string()).expect("a derived id has at most 36 characters of [a-z0-9-]")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,9 +8,11 @@ pub mod answer;
 pub mod binance;
 pub mod ids;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use extensions::Instrument;
+use gateway_policy::Permit;
+use ledger::Recorded;
 
 pub use answer::{
     CancelOutcome, Doubt, ExecutionFill, NotSent, OrderLife, OrderReport, Outcome, ReferencePrice, Refused, Trade,
@@ -49,6 +51,10 @@ pub struct OrderKey {
 /// [`Venue::cancel`] and the forwarding of an order on a task of its own, not on a bot's request. One value serves one
 /// runtime; make one per current-thread runtime, so that no connection is woken across threads.
 pub trait Venue: Send + Sync {
+    /// Sends the order of a recorded permit, at most once, unless `gate` says no just before its bytes are written. The
+    /// permit is used up: whatever the answer, it is never sent again.
+    fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome>;
+
     /// Asks the venue to withdraw one order, and reports its final state. Safe to repeat.
     fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome>;
 

@@ -10,6 +10,9 @@ use hyper::{
     header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
 };
 
+use gateway_policy::Permit;
+use ledger::Recorded;
+
 use super::{
     connection::{Connections, Failure, Reply},
     credential::Credential,
@@ -66,10 +69,6 @@ impl Binance {
     }
 
     /// Sends one order, at most once. Private to the venue module: the world reaches it through `forward` alone.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "called by `forward`, which needs the recorded permit")
-    )]
     pub(super) async fn send_order(&self, order: &VenueOrder, gate: &dyn SendGate) -> Outcome {
         let Some(symbol) = self.symbol(order.instrument) else {
             return Outcome::Withheld(NotSent::NotListed);
@@ -229,6 +228,15 @@ fn settled<T>(answer: Reply<'_>, value: Result<T, Doubt>) -> Result<T, Doubt> {
 }
 
 impl Venue for Binance {
+    fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome> {
+        Box::pin(async move {
+            match VenueOrder::of(permit.record()) {
+                Some(order) => self.send_order(&order, gate.as_ref()).await,
+                None => Outcome::Withheld(NotSent::NotListed),
+            }
+        })
+    }
+
     fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome> {
         Box::pin(self.cancel_order(order))
     }
