@@ -39,7 +39,7 @@ const fn calibrated(index: u128) -> u64 {
         term = term * index / (64 * next);
         next += 1;
     }
-    let millionths = (sum >> 20) * 1_000_000 >> (PLACES - 20);
+    let millionths = ((sum >> 20) * 1_000_000) >> (PLACES - 20);
     (millionths - millionths / 32_768 - if index > 0 { 1 } else { 0 }) as u64
 }
 

@@ -19,6 +19,7 @@ pub struct Scored {
 
 /// What the scorer can say about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "boxing would allocate in the order path")]
 pub enum Scoring {
     /// The order was scored.
     Scored(Scored),
@@ -88,6 +89,12 @@ pub fn score(baseline: &ApprovedBaseline, state: &ScorerState, observation: &Obs
             theta: content.theta,
         },
     }
+}
+
+/// Computes the record of an order again from the log and the baseline; `state` is the fold of the entries before it.
+#[must_use]
+pub fn recompute(baseline: &ApprovedBaseline, state: &ScorerState, observation: &Observation) -> ScoreRecord {
+    score(baseline, state, observation).record
 }
 
 /// The five readings and their weighted mean.
@@ -173,6 +180,27 @@ impl Scored {
 }
 
 impl ScoreRecord {
+    /// The first member in which `other` differs, by its name in the log; `None` when they are the same.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        let members = [
+            ("baseline", self.baseline == other.baseline),
+            ("config", self.config == other.config),
+            ("d", self.d == other.d),
+            ("theta", self.theta == other.theta),
+            ("lambda", self.lambda == other.lambda),
+            ("components", self.components == other.components),
+            ("e", self.e == other.e),
+            ("c_before", self.c_before == other.c_before),
+            ("c_after", self.c_after == other.c_after),
+            ("orders", self.orders == other.orders),
+            ("channel", self.channel == other.channel),
+            ("a", self.a == other.a),
+            ("score", self.score == other.score),
+        ];
+        members.iter().find(|(_, same)| !same).map(|(name, _)| *name)
+    }
+
     /// The component that explains the score best: for the point channel by share, for drift by its own evidence.
     #[must_use]
     pub fn top(&self) -> Component {

@@ -5,6 +5,7 @@ mod approved;
 mod content;
 mod proposed;
 mod report;
+mod words;
 
 pub use approved::{ApprovedBaseline, Thresholds, Verdict};
 pub use content::{
