@@ -12,6 +12,7 @@ pub mod certificate;
 pub mod clock;
 pub mod decimal;
 pub mod digest;
+pub mod fuzz;
 pub mod ids;
 pub mod inline;
 pub mod limits;

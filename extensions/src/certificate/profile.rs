@@ -24,7 +24,7 @@ pub const LONGEST_AGENT_LIFE_SECONDS: i64 = 7 * 86_400;
 const LONGEST_RESPONDER_LIFE_SECONDS: i64 = 31 * 86_400;
 /// Servers and officers: as long as public servers may (398 days).
 const LONGEST_HOUSE_LIFE_SECONDS: i64 = 398 * 86_400;
-/// A name of at most this length in DER is read.
+/// A name without attributes.
 const EMPTY_NAME: &[u8] = &[0x30, 0x00];
 
 /// What a certificate is for.

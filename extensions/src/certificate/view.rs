@@ -3,7 +3,7 @@
 use x509_parser::{asn1_rs::Tag, certificate::X509Certificate, prelude::FromDer, x509::X509Version};
 
 use super::Fault;
-use crate::{Digest, KeyAlgorithm, Serial, Timestamp, oids::Oid, verify};
+use crate::{Digest, KeyAlgorithm, Serial, Timestamp, limits::tlv, oids::Oid, verify};
 
 /// The longest certificate that is parsed.
 pub const LONGEST_CERTIFICATE: usize = 16 * 1_024;
@@ -66,19 +66,24 @@ impl Certificate {
         if !printable(&tbs.subject) || !printable(&tbs.issuer) {
             return Err(Fault::Subject);
         }
+        let (signature_algorithm, algorithm_oid) = match parsed.signature_algorithm.algorithm.as_bytes() {
+            ECDSA_SHA256 => (KeyAlgorithm::EcdsaP256Sha256, ECDSA_SHA256),
+            ECDSA_SHA384 => (KeyAlgorithm::EcdsaP384Sha384, ECDSA_SHA384),
+            ED25519 => (KeyAlgorithm::Ed25519, ED25519),
+            _ => return Err(Fault::SignatureAlgorithm),
+        };
         let tbs_bytes: &[u8] = tbs.as_ref();
-        let start = tbs_bytes.as_ptr() as usize - der.as_ptr() as usize;
+        let signature = parsed.signature_value.data.as_ref();
+        let (strict, start) = sealed(tbs_bytes, algorithm_oid, signature);
+        if strict != der {
+            return Err(Fault::Malformed); // what the signature does not cover has one spelling too
+        }
         Ok(Self {
             der: der.into(),
             tbs: start..start + tbs_bytes.len(),
             serial: Serial::from_slice(parsed.raw_serial()).ok_or(Fault::Serial)?,
-            signature_algorithm: match parsed.signature_algorithm.algorithm.as_bytes() {
-                ECDSA_SHA256 => KeyAlgorithm::EcdsaP256Sha256,
-                ECDSA_SHA384 => KeyAlgorithm::EcdsaP384Sha384,
-                ED25519 => KeyAlgorithm::Ed25519,
-                _ => return Err(Fault::SignatureAlgorithm),
-            },
-            signature: parsed.signature_value.data.as_ref().into(),
+            signature_algorithm,
+            signature: signature.into(),
             issuer: tbs.issuer.as_raw().into(),
             subject: tbs.subject.as_raw().into(),
             not_before: time(tbs.validity.not_before.timestamp()),
@@ -206,6 +211,19 @@ impl Certificate {
     pub(super) fn signature_algorithm(&self) -> KeyAlgorithm {
         self.signature_algorithm
     }
+}
+
+/// The one DER spelling of a certificate with these parts, and where the signed part starts in it.
+fn sealed(tbs: &[u8], algorithm: &[u8], signature: &[u8]) -> (Vec<u8>, usize) {
+    let mut identifier = Vec::new();
+    tlv::put(0x06, algorithm, &mut identifier);
+    let mut body = tbs.to_vec();
+    tlv::put(0x30, &identifier, &mut body);
+    tlv::put(0x03, &[&[0], signature].concat(), &mut body);
+    let mut certificate = Vec::with_capacity(body.len() + 4);
+    tlv::put(0x30, &body, &mut certificate);
+    let start = certificate.len() - body.len();
+    (certificate, start)
 }
 
 /// Dates outside 1970 to 9999 are held to those years, which only narrows validity at the start; the end is judged by life.

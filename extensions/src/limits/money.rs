@@ -135,7 +135,7 @@ impl Money {
                 range: "-18..18 (exponent)",
             });
         }
-        if mantissa % 10 == 0 {
+        if mantissa.is_multiple_of(10) {
             return Err(LimitsError::NotCanonical {
                 field,
                 why: "a mantissa has no trailing decimal zero",

@@ -151,9 +151,7 @@ fn good_by_hand(list: &mut List) {
     ca.truncate(12);
     ca[1] = tlv(0x0a, &[0]);
     list.good("ca-sets", whole(&ca), "a CA with sets");
-    for scope in 5..8 {
-        ca[scope] = vec![0x81, 0x00];
-    }
+    ca[5..8].fill(vec![0x81, 0x00]);
     list.good("ca-any", whole(&ca), "a CA that may grant anything in its scopes");
     list.good_field(
         "order-types-none",
