@@ -217,3 +217,6 @@ fn record(
         view: facts.view,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,9 @@ mod decide;
 pub mod decision;
 pub mod events;
 pub mod facts;
+#[cfg(test)]
+#[allow(missing_docs, unreachable_pub, dead_code)] // shared with the benches, which see other parts of it
+mod fixture;
 pub mod order;
 mod replay;
 pub mod state;

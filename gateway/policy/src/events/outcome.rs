@@ -20,7 +20,7 @@ pub enum CloseCause {
 
 /// The state a permit has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "became", rename_all = "snake_case", deny_unknown_fields)]
 pub enum OutcomeState {
     /// The venue confirmed it.
     Accepted {
@@ -134,7 +134,7 @@ record!(CancelRequested, "order.cancel_requested");
 
 /// How a cancel ended, as far as the venue has said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "became", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CancelState {
     /// The venue confirmed it. An `order.outcome` says how much was executed before.
     Cancelled,
