@@ -647,6 +647,23 @@ impl Ledger {
         }
     }
 
+    /// Size and note of the checkpoint that first signs the entry at `position`.
+    pub(crate) async fn batch_end(&self, position: u64) -> Result<(u64, String), LedgerError> {
+        let end = self.inner.store.checkpoint_after(position).await?;
+        let end = end.ok_or_else(|| LedgerError::Absent(format!("no checkpoint signs position {position}")))?;
+        Ok((end.size, end.note))
+    }
+
+    /// The texts of an entry: place, commitment, and the text when it is not erased.
+    pub(crate) async fn texts(&self, position: u64) -> Result<Vec<(u64, Digest, Option<SealedText>)>, LedgerError> {
+        let rows = self.inner.store.sealed_of_entry(position).await?;
+        let text = |(ordinal, row): (usize, SealedRow)| match self.inner.subjects.open_sealed(&row) {
+            Ok(text) => Ok((ordinal as u64, row.commitment, text)),
+            Err(()) => Err(LedgerError::Refused(format!("the text {} was changed", row.commitment))),
+        };
+        rows.into_iter().enumerate().map(text).collect()
+    }
+
     /// Destroys the keys of a subject (`officer:<id>`), and so every text sealed under them. Returns how many keys there were.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 pub mod append;
 pub mod checkpoint;
 pub mod entry;
+pub mod export;
 mod files;
 mod head_file;
 pub mod keys;
@@ -15,6 +16,7 @@ pub mod reserve;
 pub mod seal;
 pub mod store;
 pub mod tree;
+pub mod verify;
 mod writer;
 
 pub use append::{

@@ -69,6 +69,10 @@ impl SubjectKeys {
     /// Reads the folder; makes it when it is absent.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         files::make_private_folder(folder)?;
+        Self::load(folder)
+    }
+
+    fn load(folder: &Path) -> io::Result<Self> {
         let mut keys = HashMap::new();
         for file in fs::read_dir(folder)? {
             let path = file?.path();
@@ -80,6 +84,18 @@ impl SubjectKeys {
         Ok(Self {
             folder: folder.to_owned(),
             keys: Mutex::new(keys),
+            random: SystemRandom::new(),
+        })
+    }
+
+    /// Reads the folder without touching it; no keys when it is absent.
+    pub(crate) fn read(folder: &Path) -> io::Result<Self> {
+        if folder.is_dir() {
+            return Self::load(folder);
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            keys: Mutex::default(),
             random: SystemRandom::new(),
         })
     }
@@ -124,10 +140,19 @@ impl SubjectKeys {
 
     /// The text of a row, when its key is still there.
     pub(crate) fn unseal(&self, row: &SealedRow) -> Unsealed {
+        match self.open_sealed(row) {
+            Ok(Some(text)) => Unsealed::Text(text.text),
+            Ok(None) => Unsealed::Erased,
+            Err(()) => Unsealed::Wrong,
+        }
+    }
+
+    /// The text of a row with its salt; `None` when its key is erased, an error when the row was changed.
+    pub(crate) fn open_sealed(&self, row: &SealedRow) -> Result<Option<SealedText>, ()> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         match keys.get(&row.subject).filter(|key| key.id == row.key_id) {
-            Some(key) => open_row(&key.key, row).map_or(Unsealed::Wrong, Unsealed::Text),
-            None => Unsealed::Erased,
+            Some(key) => open_row(&key.key, row).map(Some).ok_or(()),
+            None => Ok(None),
         }
     }
 
@@ -150,7 +175,7 @@ impl SubjectKeys {
     }
 }
 
-fn open_row(key: &LessSafeKey, row: &SealedRow) -> Option<String> {
+fn open_row(key: &LessSafeKey, row: &SealedRow) -> Option<SealedText> {
     let (nonce, sealed) = row.ciphertext.split_first_chunk::<NONCE_LEN>()?;
     let mut sealed = sealed.to_vec();
     let aad = Aad::from(row.commitment.0);
@@ -164,7 +189,7 @@ fn open_row(key: &LessSafeKey, row: &SealedRow) -> Option<String> {
         salt: *salt,
         text,
     };
-    (text.commitment() == row.commitment).then_some(text.text)
+    (text.commitment() == row.commitment).then_some(text)
 }
 
 fn read_key(path: &Path) -> io::Result<(String, SubjectKey)> {

@@ -88,6 +88,14 @@ impl Store for FaultStore {
         self.inner.checkpoint_at(size)
     }
 
+    fn checkpoint_after(&self, position: u64) -> Answer<'_, Option<StoredCheckpoint>> {
+        self.inner.checkpoint_after(position)
+    }
+
+    fn sealed_of_entry(&self, position: u64) -> Answer<'_, Vec<SealedRow>> {
+        self.inner.sealed_of_entry(position)
+    }
+
     fn prove(&self, position: u64) -> Answer<'_, (Arc<CommittedEntry>, Arc<BatchTree>, Arc<str>)> {
         self.inner.prove(position)
     }

@@ -142,6 +142,10 @@ pub trait Store: Send + Sync {
     -> Answer<'a, Vec<Arc<CommittedEntry>>>;
     /// The checkpoint at exactly `size`.
     fn checkpoint_at(&self, size: u64) -> Answer<'_, Option<StoredCheckpoint>>;
+    /// The first checkpoint that signs the entry at `position`.
+    fn checkpoint_after(&self, position: u64) -> Answer<'_, Option<StoredCheckpoint>>;
+    /// The sealed rows of an entry, in order.
+    fn sealed_of_entry(&self, position: u64) -> Answer<'_, Vec<SealedRow>>;
     /// An entry with the tree and checkpoint of its batch.
     fn prove(&self, position: u64) -> Answer<'_, (Arc<CommittedEntry>, Arc<BatchTree>, Arc<str>)>;
     /// The position of an order by its client id.

@@ -9,6 +9,7 @@ use crate::*;
 
 mod recovery;
 mod streams;
+mod tamper;
 
 /// A record for tests.
 #[derive(Debug, Clone, PartialEq, Eq)]

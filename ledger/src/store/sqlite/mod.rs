@@ -35,6 +35,7 @@ mod views;
 mod tests;
 
 use open::failed;
+pub(crate) use read::sealed_of;
 use views::Views;
 
 /// Bytes of the WAL's frames after which it is brought back into the database.
@@ -243,6 +244,7 @@ impl SqliteStore {
 /// What a batch makes of the tree.
 struct Grown {
     entries: Vec<Arc<CommittedEntry>>,
+    leaves: Vec<Digest>,
     tree: Arc<BatchTree>,
     frontier: Frontier,
     head: Arc<Head>,
@@ -275,6 +277,7 @@ fn grow(batch: &Batch, before: &Frontier, mut sequence: Sequence) -> Result<(Gro
     });
     let grown = Grown {
         entries: entries.collect(),
+        leaves,
         frontier: tree.frontier(before),
         tree: Arc::new(tree),
         head: Arc::new(head),
@@ -341,14 +344,15 @@ async fn write_batch(
         .commit([grown.entries.len(), serials.len(), sealed.len(), tasks.len()]);
     let mut query = sqlx::query(AssertSqlSafe(text));
     let mut bytes = COMMIT_OVERHEAD_BYTES;
-    for entry in &grown.entries {
+    for (entry, leaf) in grown.entries.iter().zip(&grown.leaves) {
         bytes += entry.bytes.len() as u64 + 32;
         let id = entry.id.as_deref().map(str::to_owned);
         query = query
             .bind(signed(entry.position))
             .bind(entry.bytes.to_vec())
             .bind(entry.recorded_at.micros())
-            .bind(id);
+            .bind(id)
+            .bind(leaf.0.to_vec());
     }
     query = rows::pad(query, &rows::ENTRIES, grown.entries.len());
     for (serial, position) in &serials {
@@ -499,6 +503,14 @@ impl Store for SqliteStore {
 
     fn checkpoint_at(&self, size: u64) -> Answer<'_, Option<StoredCheckpoint>> {
         Box::pin(self.stored_checkpoint("size = ?", size))
+    }
+
+    fn checkpoint_after(&self, position: u64) -> Answer<'_, Option<StoredCheckpoint>> {
+        Box::pin(self.stored_checkpoint("size > ? ORDER BY size LIMIT 1", position))
+    }
+
+    fn sealed_of_entry(&self, position: u64) -> Answer<'_, Vec<SealedRow>> {
+        Box::pin(self.sealed_rows(position))
     }
 
     fn prove(&self, position: u64) -> Answer<'_, (Arc<CommittedEntry>, Arc<BatchTree>, Arc<str>)> {

@@ -123,12 +123,23 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    pub(super) async fn sealed_rows(&self, position: u64) -> Result<Vec<SealedRow>, StoreError> {
+        let sql = "SELECT subject, key_id, commitment, ciphertext FROM sealed WHERE position = ? ORDER BY ordinal";
+        let query = sqlx::query(sql).bind(signed(position));
+        let mut reader = self.reader().await;
+        let rows = query.fetch_all(&mut *reader).await.map_err(|e| failed(&e))?;
+        let malformed = || StoreError::Failed(format!("a text of the entry at position {position} is malformed"));
+        rows.iter().map(|row| sealed_of(row, 0).ok_or_else(malformed)).collect()
+    }
+}
+
 /// A sealed row from four columns; `None` when a length is wrong.
 pub(crate) fn sealed_of(row: &SqliteRow, from: usize) -> Option<SealedRow> {
     Some(SealedRow {
-        subject: row.get(from),
-        key_id: row.get::<Vec<u8>, _>(from + 1).try_into().ok()?,
-        commitment: Digest(row.get::<Vec<u8>, _>(from + 2).try_into().ok()?),
-        ciphertext: row.get(from + 3),
+        subject: row.try_get(from).ok()?,
+        key_id: row.try_get::<Vec<u8>, _>(from + 1).ok()?.try_into().ok()?,
+        commitment: Digest(row.try_get::<Vec<u8>, _>(from + 2).ok()?.try_into().ok()?),
+        ciphertext: row.try_get(from + 3).ok()?,
     })
 }

@@ -14,8 +14,8 @@ pub(crate) struct Target {
 }
 
 pub(crate) const ENTRIES: Target = Target {
-    insert: "entries(position, bytes, recorded_at, append_id)",
-    columns: 4,
+    insert: "entries(position, bytes, recorded_at, append_id, leaf)",
+    columns: 5,
 };
 pub(crate) const SERIALS: Target = Target {
     insert: "serials(serial, position)",

@@ -7,7 +7,8 @@ pub(crate) const LOWEST_VERSION: (u32, u32, u32) = (3, 51, 3);
 
 /// Tables of `ledger.db`.
 pub(crate) const TABLES: &str = "
-CREATE TABLE entries(position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, recorded_at INTEGER NOT NULL, append_id TEXT) STRICT;
+CREATE TABLE entries(position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, recorded_at INTEGER NOT NULL, append_id TEXT,
+  leaf BLOB NOT NULL) STRICT;
 CREATE TABLE checkpoints(size INTEGER PRIMARY KEY, note TEXT NOT NULL, frontier BLOB NOT NULL) STRICT;
 CREATE TABLE sealed(position INTEGER NOT NULL, ordinal INTEGER NOT NULL, subject TEXT NOT NULL, key_id BLOB NOT NULL,
   commitment BLOB NOT NULL, ciphertext BLOB NOT NULL, PRIMARY KEY(position, ordinal)) STRICT, WITHOUT ROWID;
