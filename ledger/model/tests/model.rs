@@ -245,6 +245,7 @@ fn with_all_rules_no_guarantee_breaks() {
     }
     if std::env::var_os("MANDATUM_SOAK").is_some() {
         for (world, size) in SOAK_WORLDS {
+            print!("soak: model, ");
             explore(world, size);
         }
     }

@@ -1,0 +1,65 @@
+//! Long runs. The tests read `MANDATUM_SOAK` and take their large counts; each prints its result as a line that
+//! begins with `soak: `, and those lines are kept, dated, in `docs/soak.md`.
+
+use std::{fs, process::Command, time::Instant};
+
+use crate::{calendar, steps, tools};
+
+const HEADING: &str = "# Long runs\n\nWritten by `cargo xtask soak`, newest first.\n";
+
+/// Runs the long variants, all or those whose name contains the first argument.
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    let python = tools::prepare()?;
+    let began = Instant::now();
+    let mut command = steps::cargo(&["test", "--locked", "--workspace", "--release", "--no-fail-fast", "--"]);
+    command.args(["--nocapture", "--test-threads=1"]).args(args);
+    command.env("MANDATUM_SOAK", "1").env("MANDATUM_PYTHON", python);
+    let mut results = Vec::new();
+    // A test that prints shares its line with the runner's `test name ... `, hence not only at the line's beginning.
+    let totals = steps::counted(command, |line| {
+        if let Some((_, result)) = line.split_once("soak: ") {
+            results.push(format!("- {result}"));
+        }
+    })?;
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    let what = if args.is_empty() {
+        "everything".into()
+    } else {
+        args.join(" ")
+    };
+    let mut section = format!(
+        "\n## {} ({}, {what})\n\n{} passed, {} failed, {minutes:.0} min on {} cores.\n\n",
+        calendar::today(),
+        commit(),
+        totals.passed,
+        totals.failed,
+        std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+    );
+    section.push_str(&results.join("\n"));
+    section.push('\n');
+    record(&section)?;
+    totals.print(began.elapsed());
+    if totals.failed > 0 || !totals.success {
+        Err("the long run failed".into())
+    } else {
+        Ok(())
+    }
+}
+
+fn record(section: &str) -> Result<(), String> {
+    let path = tools::project().join("docs/soak.md");
+    let earlier = fs::read_to_string(&path).unwrap_or_default();
+    let earlier = earlier.strip_prefix(HEADING).unwrap_or(&earlier);
+    fs::write(&path, format!("{HEADING}{section}{earlier}")).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn commit() -> String {
+    let output = Command::new("git")
+        .args(["rev-parse", "--short", "HEAD"])
+        .current_dir(tools::project())
+        .output();
+    output.map_or_else(
+        |_| "unknown commit".into(),
+        |out| String::from_utf8_lossy(&out.stdout).trim().to_owned(),
+    )
+}

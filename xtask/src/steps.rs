@@ -1,0 +1,210 @@
+//! The steps of `test`, in the order in which they fail soonest; `bench` and `install`.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::tools;
+
+/// Every check, in order; stops at the first that fails. The tests come last, their totals in Cargo's own form.
+pub(crate) fn test() -> Result<(), String> {
+    let began = Instant::now();
+    let mut times = Times::default();
+    let python = times.step("tools", tools::prepare)?;
+    times.step("format", || run(cargo(&["fmt", "--all", "--check"])))?;
+    times.step("lints", || {
+        run(cargo(&[
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    })?;
+    times.step("documentation", || {
+        let mut doc = cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        run(doc)
+    })?;
+    times.step("supply chain", supply_chain)?;
+    let totals = times.step("tests", || {
+        let mut test = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+        test.env("MANDATUM_PYTHON", &python);
+        counted(test, |_| ())
+    });
+    times.print(began.elapsed());
+    let totals = totals?;
+    totals.print(began.elapsed());
+    if totals.failed > 0 || !totals.success {
+        Err("tests failed".into())
+    } else {
+        Ok(())
+    }
+}
+
+/// The strict form of what `xtask/tests/tidy` checks anyway, where cargo-deny is installed.
+fn supply_chain() -> Result<(), String> {
+    let there = Command::new("cargo-deny")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if there.is_err() {
+        println!(
+            "cargo-deny is not installed: banned crates, duplicates, sources and licences are checked by the tests alone"
+        );
+        return Ok(());
+    }
+    run(cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]))
+}
+
+/// Release benches.
+pub(crate) fn bench(args: &[String]) -> Result<(), String> {
+    let mut bench = cargo(&["bench", "--locked", "--workspace"]);
+    bench.args(args);
+    run(bench)
+}
+
+/// The `mandatum` binary.
+pub(crate) fn install() -> Result<(), String> {
+    run(cargo(&["install", "--locked", "--path", "cli"]))
+}
+
+/// Cargo, in the project's root.
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(args).current_dir(tools::project());
+    command
+}
+
+fn run(mut command: Command) -> Result<(), String> {
+    let status = command.status().map_err(|e| format!("{}: {e}", shown(&command)))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{}` failed", shown(&command)))
+    }
+}
+
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+    format!("{} {}", program.to_string_lossy(), args.join(" "))
+}
+
+/// Sums of Cargo's `test result:` lines.
+#[derive(Default)]
+pub(crate) struct Totals {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
+    /// Cargo's own verdict; false also when a test did not compile.
+    pub(crate) success: bool,
+}
+
+impl Totals {
+    fn add(&mut self, line: &str) {
+        let Some(rest) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let Ok(count) = pair[0].parse::<u64>() else { continue };
+            match pair[1] {
+                "passed;" => self.passed += count,
+                "failed;" => self.failed += count,
+                "ignored;" => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn print(&self, took: Duration) {
+        let verdict = if self.failed == 0 && self.success {
+            "ok"
+        } else {
+            "FAILED"
+        };
+        let Totals {
+            passed,
+            failed,
+            ignored,
+            ..
+        } = self;
+        println!(
+            "test result: {verdict}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out; \
+             finished in {:.2}s",
+            took.as_secs_f64()
+        );
+    }
+}
+
+/// Runs `cargo test`, shows its output as it comes, and counts.
+pub(crate) fn counted(mut command: Command, mut each: impl FnMut(&str)) -> Result<Totals, String> {
+    let name = shown(&command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("{name}: {e}"))?;
+    let mut totals = Totals::default();
+    let stdout = child.stdout.take().ok_or("no output to read")?;
+    let mut lines = BufReader::new(stdout);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line).map_err(|e| format!("{name}: {e}"))? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        print!("{text}");
+        totals.add(text.trim_end());
+        each(text.trim_end());
+        line.clear();
+    }
+    std::io::stdout().flush().ok();
+    totals.success = child.wait().map_err(|e| format!("{name}: {e}"))?.success();
+    Ok(totals)
+}
+
+/// What each step took.
+#[derive(Default)]
+struct Times(Vec<(&'static str, Duration)>);
+
+impl Times {
+    fn step<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        println!("\n== {name}");
+        let began = Instant::now();
+        let outcome = work();
+        self.0.push((name, began.elapsed()));
+        println!(
+            "== {name}: {} in {:.1} s",
+            if outcome.is_ok() { "done" } else { "FAILED" },
+            began.elapsed().as_secs_f64()
+        );
+        outcome
+    }
+
+    fn print(&self, total: Duration) {
+        println!("\n== summary");
+        for (name, took) in &self.0 {
+            println!("{name:>14} {:7.1} s", took.as_secs_f64());
+        }
+        println!("{:>14} {:7.1} s\n", "total", total.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Totals;
+
+    #[test]
+    fn results_are_summed() {
+        let mut totals = Totals::default();
+        totals.add("running 3 tests");
+        totals.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s");
+        totals.add("test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
+        assert_eq!((totals.passed, totals.failed, totals.ignored), (7, 2, 1));
+    }
+}
