@@ -87,6 +87,18 @@ mod tests {
 
     use super::*;
 
+    /// A late time counts as the newest: letting the ring step back instead loses what was counted, and turns this red.
+    #[test]
+    fn a_clock_behind_loses_nothing() {
+        let now = Timestamp::parse("2026-11-20T12:00:00Z").unwrap();
+        let mut windows = Windows::EMPTY;
+        windows.add(now, 5);
+        windows.add(now.plus_seconds(-7_200), 1);
+        assert_eq!(windows.counts(now), [6; SCALES]);
+        assert_eq!(windows.counts(now.plus_seconds(-7_200)), [6; SCALES]);
+        assert_eq!(windows.counts(now.plus_seconds(7_200)), [0, 0, 0, 6]);
+    }
+
     proptest! {
         /// Against a plain list of times: every order younger than 7/8 of the span is counted, none older than the span.
         #[test]

@@ -343,6 +343,11 @@ fn reasons_are_in_words() {
         ..base
     };
     let scored = score(&baseline, &ScorerState::NEW, &strange);
+    assert_eq!(
+        scored.record().components.origin.p,
+        1_000,
+        "an unknown network counts as never seen"
+    );
     let words = scored.record().reasons(&baseline, &strange);
     assert!(
         words[0].starts_with("size: 1000000 EUR; baseline p50 is "),
