@@ -12,6 +12,11 @@ mod reply;
 mod settings;
 mod venue;
 
+#[cfg(test)]
+mod rogue;
+#[cfg(test)]
+mod tests;
+
 pub use credential::{Credential, CredentialError};
 pub use order::{Kind, Side, TimeInForce, VenueOrder};
 pub use reply::{CancelReply, fuzz_reply, read_cancel, read_order, read_orders, read_price, read_queried, read_trades};

@@ -1,0 +1,229 @@
+//! The adapter against the paper venue and against bare sockets: sent once or not at all, and every doubt a doubt.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use extensions::{Clock, Decimal, Instrument, Timestamp};
+use fixtures_venue::{Account, Fault, Handle, PricePath, Scripted, Symbol};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::{Binance, Credential, Kind, Settings, Side, TimeInForce, VenueOrder};
+use crate::venue::{CancelOutcome, Doubt, NotSent, OrderKey, OrderLife, Outcome, Venue, VenueClientId};
+
+pub(super) struct RealClock;
+
+impl Clock for RealClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        Timestamp::from_micros(i64::try_from(since.as_micros()).expect("fits"))
+    }
+}
+
+pub(super) fn d(text: &str) -> Decimal {
+    Decimal::parse(text).expect(text)
+}
+
+pub(super) fn btc() -> Instrument {
+    Instrument::new("BTC_EUR").expect("fits")
+}
+
+pub(super) fn order(id: &str, price: &str) -> VenueOrder {
+    VenueOrder {
+        client_id: VenueClientId::new(id).expect("fits"),
+        instrument: btc(),
+        side: Side::Buy,
+        kind: Kind::Limit { price: d(price), time_in_force: TimeInForce::GoodTillCancelled },
+        quantity: d("1"),
+    }
+}
+
+fn key(id: &str) -> OrderKey {
+    OrderKey { client_id: VenueClientId::new(id).expect("fits"), instrument: btc() }
+}
+
+pub(super) fn adapter(base: &str, reply_time: Duration) -> Binance {
+    let mut settings = Settings::new(base.parse().expect("address"), [btc()]);
+    settings.reply_time = reply_time;
+    let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
+    Binance::new(settings, credential, Arc::new(RealClock)).expect("works")
+}
+
+pub(super) const LONG: Duration = Duration::from_secs(20);
+
+async fn paper() -> (Handle, Binance) {
+    let mut symbol = Symbol::walking(btc(), d("50000"), 1).expect("two parts");
+    symbol.path = PricePath::Fed(vec![(Timestamp::EPOCH, d("50000"))]);
+    let account = Account {
+        name: "gateway".to_owned(),
+        api_key: "gateway-key".to_owned(),
+        secret: "gateway-secret".to_owned(),
+        balances: BTreeMap::from([("EUR".to_owned(), d("1000000")), ("BTC".to_owned(), d("10"))]),
+    };
+    let config = fixtures_venue::Config::new(vec![symbol], vec![account], Arc::new(RealClock));
+    let venue = fixtures_venue::serve(config).await.expect("opens");
+    let adapter = adapter(&venue.url(), LONG);
+    (venue, adapter)
+}
+
+#[tokio::test]
+async fn an_order_lives_and_ends_at_the_paper_venue() {
+    let (venue, adapter) = paper().await;
+    let open = || true;
+    let Outcome::Accepted(rests) = adapter.send_order(&order("m-1", "40000"), &open).await else { panic!("taken") };
+    assert_eq!((rests.life, rests.executed), (OrderLife::Open, Decimal::ZERO));
+    let Outcome::Accepted(trades) = adapter.send_order(&order("m-2", "60000"), &open).await else { panic!("taken") };
+    assert_eq!((trades.life, trades.fills.len(), trades.fills[0].price), (OrderLife::Filled, 1, d("50000.01")));
+    assert_eq!(adapter.open_orders(None).await.expect("known"), vec![rests.clone()]);
+    assert_eq!(adapter.query(&key("m-1")).await.expect("known"), Some(rests));
+    let listed = adapter.trades_since(btc(), None).await.expect("known");
+    assert_eq!((listed.len(), listed[0].quantity, listed[0].bought), (1, d("1"), true));
+    assert_eq!(listed[0].venue_order_id, trades.venue_order_id);
+    assert_eq!(adapter.trades_since(btc(), Some(listed[0].execution_id)).await.expect("known"), vec![]);
+    assert_eq!(adapter.reference_price(btc()).await.expect("known").price, d("50000"));
+
+    let CancelOutcome::Closed(closed) = adapter.cancel(&key("m-1")).await else { panic!("closed") };
+    assert_eq!(closed.life, OrderLife::Cancelled);
+    let CancelOutcome::Closed(again) = adapter.cancel(&key("m-1")).await else { panic!("closed") };
+    assert_eq!(again.life, OrderLife::Cancelled, "-2011 leads to the order's final state");
+    let CancelOutcome::Closed(filled) = adapter.cancel(&key("m-2")).await else { panic!("closed") };
+    assert_eq!((filled.life, filled.executed), (OrderLife::Filled, d("1")));
+    assert_eq!(adapter.cancel(&key("m-3")).await, CancelOutcome::NotThere);
+    assert_eq!(adapter.query(&key("m-3")).await, Ok(None));
+    let mut large = order("m-4", "40000");
+    large.quantity = d("9000");
+    assert!(matches!(adapter.send_order(&large, &open).await, Outcome::Rejected(refused) if refused.code == -2010));
+    assert_eq!(venue.count(|received| received.method == "POST"), 3);
+    assert!(!format!("{adapter:?} {:?}", adapter.settings().base).contains("gateway-"));
+}
+
+/// Every way to lose an answer leaves a doubt, the order sent once, and the question answerable. Control: the first
+/// row loses nothing and leaves none.
+#[tokio::test]
+async fn lost_answers_are_doubts_and_are_never_sent_again() {
+    let (venue, adapter) = paper().await;
+    for (at, (fault, there)) in [
+        (Fault::LateAnswer(Duration::ZERO), true),
+        (Fault::DropBefore, false),
+        (Fault::DropAfter, true),
+        (Fault::Half, true),
+        (Fault::Twice, true),
+        (Fault::Html(502), true),
+        (Fault::Html(200), true),
+        (Fault::Huge(1 << 20), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("m-{at}");
+        venue.script(Scripted::orders(1, fault.clone()));
+        let outcome = adapter.send_order(&order(&id, "40000"), &|| true).await;
+        assert_eq!(matches!(outcome, Outcome::Unknown(_)), at > 0, "{fault:?}: {outcome:?}");
+        let known = adapter.query(&key(&id)).await.expect("the venue answers again");
+        assert_eq!(known.is_some(), there, "{fault:?}");
+        let sent = venue.count(|received| received.parameter("newClientOrderId") == Some(id.as_str()));
+        assert_eq!(sent, 1, "{fault:?}");
+    }
+    venue.script(Scripted::refuse_cancels(1));
+    let outcome = adapter.cancel(&key("m-0")).await;
+    assert!(matches!(outcome, CancelOutcome::StillOpen(_, refused) if refused.code == -2011));
+    venue.script(Scripted::cancels(1, Fault::DropAfter));
+    assert_eq!(adapter.cancel(&key("m-0")).await, CancelOutcome::Unknown(Doubt::Broken));
+    assert!(matches!(adapter.cancel(&key("m-0")).await, CancelOutcome::Closed(_)));
+}
+
+#[tokio::test]
+async fn silence_ends_in_a_doubt() {
+    let (venue, _) = paper().await;
+    let hasty = adapter(&venue.url(), Duration::from_millis(100));
+    venue.script(Scripted::orders(1, Fault::Silence));
+    assert_eq!(hasty.send_order(&order("m-1", "40000"), &|| true).await, Outcome::Unknown(Doubt::Timeout));
+    assert!(venue.order("gateway", "m-1").is_some());
+}
+
+/// A server that counts its connections and the bytes on them, and answers each request with `answer`.
+pub(super) async fn counting(answer: String, close: bool) -> (String, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let base = format!("http://{}", listener.local_addr().expect("address"));
+    let (connections, bytes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = (connections.clone(), bytes.clone());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counts.0.fetch_add(1, Ordering::SeqCst);
+            let (answer, bytes) = (answer.clone(), counts.1.clone());
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 16 << 10];
+                while let Ok(read) = stream.read(&mut buffer).await {
+                    bytes.fetch_add(read, Ordering::SeqCst);
+                    if read == 0 || stream.write_all(answer.as_bytes()).await.is_err() || close {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (base, connections, bytes)
+}
+
+fn price_answer() -> String {
+    let body = r#"{"symbol":"BTCEUR","price":"50000.00000000"}"#;
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The gate is asked when the connection stands, with nothing awaited before the write: a gate that closes while the
+/// connection is made lets no byte out. Control: the last row, whose gate stays open, sends bytes.
+#[tokio::test]
+async fn a_gate_that_closes_while_connecting_lets_no_byte_out() {
+    for (open_for, connections, sent) in [(0, 0, false), (1, 1, false), (2, 1, true)] {
+        let (base, connected, bytes) = counting("HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n".to_owned(), true).await;
+        let asked = AtomicUsize::new(0);
+        let gate = || asked.fetch_add(1, Ordering::SeqCst) < open_for;
+        let outcome = adapter(&base, LONG).send_order(&order("m-1", "40000"), &gate).await;
+        let withheld = Outcome::Withheld(NotSent::GateClosed);
+        assert_eq!(outcome == withheld, !sent, "{outcome:?}");
+        // The server sees the end of the closed connection before it can be asked again.
+        while connected.load(Ordering::SeqCst) < connections {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(bytes.load(Ordering::SeqCst) > 0, sent, "gate open for {open_for}");
+    }
+}
+
+#[tokio::test]
+async fn no_connection_withholds_and_an_unlisted_instrument_is_not_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let base = format!("http://{}", listener.local_addr().expect("address"));
+    drop(listener);
+    let adapter = adapter(&base, LONG);
+    let outcome = adapter.send_order(&order("m-1", "1"), &|| true).await;
+    assert_eq!(outcome, Outcome::Withheld(NotSent::NoConnection));
+    assert_eq!(adapter.cancel(&key("m-1")).await, CancelOutcome::Unknown(Doubt::NoConnection));
+    let mut foreign = order("m-1", "1");
+    foreign.instrument = Instrument::new("ETH_EUR").expect("fits");
+    assert_eq!(adapter.send_order(&foreign, &|| true).await, Outcome::Withheld(NotSent::NotListed));
+}
+
+/// One connection carries request after request; one that the venue closed while idle is replaced before anything is
+/// sent, and costs no doubt.
+#[tokio::test]
+async fn connections_are_kept_and_closed_ones_replaced() {
+    for (closes, wanted) in [(false, 1), (true, 5)] {
+        let (base, connected, _) = counting(price_answer(), closes).await;
+        let adapter = adapter(&base, LONG);
+        for _ in 0..5 {
+            let price = adapter.reference_price(btc()).await.expect("known");
+            assert_eq!(price.price, d("50000"));
+            // Lets the end of the connection arrive.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(connected.load(Ordering::SeqCst), wanted, "closes: {closes}");
+    }
+}
