@@ -47,7 +47,10 @@ fn set(name: &'static str, value: impl Into<Value>) -> String {
 }
 
 fn http(status: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn ok(body: &str) -> String {
@@ -82,12 +85,32 @@ fn truths() -> Vec<Behaviour> {
     vec![
         row("honest partial fill", ok(&honest().to_string()), Must::Accept),
         row("honest resting", ok(&none), Must::Accept),
-        row("fills not listed", ok(&with(|body| body["fills"] = Value::Null)), Must::Accept),
-        row("unknown members", ok(&set("newThing", json!({ "deep": [1, 2] }))), Must::Accept),
-        row("no funds", refused(-2010, "Account has insufficient balance for requested action."), Must::Reject),
+        row(
+            "fills not listed",
+            ok(&with(|body| body["fills"] = Value::Null)),
+            Must::Accept,
+        ),
+        row(
+            "unknown members",
+            ok(&set("newThing", json!({ "deep": [1, 2] }))),
+            Must::Accept,
+        ),
+        row(
+            "no funds",
+            refused(-2010, "Account has insufficient balance for requested action."),
+            Must::Reject,
+        ),
         row("filter", refused(-1013, "Filter failure: LOT_SIZE"), Must::Reject),
-        row("rate", http("429 Too Many", r#"{"code":-1003,"msg":"Too many requests."}"#), Must::Reject),
-        row("hostile text", refused(-1013, &"\u{1b}[2J\r\nset-cookie: a\u{202e}".repeat(99)), Must::Reject),
+        row(
+            "rate",
+            http("429 Too Many", r#"{"code":-1003,"msg":"Too many requests."}"#),
+            Must::Reject,
+        ),
+        row(
+            "hostile text",
+            refused(-1013, &"\u{1b}[2J\r\nset-cookie: a\u{202e}".repeat(99)),
+            Must::Reject,
+        ),
     ]
 }
 
@@ -105,14 +128,20 @@ fn lies() -> Vec<Behaviour> {
         ("executed without fills of that sum", set("executedQty", "0.50000000")),
         ("filled in part only", set("status", "FILLED")),
         ("new with executions", set("status", "NEW")),
-        ("partial without executions", with(|body| {
-            body["executedQty"] = "0".into();
-            body["fills"] = json!([]);
-        })),
-        ("partial but whole", with(|body| {
-            body["executedQty"] = "1".into();
-            body["fills"][0]["qty"] = "0.9".into();
-        })),
+        (
+            "partial without executions",
+            with(|body| {
+                body["executedQty"] = "0".into();
+                body["fills"] = json!([]);
+            }),
+        ),
+        (
+            "partial but whole",
+            with(|body| {
+                body["executedQty"] = "1".into();
+                body["fills"][0]["qty"] = "0.9".into();
+            }),
+        ),
         ("cancelled at birth", set("status", "CANCELED")),
         ("unknown status", set("status", "DANCING")),
         ("rejected with executions", set("status", "REJECTED")),
@@ -121,21 +150,38 @@ fn lies() -> Vec<Behaviour> {
         ("empty fill", fill("qty", "0".into())),
         ("negative fill", fill("qty", "-0.3".into())),
         ("one execution twice", fill("tradeId", 6.into())),
-        ("fill without id", with(|body| {
-            body["fills"][0].as_object_mut().expect("object").remove("tradeId");
-        })),
+        (
+            "fill without id",
+            with(|body| {
+                body["fills"][0].as_object_mut().expect("object").remove("tradeId");
+            }),
+        ),
         ("fill id below zero", fill("tradeId", (-1).into())),
         ("exponent", set("executedQty", "4e-1")),
         ("not a number", set("executedQty", "NaN")),
         ("a float", set("executedQty", 0.4)),
-        ("too many digits", set("executedQty", "0.40000000000000000000000000000000000000001")),
+        (
+            "too many digits",
+            set("executedQty", "0.40000000000000000000000000000000000000001"),
+        ),
         ("id below zero", set("orderId", -28)),
         ("id as text", set("orderId", "28")),
-        ("id missing", with(|body| {
-            body.as_object_mut().expect("object").remove("orderId");
-        })),
-        ("id beyond 64 bits", honest().to_string().replace("28", "340282366920938463463374607431768211456")),
-        ("status twice", honest().to_string().replacen('{', r#"{"status":"FILLED","#, 1)),
+        (
+            "id missing",
+            with(|body| {
+                body.as_object_mut().expect("object").remove("orderId");
+            }),
+        ),
+        (
+            "id beyond 64 bits",
+            honest()
+                .to_string()
+                .replace("28", "340282366920938463463374607431768211456"),
+        ),
+        (
+            "status twice",
+            honest().to_string().replacen('{', r#"{"status":"FILLED","#, 1),
+        ),
         ("null", "null".to_owned()),
         ("an array", format!("[{}]", honest())),
         ("nothing", String::new()),
@@ -145,9 +191,13 @@ fn lies() -> Vec<Behaviour> {
         ("not UTF-8 escaped", set("status", "\u{0}FILLED")),
         ("a page", "<html><body>ok</body></html>".to_owned()),
         ("an error with 200", r#"{"code":-2010,"msg":"no"}"#.to_owned()),
-        ("acknowledged only", format!(r#"{{"symbol":"BTCEUR","orderId":28,"clientOrderId":"{ID}"}}"#)),
+        (
+            "acknowledged only",
+            format!(r#"{{"symbol":"BTCEUR","orderId":28,"clientOrderId":"{ID}"}}"#),
+        ),
     ];
-    rows.map(|(name, body)| Behaviour(name, ok(&body), HOLD, Must::Doubt)).into()
+    rows.map(|(name, body)| Behaviour(name, ok(&body), HOLD, Must::Doubt))
+        .into()
 }
 
 fn breaches() -> Vec<Behaviour> {
@@ -171,7 +221,19 @@ fn breaches() -> Vec<Behaviour> {
         row("two lengths", head(&two), CLOSE),
         row("length of letters", head("content-length: many"), CLOSE),
         row("bad chunk", head(chunked), CLOSE),
-        row("endless chunks", format!("HTTP/1.1 200 OK\r\n{chunked}\r\n\r\n{}", "400\r\n".to_owned() + &" ".repeat(1024) + "\r\n").replacen("400\r\n", &("400\r\n".to_owned() + &" ".repeat(1024) + "\r\n").repeat(400), 1), HOLD),
+        row(
+            "endless chunks",
+            format!(
+                "HTTP/1.1 200 OK\r\n{chunked}\r\n\r\n{}",
+                "400\r\n".to_owned() + &" ".repeat(1024) + "\r\n"
+            )
+            .replacen(
+                "400\r\n",
+                &("400\r\n".to_owned() + &" ".repeat(1024) + "\r\n").repeat(400),
+                1,
+            ),
+            HOLD,
+        ),
         row("huge body", ok(&" ".repeat(1 << 20)), HOLD),
         row("flood of headers", head(&flood), CLOSE),
         row("huge head", head(&format!("x: {}", "y".repeat(1 << 17))), CLOSE),
@@ -180,18 +242,45 @@ fn breaches() -> Vec<Behaviour> {
         row("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), CLOSE),
         row("no status", "HTTP/1.1  \r\n\r\n".to_owned(), CLOSE),
         row("header without name", head(": x\r\ncontent-length: 2"), CLOSE),
-        row("switches protocols", "HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_owned(), HOLD),
+        row(
+            "switches protocols",
+            "HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_owned(),
+            HOLD,
+        ),
         row("continues for ever", "HTTP/1.1 100 Continue\r\n\r\n".repeat(50), HOLD),
         row("no content", "HTTP/1.1 204 No Content\r\n\r\n".to_owned(), HOLD),
         row("another success", http("201 Created", &honest), HOLD),
-        row("redirect", format!("HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: {}\r\n\r\n{honest}", honest.len()), HOLD),
+        row(
+            "redirect",
+            format!(
+                "HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: {}\r\n\r\n{honest}",
+                honest.len()
+            ),
+            HOLD,
+        ),
         row("page 502", http("502 Bad Gateway", "<html>"), HOLD),
         row("page 403", http("403 Forbidden", "<html>"), HOLD),
-        row("server error", http("500 Oh", r#"{"code":-1000,"msg":"unknown"}"#), HOLD),
-        row("server refusal", http("503 Busy", r#"{"code":-1013,"msg":"not executed, trust me"}"#), HOLD),
-        row("time-out of theirs", refused(-1007, "Timeout waiting for response from backend server."), HOLD),
+        row(
+            "server error",
+            http("500 Oh", r#"{"code":-1000,"msg":"unknown"}"#),
+            HOLD,
+        ),
+        row(
+            "server refusal",
+            http("503 Busy", r#"{"code":-1013,"msg":"not executed, trust me"}"#),
+            HOLD,
+        ),
+        row(
+            "time-out of theirs",
+            refused(-1007, "Timeout waiting for response from backend server."),
+            HOLD,
+        ),
         row("unexpected of theirs", refused(-1006, "execution status unknown"), HOLD),
-        row("duplicate of what was sent once", refused(-2010, "Duplicate order sent."), HOLD),
+        row(
+            "duplicate of what was sent once",
+            refused(-2010, "Duplicate order sent."),
+            HOLD,
+        ),
         row("refusal with a good code", refused(7, "fine"), HOLD),
         row("refusal without code", http("400 Bad", r#"{"msg":"no"}"#), HOLD),
         row("refusal as a page", http("400 Bad", "<html>"), HOLD),
@@ -207,8 +296,12 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
         let count = stream.read(&mut some).await.ok().filter(|count| *count > 0)?;
         read.extend_from_slice(&some[..count]);
         let text = String::from_utf8_lossy(&read).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
         if body.len() >= length.unwrap_or(0) {
             return Some(text);
         }
@@ -258,11 +351,20 @@ async fn nothing_is_believed_that_cannot_be_true() {
         };
         assert_eq!(became, must, "{name}: {outcome:?}");
         if let Outcome::Rejected(refused) = &outcome {
-            assert!(refused.text.len() <= 160 && refused.text.bytes().all(|b| (32..127).contains(&b)), "{name}");
+            assert!(
+                refused.text.len() <= 160 && refused.text.bytes().all(|b| (32..127).contains(&b)),
+                "{name}"
+            );
         }
         // The connection of a doubtful answer carries no further question, so the next answer is to the next question.
-        let key = OrderKey { client_id: VenueClientId::new(ID).expect("fits"), instrument: btc() };
-        let known = adapter.query(&key).await.unwrap_or_else(|doubt| panic!("{name}: {doubt:?}"));
+        let key = OrderKey {
+            client_id: VenueClientId::new(ID).expect("fits"),
+            instrument: btc(),
+        };
+        let known = adapter
+            .query(&key)
+            .await
+            .unwrap_or_else(|doubt| panic!("{name}: {doubt:?}"));
         assert_eq!(known.expect("there").executed, d("0.4"), "{name}");
         assert_eq!(orders.load(Ordering::SeqCst), 1, "{name}: sent once");
     }
@@ -275,15 +377,26 @@ async fn a_second_answer_is_not_the_next_questions_answer() {
     let twice = ok(&honest().to_string()).repeat(2);
     let (base, orders) = rogue(twice, true).await;
     let adapter = adapter(&base, Duration::from_secs(5));
-    assert!(matches!(adapter.send_order(&order(ID, "50000"), &|| true).await, Outcome::Accepted(_)));
-    let outcome = adapter.send_order(&order("m0123456789abcdef-9", "50000"), &|| true).await;
-    assert!(matches!(outcome, Outcome::Unknown(Doubt::Contradiction("clientOrderId"))), "{outcome:?}");
+    assert!(matches!(
+        adapter.send_order(&order(ID, "50000"), &|| true).await,
+        Outcome::Accepted(_)
+    ));
+    let outcome = adapter
+        .send_order(&order("m0123456789abcdef-9", "50000"), &|| true)
+        .await;
+    assert!(
+        matches!(outcome, Outcome::Unknown(Doubt::Contradiction("clientOrderId"))),
+        "{outcome:?}"
+    );
     assert_eq!(orders.load(Ordering::SeqCst), 2);
 }
 
 #[test]
 fn cancels_questions_lists_and_prices_are_held_to_what_was_asked() {
-    let key = OrderKey { client_id: VenueClientId::new(ID).expect("fits"), instrument: btc() };
+    let key = OrderKey {
+        client_id: VenueClientId::new(ID).expect("fits"),
+        instrument: btc(),
+    };
     let symbols = [(btc(), "BTCEUR".to_owned())].into();
     let cancelled = |change: fn(&mut Value)| {
         with(|body| {
@@ -306,7 +419,10 @@ fn cancels_questions_lists_and_prices_are_held_to_what_was_asked() {
     }
     assert!(read_queried(200, honest().to_string().as_bytes(), &key, "BTCEUR").is_ok_and(|r| r.is_some()));
     assert!(read_queried(200, set("clientOrderId", "x").as_bytes(), &key, "BTCEUR").is_err());
-    assert!(read_queried(404, b"<html>", &key, "BTCEUR").is_err(), "a page is no proof of absence");
+    assert!(
+        read_queried(404, b"<html>", &key, "BTCEUR").is_err(),
+        "a page is no proof of absence"
+    );
     let no = br#"{"code":-2013,"msg":"Order does not exist."}"#;
     assert_eq!(read_queried(400, no, &key, "BTCEUR"), Ok(None));
 
@@ -317,22 +433,37 @@ fn cancels_questions_lists_and_prices_are_held_to_what_was_asked() {
         body["clientOrderId"] = "by hand!".into();
     });
     let seen = list(&[honest().to_string(), foreign]).expect("both can be true");
-    assert_eq!((seen[1].instrument.as_str(), seen[1].client_id), ("DOGEUSD", None), "a foreign order is shown");
+    assert_eq!(
+        (seen[1].instrument.as_str(), seen[1].client_id),
+        ("DOGEUSD", None),
+        "a foreign order is shown"
+    );
     assert!(list(&[honest().to_string(), honest().to_string()]).is_err());
     assert!(list(&[cancelled(|_| {})]).is_err());
 
-    let trade = json!({ "symbol": "BTCEUR", "id": 9, "orderId": 28, "price": "1", "qty": "2", "time": 5, "isBuyer": true });
+    let trade =
+        json!({ "symbol": "BTCEUR", "id": 9, "orderId": 28, "price": "1", "qty": "2", "time": 5, "isBuyer": true });
     let trades = |rows: Value, after| read_trades(200, rows.to_string().as_bytes(), btc(), "BTCEUR", after);
     assert_eq!(trades(json!([trade]), Some(8)).map(|t| t.len()), Ok(1));
     assert!(trades(json!([trade]), Some(9)).is_err() && trades(json!([trade, trade]), None).is_err());
-    for (name, lie) in [("qty", json!("0")), ("price", json!("-1")), ("symbol", json!("ETHEUR")), ("time", json!(-1)), ("isBuyer", json!("no"))] {
+    for (name, lie) in [
+        ("qty", json!("0")),
+        ("price", json!("-1")),
+        ("symbol", json!("ETHEUR")),
+        ("time", json!(-1)),
+        ("isBuyer", json!("no")),
+    ] {
         let mut row = trade.clone();
         row[name] = lie;
         assert!(trades(json!([row]), None).is_err(), "{name}");
     }
     let price = |text: &str| read_price(200, text.as_bytes(), "BTCEUR");
     assert_eq!(price(r#"{"symbol":"BTCEUR","price":"5.0"}"#), Ok(d("5")));
-    for lie in [r#"{"symbol":"ETHEUR","price":"5"}"#, r#"{"symbol":"BTCEUR","price":"0"}"#, r#"{"symbol":"BTCEUR","price":5}"#] {
+    for lie in [
+        r#"{"symbol":"ETHEUR","price":"5"}"#,
+        r#"{"symbol":"BTCEUR","price":"0"}"#,
+        r#"{"symbol":"BTCEUR","price":5}"#,
+    ] {
         assert!(price(lie).is_err(), "{lie}");
     }
 }
@@ -342,7 +473,9 @@ fn cancels_questions_lists_and_prices_are_held_to_what_was_asked() {
 fn mutated_answers_never_break_the_reader() {
     let mut source = fixtures_venue::seed::Seeded::new(20_261_120);
     let sent = order(ID, "50000");
-    let words = ["\"", "0", "9", "-", ".", "{", "}", "[", "]", ",", ":", "null", "NEW", "FILLED", "e9", "\\u0000", "1.0"];
+    let words = [
+        "\"", "0", "9", "-", ".", "{", "}", "[", "]", ",", ":", "null", "NEW", "FILLED", "e9", "\\u0000", "1.0",
+    ];
     let mut accepted = 0;
     for _ in 0..50_000 {
         let mut bytes = honest().to_string().into_bytes();
@@ -360,7 +493,10 @@ fn mutated_answers_never_break_the_reader() {
         fuzz_reply(&bytes);
         if let Outcome::Accepted(report) = read_order(200, &bytes, &sent, "BTCEUR") {
             accepted += 1;
-            assert_eq!((report.quantity, report.client_id), (sent.quantity, Some(sent.client_id)));
+            assert_eq!(
+                (report.quantity, report.client_id),
+                (sent.quantity, Some(sent.client_id))
+            );
             assert!(report.executed <= report.quantity && report.fills.iter().all(|fill| fill.price <= d("50000")));
         }
     }

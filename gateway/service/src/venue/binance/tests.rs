@@ -41,13 +41,19 @@ pub(super) fn order(id: &str, price: &str) -> VenueOrder {
         client_id: VenueClientId::new(id).expect("fits"),
         instrument: btc(),
         side: Side::Buy,
-        kind: Kind::Limit { price: d(price), time_in_force: TimeInForce::GoodTillCancelled },
+        kind: Kind::Limit {
+            price: d(price),
+            time_in_force: TimeInForce::GoodTillCancelled,
+        },
         quantity: d("1"),
     }
 }
 
 fn key(id: &str) -> OrderKey {
-    OrderKey { client_id: VenueClientId::new(id).expect("fits"), instrument: btc() }
+    OrderKey {
+        client_id: VenueClientId::new(id).expect("fits"),
+        instrument: btc(),
+    }
 }
 
 pub(super) fn adapter(base: &str, reply_time: Duration) -> Binance {
@@ -78,23 +84,46 @@ async fn paper() -> (Handle, Binance) {
 async fn an_order_lives_and_ends_at_the_paper_venue() {
     let (venue, adapter) = paper().await;
     let open = || true;
-    let Outcome::Accepted(rests) = adapter.send_order(&order("m-1", "40000"), &open).await else { panic!("taken") };
+    let Outcome::Accepted(rests) = adapter.send_order(&order("m-1", "40000"), &open).await else {
+        panic!("taken")
+    };
     assert_eq!((rests.life, rests.executed), (OrderLife::Open, Decimal::ZERO));
-    let Outcome::Accepted(trades) = adapter.send_order(&order("m-2", "60000"), &open).await else { panic!("taken") };
-    assert_eq!((trades.life, trades.fills.len(), trades.fills[0].price), (OrderLife::Filled, 1, d("50000.01")));
+    let Outcome::Accepted(trades) = adapter.send_order(&order("m-2", "60000"), &open).await else {
+        panic!("taken")
+    };
+    assert_eq!(
+        (trades.life, trades.fills.len(), trades.fills[0].price),
+        (OrderLife::Filled, 1, d("50000.01"))
+    );
     assert_eq!(adapter.open_orders(None).await.expect("known"), vec![rests.clone()]);
     assert_eq!(adapter.query(&key("m-1")).await.expect("known"), Some(rests));
     let listed = adapter.trades_since(btc(), None).await.expect("known");
     assert_eq!((listed.len(), listed[0].quantity, listed[0].bought), (1, d("1"), true));
     assert_eq!(listed[0].venue_order_id, trades.venue_order_id);
-    assert_eq!(adapter.trades_since(btc(), Some(listed[0].execution_id)).await.expect("known"), vec![]);
+    assert_eq!(
+        adapter
+            .trades_since(btc(), Some(listed[0].execution_id))
+            .await
+            .expect("known"),
+        vec![]
+    );
     assert_eq!(adapter.reference_price(btc()).await.expect("known").price, d("50000"));
 
-    let CancelOutcome::Closed(closed) = adapter.cancel(&key("m-1")).await else { panic!("closed") };
+    let CancelOutcome::Closed(closed) = adapter.cancel(&key("m-1")).await else {
+        panic!("closed")
+    };
     assert_eq!(closed.life, OrderLife::Cancelled);
-    let CancelOutcome::Closed(again) = adapter.cancel(&key("m-1")).await else { panic!("closed") };
-    assert_eq!(again.life, OrderLife::Cancelled, "-2011 leads to the order's final state");
-    let CancelOutcome::Closed(filled) = adapter.cancel(&key("m-2")).await else { panic!("closed") };
+    let CancelOutcome::Closed(again) = adapter.cancel(&key("m-1")).await else {
+        panic!("closed")
+    };
+    assert_eq!(
+        again.life,
+        OrderLife::Cancelled,
+        "-2011 leads to the order's final state"
+    );
+    let CancelOutcome::Closed(filled) = adapter.cancel(&key("m-2")).await else {
+        panic!("closed")
+    };
     assert_eq!((filled.life, filled.executed), (OrderLife::Filled, d("1")));
     assert_eq!(adapter.cancel(&key("m-3")).await, CancelOutcome::NotThere);
     assert_eq!(adapter.query(&key("m-3")).await, Ok(None));
@@ -145,7 +174,10 @@ async fn silence_ends_in_a_doubt() {
     let (venue, _) = paper().await;
     let hasty = adapter(&venue.url(), Duration::from_millis(100));
     venue.script(Scripted::orders(1, Fault::Silence));
-    assert_eq!(hasty.send_order(&order("m-1", "40000"), &|| true).await, Outcome::Unknown(Doubt::Timeout));
+    assert_eq!(
+        hasty.send_order(&order("m-1", "40000"), &|| true).await,
+        Outcome::Unknown(Doubt::Timeout)
+    );
     assert!(venue.order("gateway", "m-1").is_some());
 }
 
@@ -205,10 +237,16 @@ async fn no_connection_withholds_and_an_unlisted_instrument_is_not_sent() {
     let adapter = adapter(&base, LONG);
     let outcome = adapter.send_order(&order("m-1", "1"), &|| true).await;
     assert_eq!(outcome, Outcome::Withheld(NotSent::NoConnection));
-    assert_eq!(adapter.cancel(&key("m-1")).await, CancelOutcome::Unknown(Doubt::NoConnection));
+    assert_eq!(
+        adapter.cancel(&key("m-1")).await,
+        CancelOutcome::Unknown(Doubt::NoConnection)
+    );
     let mut foreign = order("m-1", "1");
     foreign.instrument = Instrument::new("ETH_EUR").expect("fits");
-    assert_eq!(adapter.send_order(&foreign, &|| true).await, Outcome::Withheld(NotSent::NotListed));
+    assert_eq!(
+        adapter.send_order(&foreign, &|| true).await,
+        Outcome::Withheld(NotSent::NotListed)
+    );
 }
 
 /// One connection carries request after request; one that the venue closed while idle is replaced before anything is

@@ -130,7 +130,8 @@ impl OrderBody<'_> {
         let (none, whole) = (executed.is_zero(), executed == quantity);
         let (life, possible) = match &*self.status {
             "NEW" | "PENDING_NEW" => (OrderLife::Open, none),
-            "PARTIALLY_FILLED" | "PENDING_CANCEL" => (OrderLife::Open, !whole),
+            "PARTIALLY_FILLED" => (OrderLife::Open, !none && !whole),
+            "PENDING_CANCEL" => (OrderLife::Open, !whole),
             "FILLED" => (OrderLife::Filled, whole),
             "CANCELED" => (OrderLife::Cancelled, !whole),
             "EXPIRED" | "EXPIRED_IN_MATCH" => (OrderLife::Expired, !whole),
