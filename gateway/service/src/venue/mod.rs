@@ -52,7 +52,15 @@ pub struct OrderKey {
 /// runtime; make one per current-thread runtime, so that no connection is woken across threads.
 pub trait Venue: Send + Sync {
     /// Sends the order of a recorded permit, at most once, unless `gate` says no just before its bytes are written. The
-    /// permit is used up: whatever the answer, it is never sent again.
+    /// permit is used up: whatever the answer, it is never sent again. A permit that is not recorded does not compile:
+    ///
+    /// ```compile_fail,E0308
+    /// use std::sync::Arc;
+    /// use gateway_service::venue::{SendGate, Venue};
+    /// fn unrecorded(venue: &dyn Venue, permit: gateway_policy::Permit, gate: Arc<dyn SendGate>) {
+    ///     drop(venue.forward(permit, gate));
+    /// }
+    /// ```
     fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome>;
 
     /// Asks the venue to withdraw one order, and reports its final state. Safe to repeat.

@@ -23,6 +23,7 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    task::coop::unconstrained,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
@@ -127,11 +128,12 @@ impl Connections {
                 None => (self.dial().await?, true),
             };
             let deadline = Instant::now() + self.settings.reply_time;
-            // Nothing is awaited between this answer and the first poll of the driver inside `sent`, which writes.
+            // Nothing is awaited between this answer and the first poll of the driver inside `send`, which writes; without
+            // a budget, so that the scheduler cannot put the write off either.
             if !open() {
                 return Err(Failure::NotSent(NotSent::GateClosed));
             }
-            let sent = timeout_at(deadline, link.send(request, longest)).await;
+            let sent = timeout_at(deadline, unconstrained(link.send(request, longest))).await;
             match sent {
                 Err(_elapsed) => return Err(Failure::Doubt(Doubt::Timeout)),
                 Ok(Ok((status, body, reusable))) => {

@@ -152,3 +152,47 @@ impl VenueOrder {
 pub(super) fn escaped(id: &VenueClientId) -> String {
     id.as_str().replace('/', "%2F").replace(':', "%3A")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_written_as_the_venue_reads_it() {
+        let decimal = |text: &str| Decimal::parse(text).expect(text);
+        let (price, stop_price) = (decimal("50000.10"), decimal("49000"));
+        let good = TimeInForce::GoodTillCancelled;
+        for (kind, wanted) in [
+            (
+                Kind::Limit {
+                    price,
+                    time_in_force: TimeInForce::FillOrKill,
+                },
+                "type=LIMIT&timeInForce=FOK&quantity=0.00000001&price=50000.1",
+            ),
+            (Kind::Market, "type=MARKET&quantity=0.00000001"),
+            (
+                Kind::StopLimit {
+                    price,
+                    stop_price,
+                    time_in_force: good,
+                },
+                "type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.00000001&price=50000.1&stopPrice=49000",
+            ),
+            (
+                Kind::StopMarket { stop_price },
+                "type=STOP_LOSS&quantity=0.00000001&stopPrice=49000",
+            ),
+        ] {
+            let order = VenueOrder {
+                client_id: VenueClientId::new("a/b:c-1").expect("fits"),
+                instrument: Instrument::new("BTC_EUR").expect("fits"),
+                side: Side::Sell,
+                kind,
+                quantity: decimal("0.00000001"),
+            };
+            let wanted = format!("symbol=BTCEUR&side=SELL&{wanted}&newClientOrderId=a%2Fb%3Ac-1&newOrderRespType=FULL");
+            assert_eq!(order.parameters("BTCEUR"), wanted);
+        }
+    }
+}
