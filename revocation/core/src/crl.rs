@@ -269,6 +269,12 @@ impl SealedCrl {
     }
 }
 
+/// The serials a list names; `None` when it is no list.
+#[must_use]
+pub fn listed_serials(der: &[u8]) -> Option<std::collections::BTreeSet<Serial>> {
+    lint::serials_of(der)
+}
+
 /// Why a publisher does not take over a list it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CrlRefusal {

@@ -220,7 +220,12 @@ fn reports_are_canonical_and_round_trip() {
         assert_eq!(JobEvent::decode(event.kind(), &body).unwrap().unwrap(), event);
     }
     let (message, subscription) = ("msg-1".to_owned(), "desk".to_owned());
-    let deliveries: [DeliveryEvent; 2] = [
+    let deliveries: [DeliveryEvent; 3] = [
+        DeliverySubscribed {
+            from: 7,
+            subscription: subscription.clone(),
+        }
+        .into(),
         DeliveryAttempted {
             attempt: 1,
             entry: Some(3),
@@ -228,6 +233,7 @@ fn reports_are_canonical_and_round_trip() {
             message: message.clone(),
             status: Some(204),
             subscription: subscription.clone(),
+            through: 4,
         }
         .into(),
         DeliveryDead {

@@ -93,6 +93,8 @@ pub struct DeliveryAttempted {
     pub status: Option<u16>,
     /// The subscription.
     pub subscription: String,
+    /// Every entry before this position that concerns the subscription has been attempted at least once.
+    pub through: u64,
 }
 record!(DeliveryAttempted, "delivery.attempted", |event| delivery_stream(
     &event.subscription
@@ -117,9 +119,27 @@ record!(DeliveryDead, "delivery.dead", |event| delivery_stream(
     &event.subscription
 ));
 
+/// A subscription was seen for the first time: it is told of entries from here on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySubscribed {
+    /// The first ledger position it is told of.
+    pub from: u64,
+    /// The subscription.
+    pub subscription: String,
+}
+record!(DeliverySubscribed, "delivery.subscribed", |event| delivery_stream(
+    &event.subscription
+));
+
+/// The outbox task by which the `ca` role is asked for a new CRL.
+pub const CRL_PUBLISH_TASK: &str = "crl.publish";
+
 record_enum! {
     /// What webhook deliveries record.
     DeliveryEvent {
+        /// First seen.
+        Subscribed(DeliverySubscribed),
         /// One attempt.
         Attempted(DeliveryAttempted),
         /// Given up.

@@ -29,6 +29,17 @@ pub(super) fn number_of(der: &[u8]) -> Option<u64> {
     u64::try_from(list.crl_number()?).ok()
 }
 
+/// The serials a list names.
+pub(super) fn serials_of(der: &[u8]) -> Option<std::collections::BTreeSet<extensions::Serial>> {
+    let (_, list) = CertificateRevocationList::from_der(der).ok()?;
+    let serials = list.iter_revoked_certificates();
+    Some(
+        serials
+            .filter_map(|entry| extensions::Serial::from_slice(entry.raw_serial()))
+            .collect(),
+    )
+}
+
 /// `Some` when `der` is signed by the CA of the certificate `issuer`, both algorithm fields agreeing (RFC 5280 §5.1.1.2).
 pub(super) fn verified(der: &[u8], issuer: &[u8]) -> Option<()> {
     let (_, list) = CertificateRevocationList::from_der(der).ok()?;

@@ -1,0 +1,330 @@
+//! What is known, folded from the ledger: the book of statuses, the served CRL, the authority's certificates.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+use ca_core::events::{CaCertificateUse, Event as CaEvent};
+use extensions::{Digest, Serial, Timestamp};
+use ledger::CommittedEntry;
+use revocation_core::actor::distinct_officers;
+use revocation_core::crl::{accept_crl, listed_serials};
+use revocation_core::house::HouseEvent;
+use revocation_core::jobs::{CrlPublished, JobEvent};
+use revocation_core::standing::{REINSTATEMENT_OFFICERS, StandingEvent};
+use revocation_core::status::{CertificateStatus, Revoked, StatusBook};
+
+/// What the entries folded since the last look ask for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// A CRL that lacks a revoked certificate is being served.
+    pub crl_due: bool,
+    /// A CRL was recorded without its bytes: they must be fetched by this digest.
+    pub crl_wanted: Option<Digest>,
+}
+
+/// The CRL being served.
+#[derive(Debug, Clone)]
+pub(crate) struct ServedCrl {
+    pub(crate) der: Bytes,
+    pub(crate) event: CrlPublished,
+    listed: BTreeSet<Serial>,
+}
+
+/// Where the house says its lists and certificates are to be found: the paths of the URLs in the certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// The CRL's.
+    pub crl: String,
+    /// The issuing CA certificate's.
+    pub issuer: String,
+    /// OCSP's.
+    pub ocsp: String,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            crl: "/agents.crl".to_owned(),
+            issuer: "/agents-issuing.cer".to_owned(),
+            ocsp: "/ocsp".to_owned(),
+        }
+    }
+}
+
+fn path_of(url: &str, otherwise: String) -> String {
+    let path = url.parse::<hyper::Uri>().ok().map(|uri| uri.path().to_owned());
+    path.filter(|path| path.len() > 1).unwrap_or(otherwise)
+}
+
+#[derive(Default)]
+struct Inner {
+    book: StatusBook,
+    certificates: BTreeMap<CaCertificateUse, Bytes>,
+    crl: Option<ServedCrl>,
+    pending: Option<CrlPublished>,
+    paths: Paths,
+    folded_to: u64,
+    /// Whether the served list lacked a certificate when last looked at, and under which generation and number that was.
+    lacks: Option<(u64, Option<u64>, bool)>,
+}
+
+/// The state of the status service. Readers take short locks; one follower writes.
+#[derive(Default)]
+pub struct StatusState {
+    inner: RwLock<Inner>,
+}
+
+/// How the status service is doing.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Health {
+    /// Certificates known.
+    pub certificates: usize,
+    /// Seconds until the served CRL's nextUpdate; negative when it has passed, none without a CRL.
+    pub crl_next_update_seconds: Option<i64>,
+    /// The served CRL's number.
+    pub crl_number: Option<u64>,
+    /// The ledger position that was folded to.
+    pub folded_to: u64,
+    /// In words, what is wrong; empty when all is well.
+    pub reasons: Vec<String>,
+}
+
+impl StatusState {
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Folds committed entries. `now` is real time: a decision stamped by a sandbox's clock is never dated later.
+    pub fn fold(&self, entries: &[std::sync::Arc<CommittedEntry>], now: Timestamp) -> Changed {
+        let mut inner = self.write();
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.position >= inner.folded_to)
+            .collect::<Vec<_>>()
+        {
+            inner.fold_one(entry, now);
+            inner.folded_to = entry.position + 1;
+        }
+        Changed {
+            crl_due: inner.crl_lacks(now),
+            crl_wanted: inner.pending.as_ref().map(|event| event.digest),
+        }
+    }
+
+    /// Hands over the bytes of a CRL that was recorded without them.
+    pub fn provide_crl(&self, der: Vec<u8>) {
+        let mut inner = self.write();
+        if let Some(event) = inner.pending.take_if(|event| event.digest == Digest::of(&der)) {
+            inner.serve(event, der);
+        }
+    }
+
+    /// The status of a certificate.
+    #[must_use]
+    pub fn status(&self, serial: &Serial) -> CertificateStatus {
+        self.read().book.status(serial)
+    }
+
+    /// The book's generation: replies made under another are stale.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.read().book.generation()
+    }
+
+    /// A certificate of the authority, DER.
+    #[must_use]
+    pub fn certificate(&self, purpose: CaCertificateUse) -> Option<Bytes> {
+        self.read().certificates.get(&purpose).cloned()
+    }
+
+    /// Every CA certificate (not the OCSP responder's), DER.
+    #[must_use]
+    pub fn ca_certificates(&self) -> Vec<Bytes> {
+        let inner = self.read();
+        let of_cas = inner
+            .certificates
+            .iter()
+            .filter(|(purpose, _)| **purpose != CaCertificateUse::OcspResponder);
+        of_cas.map(|(_, certificate)| certificate.clone()).collect()
+    }
+
+    /// Where the certificates say things are to be found.
+    #[must_use]
+    pub fn paths(&self) -> Paths {
+        self.read().paths.clone()
+    }
+
+    pub(crate) fn crl(&self) -> Option<ServedCrl> {
+        self.read().crl.clone()
+    }
+
+    /// The record of the CRL being served.
+    #[must_use]
+    pub fn crl_record(&self) -> Option<CrlPublished> {
+        self.read().crl.as_ref().map(|crl| crl.event.clone())
+    }
+
+    /// Whether a CRL must be asked for now: there is none, one lacks a certificate, or half its life is over.
+    #[must_use]
+    pub fn crl_due(&self, now: Timestamp) -> bool {
+        let lacks = self.write().crl_lacks(now);
+        lacks
+            || self.crl_record().is_none_or(|event| {
+                let life = event.next_update.micros_since(event.this_update);
+                now.micros_since(event.this_update) >= life / 2
+            })
+    }
+
+    /// Forgets certificates that ended long ago.
+    pub fn forget(&self, now: Timestamp) {
+        self.write().book.forget(now);
+    }
+
+    /// How it is doing. `crl_alarm_seconds` before nextUpdate the alarm is raised.
+    #[must_use]
+    pub fn health(&self, now: Timestamp, crl_alarm_seconds: i64) -> Health {
+        let inner = self.read();
+        let left = inner
+            .crl
+            .as_ref()
+            .map(|crl| crl.event.next_update.micros_since(now).div_euclid(1_000_000));
+        let mut reasons = Vec::new();
+        match left {
+            None => reasons.push("no CRL has been published yet".to_owned()),
+            Some(left) if left < crl_alarm_seconds => {
+                reasons.push(format!(
+                    "the CRL's nextUpdate is {left} s away; the alarm is at {crl_alarm_seconds} s"
+                ));
+            }
+            Some(_) => {}
+        }
+        Health {
+            certificates: inner.book.len(),
+            crl_next_update_seconds: left,
+            crl_number: inner.crl.as_ref().map(|crl| crl.event.number),
+            folded_to: inner.folded_to,
+            reasons,
+        }
+    }
+}
+
+impl Inner {
+    fn fold_one(&mut self, entry: &CommittedEntry, now: Timestamp) {
+        let (kind, body, at) = (&*entry.kind, entry.body(), entry.at.min(now));
+        if let Some(event) = StandingEvent::decode(kind, body) {
+            match event {
+                Ok(event) => self.fold_standing(event, at),
+                Err(error) => tracing::error!(position = entry.position, kind, %error, "unreadable entry"),
+            }
+        } else if let Some(event) = HouseEvent::decode(kind, body) {
+            match event {
+                Ok(event) => self.fold_house(event, at),
+                Err(error) => tracing::error!(position = entry.position, kind, %error, "unreadable entry"),
+            }
+        } else if let Some(event) = CaEvent::decode(kind, body) {
+            match event {
+                Ok(event) => self.fold_authority(event),
+                Err(error) => tracing::error!(position = entry.position, kind, %error, "unreadable entry"),
+            }
+        } else if let Some(Ok(JobEvent::CrlPublished(mut event))) = JobEvent::decode(kind, body) {
+            match event.list.take() {
+                Some(list) => self.serve(event, list.0),
+                None => self.pending = Some(event),
+            }
+        }
+    }
+
+    fn fold_standing(&mut self, event: StandingEvent, at: Timestamp) {
+        match event {
+            StandingEvent::Revoked(event) => {
+                let reason = event.reason;
+                self.book.agent_revoked(event.agent, Revoked { at, reason });
+            }
+            StandingEvent::CertificateRevoked(event) => {
+                let reason = event.reason;
+                self.book
+                    .certificate_revoked(event.serial, event.not_after, Revoked { at, reason });
+            }
+            StandingEvent::Reinstated(event) if distinct_officers(&event.signatures) >= REINSTATEMENT_OFFICERS => {
+                self.book.agent_reinstated(event.agent);
+            }
+            _ => {}
+        }
+    }
+
+    fn fold_house(&mut self, event: HouseEvent, at: Timestamp) {
+        match event {
+            HouseEvent::Revoked(event) => {
+                let reason = event.reason;
+                self.book.house_revoked(event.scope, Revoked { at, reason });
+            }
+            HouseEvent::Reinstated(event) if distinct_officers(&event.signatures) >= REINSTATEMENT_OFFICERS => {
+                self.book.house_reinstated(event.scope);
+            }
+            _ => {}
+        }
+    }
+
+    fn fold_authority(&mut self, event: CaEvent) {
+        match event {
+            CaEvent::AgentRegistered(event) => self.book.registered(event.agent, event.owner),
+            CaEvent::CertificateReserved(event) => {
+                self.book.reserved(event.serial, Some(event.agent), event.not_after);
+            }
+            CaEvent::HouseFounded(event) => {
+                let otherwise = Paths::default();
+                self.paths = Paths {
+                    crl: path_of(&event.crl_url, otherwise.crl),
+                    issuer: path_of(&event.issuer_url, otherwise.issuer),
+                    ocsp: path_of(&event.ocsp_url, otherwise.ocsp),
+                };
+            }
+            CaEvent::CaCertificateInstalled(event) => {
+                self.certificates.insert(event.purpose, event.certificate.0.into());
+            }
+            _ => {}
+        }
+    }
+
+    /// Serves a recorded CRL, unless it is not the CA's or its number goes back; then the old one stays.
+    fn serve(&mut self, event: CrlPublished, der: Vec<u8>) {
+        let Some(issuer) = self.certificates.get(&CaCertificateUse::AgentIssuing) else {
+            tracing::error!(
+                number = event.number,
+                "a CRL was recorded before the CA's certificate; not served"
+            );
+            return;
+        };
+        let served = self.crl.as_ref().map(|crl| crl.event.number);
+        match accept_crl(&event, &der, issuer, served) {
+            Ok(()) => {
+                let listed = listed_serials(&der).unwrap_or_default();
+                let der = der.into();
+                self.crl = Some(ServedCrl { der, event, listed });
+            }
+            Err(refusal) => tracing::error!(number = event.number, %refusal, "a CRL is not served"),
+        }
+    }
+
+    /// Whether a certificate that belongs on the list is not on it. Looked at only when book or list have changed, since every
+    /// batch of orders comes by here.
+    fn crl_lacks(&mut self, now: Timestamp) -> bool {
+        let seen = (self.book.generation(), self.crl.as_ref().map(|crl| crl.event.number));
+        match self.lacks {
+            Some((generation, number, lacks)) if (generation, number) == seen => lacks,
+            _ => {
+                let lacks = self.crl.as_ref().is_none_or(|crl| {
+                    let entries = self.book.crl_entries(now, 0);
+                    entries.iter().any(|entry| !crl.listed.contains(&entry.serial))
+                });
+                self.lacks = Some((seen.0, seen.1, lacks));
+                lacks
+            }
+        }
+    }
+}
