@@ -1,5 +1,138 @@
 //! What bots call: orders, cancels, reads and events over HTTP/1.1 and HTTP/2.
 
+mod events;
 pub mod nonces;
+pub mod orders;
 pub mod problem;
 pub mod proof;
+mod reads;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Extension, Router,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use gateway_policy::Code;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    gateway::{Gateway, Venues},
+    listener::{
+        accept::{Opened, Peer, Service},
+        sessions::Holder,
+    },
+    metrics::Metrics,
+    session::{Inspected, Session},
+};
+
+/// What handlers share: the gateway with this runtime's own connections to venues.
+pub(crate) struct Side {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) venues: Arc<Venues>,
+}
+
+/// The bots' side of one runtime.
+pub struct Bots {
+    side: Arc<Side>,
+    inspected: Arc<Inspected>,
+    routes: Router,
+}
+
+impl Bots {
+    /// The bots' side; `inspected` is shared with the listener's verifier.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>, venues: Arc<Venues>, inspected: Arc<Inspected>) -> Arc<Self> {
+        let side = Arc::new(Side { gateway, venues });
+        Arc::new(Self {
+            routes: routes(side.clone()),
+            side,
+            inspected,
+        })
+    }
+}
+
+fn routes(side: Arc<Side>) -> Router {
+    Router::new()
+        .route(
+            "/v1/orders",
+            post(orders::post).delete(orders::delete_all).get(reads::orders),
+        )
+        .route(
+            "/v1/orders/{client_order_id}",
+            get(reads::order).delete(orders::delete_one),
+        )
+        .route("/v1/fills", get(reads::fills))
+        .route("/v1/positions", get(reads::positions))
+        .route("/v1/me", get(reads::me))
+        .route("/v1/events", get(events::events))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_path)
+        .with_state(side)
+}
+
+async fn unknown_path() -> Response {
+    let detail = "this gateway answers POST, GET and DELETE /v1/orders, GET and DELETE /v1/orders/{client_order_id}, \
+                  GET /v1/fills, /v1/positions, /v1/me and /v1/events; nothing else is passed on";
+    orders::problem(Code::PathUnknown, detail).into_response()
+}
+
+async fn certificate_required() -> Response {
+    let detail = "this listener needs the bot's own client certificate (TLS 1.3, mutual); none was presented. Enrol with \
+                  `mandatum agent enrol`, then configure certificate and key in your client";
+    problem::Problem::new(
+        axum::http::StatusCode::UNAUTHORIZED,
+        "CERTIFICATE_REQUIRED",
+        "No client certificate was presented.",
+        detail,
+    )
+    .into_response()
+}
+
+async fn too_many_connections() -> Response {
+    let detail = "this agent holds as many connections as it may; reuse one (keep-alive, HTTP/2)";
+    orders::problem(Code::RateMessages, detail)
+        .retry_after_s(1)
+        .into_response()
+}
+
+impl Service for Bots {
+    fn open(self: &Arc<Self>, peer: Peer) -> Opened {
+        let hint = |router: Router| Opened {
+            router,
+            closing: CancellationToken::new(),
+            guard: Box::new(()),
+        };
+        let Some(certificate) = peer.certificates.first().and_then(|leaf| self.inspected.of(leaf)) else {
+            return hint(Router::new().fallback(certificate_required));
+        };
+        let session = Arc::new(Session::open(&self.side.gateway, certificate, peer.address));
+        // The owner by its mandate; an agent whose mandate is not held has no owner here, and permits nothing anyway.
+        let owner = session.mandate.as_ref().map(|mandate| mandate.document.owner);
+        let holder = Holder {
+            agent: session.slot.agent,
+            owner,
+            serial: *session.certificate.serial().octets(),
+        };
+        let Some(registered) = self.side.gateway.sessions.register(holder) else {
+            return hint(Router::new().fallback(too_many_connections));
+        };
+        let closing = registered.closing.clone();
+        // Registered first, looked at again now: a revocation in between closes this connection too.
+        let standing = session.slot.lock().state.standing_at(self.side.gateway.clock.now());
+        if standing == revocation_core::Standing::Revoked {
+            closing.cancel();
+        }
+        Opened {
+            router: self.routes.clone().layer(Extension(session)),
+            closing,
+            guard: Box::new(registered),
+        }
+    }
+
+    fn failed(&self, address: SocketAddr, why: &str) {
+        Metrics::count(&self.side.gateway.metrics.failed_handshakes);
+        tracing::info!(%address, why, "a connection did not reach a request");
+    }
+}

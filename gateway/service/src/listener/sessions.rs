@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -23,7 +23,7 @@ pub struct Holder {
     /// The agent in its certificate.
     pub agent: AgentId,
     /// Whoever answers for the agent, by its mandate.
-    pub owner: OwnerId,
+    pub owner: Option<OwnerId>,
     /// The certificate's serial number.
     pub serial: [u8; 18],
 }
@@ -46,7 +46,7 @@ impl Whose {
         match self {
             Self::Certificate(agent, serial) => holder.agent == *agent && holder.serial == *serial,
             Self::Agent(agent) => holder.agent == *agent,
-            Self::Owner(owner) => holder.owner == *owner,
+            Self::Owner(owner) => holder.owner == Some(*owner),
             Self::All => true,
         }
     }
@@ -55,13 +55,15 @@ impl Whose {
 /// The registry of live connections.
 #[derive(Default)]
 pub struct Sessions {
-    live: Mutex<HashMap<AgentId, HashMap<u64, (Holder, CancellationToken)>>>,
+    live: Arc<Live>,
     next: AtomicU64,
 }
 
+type Live = Mutex<HashMap<AgentId, HashMap<u64, (Holder, CancellationToken)>>>;
+
 /// One registered connection; dropping it takes it off the registry.
-pub struct Session<'a> {
-    sessions: &'a Sessions,
+pub struct Registered {
+    sessions: Arc<Live>,
     agent: AgentId,
     id: u64,
     /// Cancelled when the connection has to close.
@@ -70,7 +72,7 @@ pub struct Session<'a> {
 
 impl Sessions {
     /// Registers a connection; `None` when its agent holds [`CONNECTIONS_PER_AGENT`] already.
-    pub fn register(&self, holder: Holder) -> Option<Session<'_>> {
+    pub fn register(&self, holder: Holder) -> Option<Registered> {
         let closing = CancellationToken::new();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,8 +81,8 @@ impl Sessions {
             return None;
         }
         of_agent.insert(id, (holder, closing.clone()));
-        Some(Session {
-            sessions: self,
+        Some(Registered {
+            sessions: self.live.clone(),
             agent: holder.agent,
             id,
             closing,
@@ -121,9 +123,9 @@ impl Sessions {
     }
 }
 
-impl Drop for Session<'_> {
+impl Drop for Registered {
     fn drop(&mut self) {
-        let mut live = self.sessions.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut live = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_agent) = live.get_mut(&self.agent) {
             of_agent.remove(&self.id);
             if of_agent.is_empty() {
@@ -140,7 +142,7 @@ mod tests {
     fn holder(agent: &str, serial: u8) -> Holder {
         Holder {
             agent: AgentId::new(agent).expect("id"),
-            owner: OwnerId::new("desk-1").expect("id"),
+            owner: OwnerId::new("desk-1").ok(),
             serial: [serial; 18],
         }
     }
@@ -156,7 +158,7 @@ mod tests {
         assert_eq!(sessions.close(Whose::Agent(holder("a", 1).agent)), 2);
         assert!(a2.closing.is_cancelled() && !b.closing.is_cancelled());
         drop((a1, a2));
-        assert_eq!(sessions.close(Whose::Owner(holder("b", 3).owner)), 1);
+        assert_eq!(sessions.close(Whose::Owner(holder("b", 3).owner.expect("owner"))), 1);
         assert!(b.closing.is_cancelled());
     }
 

@@ -1,0 +1,199 @@
+//! What a bot may read: its orders, fills, positions, and what it may still do.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+};
+use extensions::{ClientOrderId, Currency, Decimal};
+use gateway_policy::{AgentEvent, Code, OrderFilled};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Side, orders::problem};
+use crate::{
+    pipeline::{endings::OrderStory, repeat::story},
+    session::Session,
+};
+
+/// Entries that one call of `GET /v1/fills` reads at most.
+const FILLS_SCAN: usize = 4_096;
+
+/// The query of `GET /v1/orders`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrdersQuery {
+    status: Option<String>,
+}
+
+/// `GET /v1/orders?status=open`.
+pub(super) async fn orders(Extension(session): Extension<Arc<Session>>, Query(query): Query<OrdersQuery>) -> Response {
+    if query.status.as_deref().is_some_and(|status| status != "open") {
+        let detail = "only status=open is listed; ask for an ended order by its id: GET /v1/orders/{client_order_id}";
+        return problem(Code::OrderInvalid, detail).into_response();
+    }
+    let inner = session.slot.lock();
+    let stories: Vec<Value> = inner
+        .state
+        .open_orders()
+        .iter()
+        .map(|open| match inner.endings.of(&open.order.client_order_id) {
+            Some(story) => json!(story),
+            None => json!({ "order": open.order, "status": open.mark, "number": open.number, "decided_at": open.permitted_at, "executed": open.filled }),
+        })
+        .collect();
+    Json(json!({ "orders": stories })).into_response()
+}
+
+/// `GET /v1/orders/{client_order_id}`.
+pub(super) async fn order(
+    State(bots): State<Arc<Side>>,
+    Extension(session): Extension<Arc<Session>>,
+    Path(id): Path<String>,
+) -> Response {
+    let found = match ClientOrderId::new(&id) {
+        Ok(id) => story(&bots.gateway, &session.slot, &id).await,
+        Err(_) => Ok(None),
+    };
+    match found {
+        Ok(Some(story)) => read(story),
+        Ok(None) => problem(Code::OrderNotFound, format!("this agent has no order {id:?}")).into_response(),
+        Err(error) => problem(Code::LedgerUnavailable, error.to_string())
+            .retry_after_s(1)
+            .into_response(),
+    }
+}
+
+/// A read answers 200 with the story, refused or not; only orders themselves are answered with their refusal.
+fn read(story: OrderStory) -> Response {
+    Json(story).into_response()
+}
+
+/// The query of `GET /v1/fills`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FillsQuery {
+    /// The number in the agent's stream after which to list.
+    since: Option<u64>,
+}
+
+/// One fill with its number in the agent's stream.
+#[derive(Debug, Serialize)]
+struct Fill {
+    number: u64,
+    #[serde(flatten)]
+    fill: OrderFilled,
+}
+
+/// `GET /v1/fills?since=NUMBER`: fills after an entry number, and the number to ask from next.
+pub(super) async fn fills(
+    State(bots): State<Arc<Side>>,
+    Extension(session): Extension<Arc<Session>>,
+    Query(query): Query<FillsQuery>,
+) -> Response {
+    let from = query.since.map_or(0, |since| since.saturating_add(1));
+    let page = match bots
+        .gateway
+        .ledger
+        .read_stream(session.slot.stream(), from, FILLS_SCAN)
+        .await
+    {
+        Ok(page) => page,
+        Err(error) => {
+            return problem(Code::LedgerUnavailable, error.to_string())
+                .retry_after_s(1)
+                .into_response();
+        }
+    };
+    let fills: Vec<Fill> = page
+        .iter()
+        .filter_map(|entry| match AgentEvent::decode(&entry.kind, entry.body()) {
+            Ok(AgentEvent::Filled(fill)) => Some(Fill {
+                number: entry.number,
+                fill,
+            }),
+            _ => None,
+        })
+        .collect();
+    let next = page.last().map_or(query.since, |entry| Some(entry.number));
+    Json(json!({ "fills": fills, "since": next, "more": page.len() == FILLS_SCAN })).into_response()
+}
+
+/// `GET /v1/positions`.
+pub(super) async fn positions(Extension(session): Extension<Arc<Session>>) -> Response {
+    let inner = session.slot.lock();
+    Json(json!({ "positions": inner.state.positions() })).into_response()
+}
+
+/// What is left of one unit's day.
+#[derive(Debug, Serialize)]
+struct Day {
+    unit: Currency,
+    limit: Decimal,
+    used: Option<Decimal>,
+    left: Option<Decimal>,
+}
+
+/// `GET /v1/me`: limits, what is left of them today, standing, baseline, certificate.
+pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extension<Arc<Session>>) -> Response {
+    let now = bots.gateway.clock.now();
+    let inner = session.slot.lock();
+    let state = &inner.state;
+    let used = |unit: &Currency| state.day_notional(unit, now);
+    let days: Vec<Day> = session
+        .limits
+        .iter()
+        .flat_map(|limits| limits.per_day_all())
+        .map(|(unit, limit)| {
+            let used = used(unit);
+            Day {
+                unit: *unit,
+                limit: *limit,
+                used,
+                left: used.and_then(|used| limit.checked_sub(used)),
+            }
+        })
+        .collect();
+    let rates: Vec<Value> = session.limits.iter().flat_map(|limits| limits.rates()).map(|rate| {
+        json!({ "limit": rate.count, "seconds": rate.seconds, "used": state.orders_within(rate.seconds, now) })
+    }).collect();
+    let document = session.mandate.as_ref().map(|mandate| &mandate.document);
+    let baseline = inner.baseline.as_ref().map(|baseline| {
+        json!({ "digest": baseline.digest(), "version": baseline.content().version, "mode": baseline.mode() })
+    });
+    Json(json!({
+        "agent": session.slot.agent,
+        "baseline": baseline,
+        "certificate": {
+            "fingerprint": session.certificate.fingerprint(),
+            "not_after": session.certificate.leaf().not_after(),
+            "serial": session.certificate.serial(),
+        },
+        "day": days,
+        "declared": document.map(|d| json!({ "model": d.declared_model, "code_digest": d.declared_code_digest })),
+        "gateway": bots.gateway.settings.id,
+        "limits": document.map(|d| json!(d.limits)),
+        "mandate": document.map(|d| json!({ "id": d.mandate, "expires": d.expires, "conduct": d.conduct })),
+        "now": now,
+        "open_orders": state.open_orders().len(),
+        "owner": document.map(|d| d.owner),
+        "rates": rates,
+        "region": bots.gateway.house.load().state.region_of(session.address.ip()),
+        "standing": standing(&state.standing_at(now)),
+    }))
+    .into_response()
+}
+
+/// The standing as bots and people read it.
+pub(super) fn standing(standing: &revocation_core::Standing) -> Value {
+    use revocation_core::Standing;
+    match standing {
+        Standing::Active => json!({ "is": "active" }),
+        Standing::Warned { deadline, default } => json!({ "is": "warned", "deadline": deadline, "default": default }),
+        Standing::ReduceOnly => json!({ "is": "reduce_only" }),
+        Standing::Frozen => json!({ "is": "frozen" }),
+        Standing::Revoked => json!({ "is": "revoked" }),
+    }
+}
