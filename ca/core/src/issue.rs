@@ -126,6 +126,12 @@ impl IssuingCa {
         self.not_after
     }
 
+    /// The start of its life.
+    #[must_use]
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
     /// Its key, SubjectPublicKeyInfo DER.
     #[must_use]
     pub fn spki(&self) -> &[u8] {

@@ -1,0 +1,123 @@
+//! A bot's certificate, from recorded approval to record: check again, reserve, sign, verify, record.
+
+use ca_core::{
+    approval::verify_approval,
+    csr,
+    events::CaCertificateUse,
+    issue::{BotIssue, PreparedBot, issued_event, prepare_bot},
+    register::RequestState,
+    renewal,
+};
+use ca_keys::SystemRandom;
+use extensions::{Digest, MandateId};
+use ledger::{Append, AppendError};
+use serde::{Deserialize, Serialize};
+
+use crate::{CaError, CaService};
+
+/// The outbox task by which this role is asked for a bot's certificate.
+pub const ISSUE_TASK: &str = "certificate.issue";
+/// How often a reservation is decided anew when others write in the same stream.
+const MOST_CONFLICTS: usize = 8;
+
+/// The payload of [`ISSUE_TASK`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssueTask {
+    /// SHA-256 of the request.
+    pub csr: Digest,
+    /// The mandate.
+    pub mandate: MandateId,
+}
+
+impl IssueTask {
+    /// The payload's text.
+    #[must_use]
+    pub fn to_payload(&self) -> String {
+        String::from_utf8_lossy(&extensions::canonical::to_vec(self)).into_owned()
+    }
+}
+
+impl CaService {
+    pub(crate) async fn issue_task(&self, payload: &str) -> Result<(), CaError> {
+        let task: IssueTask = serde_json::from_str(payload)
+            .map_err(|error| CaError::Refused(format!("the task is unreadable: {error}")))?;
+        self.issue(&task).await
+    }
+
+    /// Issues, unless it was issued already.
+    ///
+    /// # Errors
+    /// When a record does not hold, or the ledger fails.
+    pub async fn issue(&self, task: &IssueTask) -> Result<(), CaError> {
+        for _ in 0..MOST_CONFLICTS {
+            let mut view = self.view.lock().await;
+            let epoch = view.catch_up(&self.ledger).await?;
+            let Some((prepared, number)) = self.prepare(&view, task)? else {
+                return Ok(());
+            };
+            let PreparedBot { prepared, reserved } = prepared;
+            let append = Append::exactly(reserved, self.clock.now(), number, epoch).serial(*prepared.serial().octets());
+            let reserved = match self.writer.append(append).await {
+                Ok(recorded) => recorded.into_record(),
+                Err(AppendError::Conflict { .. } | AppendError::SerialTaken { .. }) => continue,
+                Err(error) => return Err(CaError::Append(error.to_string())),
+            };
+            drop(view);
+            // From here on the serial is spent: whatever fails, the next attempt reserves another.
+            let issued = prepared.sign(self.keys.agent_issuing.as_ref())?.seal()?;
+            let event = issued_event(&issued, &reserved);
+            let id = format!("issued-{}", event.serial);
+            let append = Append::next(event, self.clock.now()).with_id(id);
+            self.writer
+                .append(append)
+                .await
+                .map_err(|error| CaError::Append(error.to_string()))?;
+            return Ok(());
+        }
+        Err(CaError::Append(format!(
+            "lost {MOST_CONFLICTS} times to other writers of the mandate's stream"
+        )))
+    }
+
+    /// Every check again, on the records alone. `None` when there is nothing to do.
+    fn prepare(&self, view: &crate::view::View, task: &IssueTask) -> Result<Option<(PreparedBot, u64)>, CaError> {
+        let register = &view.register;
+        let refused = |reason: &str| CaError::Refused(reason.to_owned());
+        let mandate = register
+            .mandate(&task.mandate)
+            .ok_or_else(|| refused("no such mandate"))?;
+        let request = mandate.request(&task.csr).ok_or_else(|| refused("no such request"))?;
+        if matches!(request.state, RequestState::Issued { .. }) {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        if view.is_revoked(mandate.agent(), mandate.owner(), now) {
+            return Err(refused("the agent, its owner or all are revoked"));
+        }
+        let csr = csr::inspect(&request.csr)?;
+        if csr.digest() != request.digest || csr.spki_digest() != request.spki {
+            return Err(refused("the recorded request is not the one its record names"));
+        }
+        renewal::key_is_free(register, &csr.spki_digest(), mandate.agent())?;
+        if let Some(current) = request.renews {
+            let admitted = renewal::admit(register, current, &csr, now)?;
+            if admitted.id() != mandate.id() {
+                return Err(refused("the renewal is of another mandate's certificate"));
+            }
+        }
+        let threshold = |currency: &_, amount| view.officers_at(mandate.status(), currency, amount);
+        let approved = verify_approval(mandate, register, &threshold)?;
+        let settings = Self::settings(register)?;
+        let issuer = Self::issuer(register, &settings, CaCertificateUse::AgentIssuing)?;
+        let with = BotIssue {
+            settings: &settings,
+            issuer: &issuer,
+            instance: self.config.instance,
+            life_seconds: self.config.bot_life_seconds,
+        };
+        let mut random = SystemRandom::new();
+        let prepared = prepare_bot(approved, &csr, with, self.throwaway.as_ref(), now, &mut random)?;
+        Ok(Some((prepared, mandate.next_number())))
+    }
+}

@@ -1,0 +1,317 @@
+//! From the ceremony to a bot's certificate, on a real ledger.
+
+use std::sync::Arc;
+
+use ca_core::{
+    certificate,
+    events::{
+        AgentRegistered, ApplicationApproved, ApplicationSigned, ApplicationSubmitted, OfficerRequested, TokenBound,
+    },
+};
+use ca_keys::{Protection, SecretKey};
+use extensions::{
+    AgentId, ApprovalDecision, ApprovalRecord, AuthorityLimits, Base64, Clock, Decimal, Digest, Environment,
+    KeyAlgorithm, MandateDocument, MandateId, OfficerId, OwnerId, Record, Signer as _, Timestamp,
+    certificate::{AgentCertificate, AgentPathProfile, TrustDomain},
+    oids::OidArc,
+};
+use ledger::{Append, CheckpointKey, Ledger, Task, Writer};
+use revocation_core::house::Thresholds;
+
+use crate::{
+    CaConfig, CaKeys, CaService, ISSUE_TASK, IssueTask, OFFICER_TASK, OfficerTask, authorise_checkpoint_key,
+    ceremony::{Plan, Server, found},
+};
+
+struct Fixed(Timestamp);
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-20T12:00:00Z").unwrap()
+}
+
+fn envelope() -> AuthorityLimits {
+    let text = r#"{"counterparties":"any","hours":["always"],"instruments":"any","order_proof":false,"order_rates":["60/1s"],"order_types":["limit","market"],"per_day":["EUR 10000000"],"per_order":["EUR 100000"],"price_collar_bps":500,"regions":"any"}"#;
+    AuthorityLimits::for_ca(serde_json::from_str(text).unwrap())
+}
+
+fn document(per_order: &str) -> MandateDocument {
+    let text = r#"{"agent":"mm-1","conduct":{"on_halt":"cancel_all","on_unanswered_warning":"freeze","repeat_window_ms":1000,"scoring":"enforce"},"declared_model":"m","environment":"sandbox","expires":"2027-01-01T00:00:00.000000Z","limits":{"counterparties":["exchange_a"],"hours":["Mon-Fri 07:00-20:00"],"instruments":["BTC_EUR"],"order_proof":false,"order_rates":["60/1s"],"order_types":["limit"],"per_day":["EUR 500000"],"per_order":["EUR 50000"],"price_collar_bps":200,"regions":["eu-west-1"]},"mandate":"m-1","owner":"desk","purpose_commitment":"0000000000000000000000000000000000000000000000000000000000000000","rationale_commitment":"0000000000000000000000000000000000000000000000000000000000000000","version":1}"#;
+    serde_json::from_str(&text.replace("EUR 50000\"", &format!("EUR {per_order}\""))).unwrap()
+}
+
+fn csr(key: &rcgen::KeyPair) -> Vec<u8> {
+    rcgen::CertificateParams::default()
+        .serialize_request(key)
+        .unwrap()
+        .der()
+        .to_vec()
+}
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    ledger: Ledger,
+    writer: Writer,
+    service: CaService,
+    officers: Vec<(OfficerId, SecretKey, Digest)>,
+    path: (Vec<u8>, Vec<u8>),
+}
+
+async fn bench() -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let settings = ca_core::profiles::Settings {
+        arc: OidArc::DEVELOPMENT,
+        environment: Environment::Sandbox,
+        trust_domain: TrustDomain::new("bots.example").unwrap(),
+        crl_url: "http://status.example/crl".into(),
+        ocsp_url: "http://status.example/ocsp".into(),
+        issuer_url: "http://status.example/ca".into(),
+    };
+    let (eur, limit) = ("EUR".parse().unwrap(), Decimal::from(1_000_000));
+    let plan = Plan {
+        settings,
+        root_envelope: envelope(),
+        issuing_envelope: envelope(),
+        certificate_folder: at("ca"),
+        key_folder: at("keys"),
+        root_folder: at("roots"),
+        protection: Protection::Plain,
+        root_protection: Protection::Plain,
+        servers: vec![Server {
+            name: "gateway".into(),
+            hosts: vec!["localhost".into()],
+            addresses: vec!["127.0.0.1".parse().unwrap()],
+        }],
+        officers: vec![OfficerId::new("ada").unwrap(), OfficerId::new("ben").unwrap()],
+        thresholds: Thresholds {
+            two_officers_above: [(eur, limit)].into(),
+        },
+        regions: None,
+        ledger_id: "test".into(),
+    };
+    let clock = Arc::new(Fixed(now()));
+    let founded = found(&plan, ledger::Config::new(at("ledger"), clock.clone()), now())
+        .await
+        .unwrap();
+    for (token, secret) in founded.tokens.iter().map(|token| (&founded.transcript, &token.token)) {
+        assert!(!token.contains(secret), "the transcript holds no secret");
+    }
+    let keys = CaKeys::open(&at("keys"), Protection::Plain).unwrap();
+    let key = CheckpointKey::ephemeral("test", "ca");
+    let authorised = authorise_checkpoint_key(&keys, "test", &key, now()).unwrap();
+    let writer = founded.ledger.writer(key, Some(authorised)).await.unwrap();
+    let config = CaConfig {
+        crl_file: Some(at("crl.der")),
+        ..CaConfig::default()
+    };
+    let service = CaService::new(founded.ledger.clone(), writer.clone(), keys, config, clock).unwrap();
+    let mut officers = Vec::new();
+    for token in &founded.tokens {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let key = SecretKey::from_pkcs8("officer", KeyAlgorithm::EcdsaP256Sha256, pair.serialize_der().into()).unwrap();
+        let digest = Digest::of(token.token.as_bytes());
+        let requested = OfficerRequested {
+            csr: Base64(csr(&pair)),
+            name: Digest::default(),
+            officer: token.officer,
+            sealed: vec![],
+            token: digest,
+        };
+        let task = task(OFFICER_TASK, OfficerTask { token: digest }.to_payload());
+        writer.append(Append::next(requested, now()).task(task)).await.unwrap();
+        let spki = Digest::of(key.public_key_spki());
+        officers.push((token.officer, key, spki));
+    }
+    service.work().await.unwrap();
+    let pem = |name: &str| {
+        let text = std::fs::read_to_string(at("ca").join(name)).unwrap();
+        let body: String = text.lines().filter(|line| !line.starts_with("---")).collect();
+        serde_json::from_value::<Base64>(body.into()).unwrap().0
+    };
+    Bench {
+        path: (pem("issuing.pem"), pem("root.pem")),
+        _folder: folder,
+        ledger: founded.ledger,
+        writer,
+        service,
+        officers,
+    }
+}
+
+fn task(kind: &str, payload: String) -> Task {
+    Task {
+        role: crate::ROLE.into(),
+        kind: kind.into(),
+        payload,
+        due: now(),
+    }
+}
+
+impl Bench {
+    async fn append(&self, record: impl Record + Send + 'static) {
+        self.writer
+            .append(Append::next(record, now()))
+            .await
+            .map_err(|error| error.to_string())
+            .unwrap();
+    }
+
+    /// Records a whole application, whatever its signatures are worth.
+    async fn apply(&self, document: &MandateDocument, signer: usize, over: &MandateDocument) -> Digest {
+        let (agent, owner) = (AgentId::new("mm-1").unwrap(), OwnerId::new("desk").unwrap());
+        let (applicant, mandate) = (self.officers[0].0, MandateId::new("m-1").unwrap());
+        self.append(AgentRegistered {
+            agent,
+            declared_code_digest: None,
+            declared_model: "m".into(),
+            environment: Environment::Sandbox,
+            expires_at: now().plus_seconds(86_400 * 30),
+            owner,
+            purpose: Digest::default(),
+            registered_by: applicant,
+            sealed: vec![],
+        })
+        .await;
+        let nonce = Digest([3; 32]);
+        self.append(ApplicationSubmitted {
+            agent,
+            applicant,
+            document: document.clone(),
+            document_digest: document.digest(),
+            expires_at: now().plus_seconds(3600),
+            mandate,
+            nonce,
+            owner,
+            revision: 1,
+        })
+        .await;
+        let (officer, key, spki) = &self.officers[signer];
+        let mut approval = ApprovalRecord {
+            decision: ApprovalDecision::Approve,
+            document: over.digest(),
+            key: *spki,
+            nonce,
+            officer: *officer,
+            signature: Base64(vec![]),
+        };
+        approval.signature = Base64(key.sign(&approval.message().0).unwrap());
+        self.append(ApplicationSigned {
+            approval,
+            mandate,
+            revision: 1,
+        })
+        .await;
+        self.append(ApplicationApproved {
+            agent,
+            approvers: vec![*spki],
+            document: document.digest(),
+            mandate,
+            revision: 1,
+            rules: vec![],
+        })
+        .await;
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let csr = csr(&pair);
+        let digest = Digest::of(&csr);
+        let bound = TokenBound {
+            agent,
+            csr_digest: digest,
+            mandate,
+            spki: ca_core::csr::inspect(&csr).unwrap().spki_digest(),
+            csr: Base64(csr),
+            token: Digest::default(),
+        };
+        let issue = task(ISSUE_TASK, IssueTask { csr: digest, mandate }.to_payload());
+        self.writer
+            .append(Append::next(bound, now()).task(issue))
+            .await
+            .unwrap();
+        digest
+    }
+
+    async fn issued(&self, csr: &Digest) -> Option<Vec<u8>> {
+        self.service.work().await.unwrap();
+        let mut view = self.service.view.lock().await;
+        view.catch_up(&self.ledger).await.unwrap();
+        let mandate = view.register.mandate(&MandateId::new("m-1").unwrap())?;
+        match &mandate.request(csr)?.state {
+            ca_core::register::RequestState::Issued { certificate, .. } => Some(certificate.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The whole first journey without HTTP; the gateway's own check of the path accepts what comes out.
+#[tokio::test]
+async fn from_ceremony_to_a_certificate_the_gateway_accepts() {
+    let bench = bench().await;
+    let csr = bench.apply(&document("50000"), 1, &document("50000")).await;
+    let leaf = bench.issued(&csr).await.expect("issued");
+    let profile = AgentPathProfile {
+        certificates: bench
+            .service
+            .view
+            .lock()
+            .await
+            .register
+            .house()
+            .map(ca_core::profiles::Settings::from)
+            .unwrap()
+            .certificate_profile(),
+        longest_life_seconds: 7 * 86_400,
+        distribution_point: Some("http://status.example/crl".into()),
+    };
+    let path = AgentCertificate::inspect_at(&leaf, &[&bench.path.0, &bench.path.1], &profile, now()).unwrap();
+    assert_eq!(path.agent().as_str(), "mm-1");
+    assert!(document("50000").digest() == path.mandate().document_hash());
+    // The same task again issues nothing more.
+    let serial = certificate::serial_of(&leaf).unwrap();
+    bench
+        .service
+        .issue(&IssueTask {
+            csr,
+            mandate: MandateId::new("m-1").unwrap(),
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        bench
+            .service
+            .view
+            .lock()
+            .await
+            .register
+            .certificates_of(&path.agent())
+            .count(),
+        1
+    );
+    assert!(bench.ledger.certificate(serial.octets()).await.unwrap().is_some());
+    assert!(
+        bench.service.view.lock().await.last_crl.is_some(),
+        "a first CRL is published"
+    );
+}
+
+/// The console's claim of approval is not believed: own application, another document's signature. Control: the test above.
+#[tokio::test]
+async fn a_recorded_approval_is_checked_again_before_signing() {
+    for (signer, over) in [(0, document("50000")), (1, document("40000"))] {
+        let bench = bench().await;
+        let csr = bench.apply(&document("50000"), signer, &over).await;
+        assert_eq!(bench.issued(&csr).await, None);
+        assert_eq!(bench.ledger.dead_tasks(crate::ROLE).await.unwrap().len(), 1);
+    }
+}
+
+/// Above the issuing CA's envelope nothing is issued, whatever officers signed.
+#[tokio::test]
+async fn officers_cannot_widen_the_envelope() {
+    let bench = bench().await;
+    let csr = bench.apply(&document("100001"), 1, &document("100001")).await;
+    assert_eq!(bench.issued(&csr).await, None);
+}

@@ -1,0 +1,145 @@
+//! What this role knows: the ledger folded up to a position, always caught up before it decides.
+
+use std::collections::BTreeMap;
+
+use ca_core::{
+    Event, Register,
+    register::{MandateStatus, Place},
+};
+use extensions::{AgentId, Currency, Decimal, OwnerId, Timestamp};
+use ledger::{CommittedEntry, Ledger, LedgerError};
+use revocation_core::{
+    HouseEvent, HouseState, JobEvent, StandingEvent, StandingState,
+    house::{HouseMode, Thresholds},
+    standing::Standing,
+    status::{Revoked, StatusBook},
+};
+
+/// Entries read at once.
+const READ_AT_ONCE: usize = 1_024;
+
+#[derive(Default)]
+pub(crate) struct View {
+    pub(crate) register: Register,
+    house: HouseState,
+    /// Thresholds with the position from which they hold: an approval is judged by those in force when it was given.
+    thresholds: Vec<(u64, Thresholds)>,
+    standing: BTreeMap<AgentId, StandingState>,
+    pub(crate) book: StatusBook,
+    /// Number, thisUpdate and nextUpdate of the last CRL.
+    pub(crate) last_crl: Option<(u64, Timestamp, Timestamp)>,
+    /// Raised by each entry that changes what a CRL says.
+    pub(crate) revocations: u64,
+    next: u64,
+}
+
+impl View {
+    /// Reads on to the end of the log; gives the epoch that held there.
+    pub(crate) async fn catch_up(&mut self, ledger: &Ledger) -> Result<u64, LedgerError> {
+        loop {
+            let head = ledger.head();
+            while self.next < head.size {
+                for entry in ledger.read_range(self.next, READ_AT_ONCE).await? {
+                    self.apply(&entry);
+                    self.next = entry.position + 1;
+                }
+            }
+            if ledger.head().size == self.next {
+                return Ok(head.epoch);
+            }
+        }
+    }
+
+    fn apply(&mut self, entry: &CommittedEntry) {
+        let place = Place {
+            position: entry.position,
+            number: entry.number,
+            at: entry.at,
+        };
+        if let Some(event) = Event::decode(&entry.kind, entry.body()) {
+            match event {
+                Ok(event) => self.authority(&event, place),
+                Err(error) => tracing::error!(position = entry.position, %error, "an entry does not decode"),
+            }
+        } else if let Some(Ok(event)) = StandingEvent::decode(&entry.kind, entry.body()) {
+            self.standing_of(entry, &event);
+        } else if let Some(Ok(event)) = HouseEvent::decode(&entry.kind, entry.body()) {
+            self.house_decided(entry, &event);
+        } else if let Some(Ok(JobEvent::CrlPublished(event))) = JobEvent::decode(&entry.kind, entry.body()) {
+            self.last_crl = Some((event.number, event.this_update, event.next_update));
+        }
+    }
+
+    fn authority(&mut self, event: &Event, place: Place) {
+        match event {
+            Event::AgentRegistered(agent) => self.book.registered(agent.agent, agent.owner),
+            Event::CertificateReserved(reserved) => {
+                self.book
+                    .reserved(reserved.serial, Some(reserved.agent), reserved.not_after);
+            }
+            _ => {}
+        }
+        self.register.apply(event, place);
+    }
+
+    fn standing_of(&mut self, entry: &CommittedEntry, event: &StandingEvent) {
+        let Ok(agent) = AgentId::new(entry.stream.name()) else {
+            return;
+        };
+        if !self.standing.entry(agent).or_default().apply(event, entry.at) {
+            return;
+        }
+        let revoked = |reason| Revoked { at: entry.at, reason };
+        match event {
+            StandingEvent::Revoked(event) => self.book.agent_revoked(agent, revoked(event.reason)),
+            StandingEvent::CertificateRevoked(event) => {
+                self.book
+                    .certificate_revoked(event.serial, event.not_after, revoked(event.reason));
+            }
+            StandingEvent::Reinstated(_) => self.book.agent_reinstated(agent),
+            _ => return,
+        }
+        self.revocations += 1;
+    }
+
+    fn house_decided(&mut self, entry: &CommittedEntry, event: &HouseEvent) {
+        if !self.house.apply(event) {
+            return;
+        }
+        match event {
+            HouseEvent::ThresholdsSet(event) => self.thresholds.push((entry.position, event.thresholds.clone())),
+            HouseEvent::Revoked(event) => {
+                let revoked = Revoked {
+                    at: entry.at,
+                    reason: event.reason,
+                };
+                self.book.house_revoked(event.scope, revoked);
+                self.revocations += 1;
+            }
+            HouseEvent::Reinstated(event) => {
+                self.book.house_reinstated(event.scope);
+                self.revocations += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// How many officers an amount took when a mandate was approved; two for every amount while no threshold was set.
+    pub(crate) fn officers_at(&self, status: &MandateStatus, currency: &Currency, amount: Decimal) -> usize {
+        let at = match status {
+            MandateStatus::Approved { position, .. } => *position,
+            _ => u64::MAX,
+        };
+        let in_force = self.thresholds.iter().rev().find(|(from, _)| *from <= at);
+        in_force.map_or(2, |(_, thresholds)| thresholds.officers_for(currency, amount))
+    }
+
+    /// Whether the agent, its owner or all are revoked: then nothing is issued.
+    pub(crate) fn is_revoked(&self, agent: &AgentId, owner: &OwnerId, now: Timestamp) -> bool {
+        let own = self
+            .standing
+            .get(agent)
+            .is_some_and(|standing| standing.effective(now) == Standing::Revoked);
+        own || self.house.mode_of(owner) == HouseMode::Revoked
+    }
+}
