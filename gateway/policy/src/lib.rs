@@ -13,6 +13,8 @@ pub mod facts;
 #[cfg(test)]
 #[allow(missing_docs, unreachable_pub, dead_code)] // shared with the benches, which see other parts of it
 mod fixture;
+#[cfg(test)]
+mod flows;
 pub mod order;
 mod replay;
 pub mod state;
