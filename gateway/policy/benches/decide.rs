@@ -77,7 +77,13 @@ fn bench(criterion: &mut Criterion) {
     criterion.bench_function("fold of a permit and its end", |b| {
         b.iter(|| {
             state.apply(EntryAt { number, at: scored.now }, black_box(&decided));
-            state.apply(EntryAt { number: number + 1, at: scored.now }, &rejected(number));
+            state.apply(
+                EntryAt {
+                    number: number + 1,
+                    at: scored.now,
+                },
+                &rejected(number),
+            );
             number += 2;
         });
     });

@@ -159,7 +159,8 @@ impl Oracle {
             codes.insert(Code::InstrumentNotAllowed);
         }
         let minute = now.minute_of_day();
-        if !reduction && !(now.weekday() < 5 && (420..1_200).contains(&minute)) {
+        let inside = now.weekday() < 5 && (420..1_200).contains(&minute);
+        if !reduction && !inside {
             codes.insert(Code::OutsideHours);
         }
         if !reduction && value > PER_ORDER {

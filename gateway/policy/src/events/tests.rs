@@ -138,7 +138,7 @@ fn bodies_are_canonical_and_read_back() {
         record.write_body(&mut body);
         let value: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(canonical::to_vec(&value), body, "{}", record.kind());
-        assert_eq!(AgentEvent::decode(record.kind(), &body).expect(record.kind()), event);
+        assert_eq!(AgentEvent::decode(record.kind(), &body).expect("canonical"), event);
         assert_eq!(record.stream().to_string(), "agent/mm-1");
         kinds.push(record.kind());
     }
