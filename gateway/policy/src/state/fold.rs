@@ -87,7 +87,10 @@ impl AgentState {
     }
 
     fn open_order_of(&mut self, entry: EntryAt, decided: &OrderDecided) {
-        if self.open.len() >= MOST_OPEN_ORDERS {
+        let order = &decided.order;
+        let negative = |price: Option<Decimal>| price.is_some_and(|price| !price.is_positive());
+        let senseless = !order.quantity.is_positive() || negative(order.price) || negative(order.stop_price);
+        if senseless || self.open.len() >= MOST_OPEN_ORDERS {
             self.faulty = true;
             return;
         }
