@@ -65,7 +65,7 @@ pub(super) fn adapter(base: &str, reply_time: Duration) -> Binance {
 
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
-async fn paper() -> (Handle, Binance) {
+fn paper_config() -> fixtures_venue::Config {
     let mut symbol = Symbol::walking(btc(), d("50000"), 1).expect("two parts");
     symbol.path = PricePath::Fed(vec![(Timestamp::EPOCH, d("50000"))]);
     let account = Account {
@@ -74,8 +74,11 @@ async fn paper() -> (Handle, Binance) {
         secret: "gateway-secret".to_owned(),
         balances: BTreeMap::from([("EUR".to_owned(), d("1000000")), ("BTC".to_owned(), d("10"))]),
     };
-    let config = fixtures_venue::Config::new(vec![symbol], vec![account], Arc::new(RealClock));
-    let venue = fixtures_venue::serve(config).await.expect("opens");
+    fixtures_venue::Config::new(vec![symbol], vec![account], Arc::new(RealClock))
+}
+
+async fn paper() -> (Handle, Binance) {
+    let venue = fixtures_venue::serve(paper_config()).await.expect("opens");
     let adapter = adapter(&venue.url(), LONG);
     (venue, adapter)
 }
@@ -264,4 +267,40 @@ async fn connections_are_kept_and_closed_ones_replaced() {
         }
         assert_eq!(connected.load(Ordering::SeqCst), wanted, "closes: {closes}");
     }
+}
+
+/// Over TLS the venue's root is pinned. Control: an adapter that pins another root connects to nobody.
+#[tokio::test]
+async fn only_the_pinned_venue_is_spoken_to() {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let own = || rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
+    let (venues, others) = (own(), own());
+    let chain = vec![venues.cert.der().clone()];
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(venues.signing_key.serialize_der().into());
+    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("TLS 1.3")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("fits");
+    let mut config = paper_config();
+    config.tls = Some(Arc::new(server));
+    let venue = fixtures_venue::serve(config).await.expect("opens");
+    for (root, known) in [(&venues, true), (&others, false)] {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(root.cert.der().clone()).expect("a root");
+        let client = rustls::ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("TLS 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut settings = Settings::new(venue.url().parse().expect("address"), [btc()]);
+        settings.tls = Some(Arc::new(client));
+        let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
+        let adapter = Binance::new(settings, credential, Arc::new(RealClock)).expect("works");
+        let outcome = adapter.send_order(&order("m-1", "40000"), &|| true).await;
+        assert_eq!(matches!(outcome, Outcome::Accepted(_)), known, "{outcome:?}");
+        assert_eq!(outcome == Outcome::Withheld(NotSent::NoConnection), !known);
+    }
+    assert_eq!(venue.total_received(), 1);
 }
