@@ -7,7 +7,7 @@
 //! logarithm of the expected false alarms per bot-year, so 0.75 and 0.85 have a unit.
 //!
 //! - [`Learning`] gathers observations, [`ProposedBaseline`] is what it fits, [`ApprovedBaseline`] is what officers signed.
-//! - [`score`] is pure and allocates nothing; [`ScorerState`] is folded with [`ScorerState::apply`] from the recorded values.
+//! - [`score()`] is pure and allocates nothing; [`ScorerState`] is folded with [`ScorerState::apply`] from the recorded values.
 //! - Everything that scores or is recorded is integer arithmetic over tables; floats appear in [`fit`] alone, whose results are
 //!   rounded to integers before they are signed. So a replay is identical to the last bit on any platform.
 //!

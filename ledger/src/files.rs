@@ -57,7 +57,7 @@ fn private(path: &Path) -> io::Result<File> {
 
 /// Fills `path` with `length` zeros that really occupy the disk, when it is absent or empty.
 pub(crate) fn grow(path: &Path, length: u64) -> io::Result<()> {
-    const BLOCK: [u8; 65_536] = [0; 65_536];
+    static BLOCK: [u8; 65_536] = [0; 65_536];
     if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         return Ok(());
     }

@@ -1,3 +1,5 @@
+//! Tests of the module `fit`: what it must do and what it must refuse.
+
 use extensions::{Decimal, Region};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the module `score`: what it must do and what it must refuse.
+
 use extensions::{Counterparty, Currency, Decimal, Digest, Instrument, Region, Timestamp, canonical};
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Our [`Signer`] as rcgen's signing key.
 //!
-//! rcgen only ever builds: it writes the TBSCertificate under a [`Borrowed`] key that names the issuer's public key and signs with a
+//! rcgen only ever builds: it writes the TBSCertificate under a `Borrowed` key that names the issuer's public key and signs with a
 //! throwaway one. The real signature is made over exactly those bytes by [`crate::issue`].
 
 use extensions::{KeyAlgorithm, Signer, verify::key_of_spki};

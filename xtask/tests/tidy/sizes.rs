@@ -11,7 +11,28 @@ const FILE_LINES_MAX: usize = 800;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Longer functions that stay whole for a reason: path, function, reason.
-const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
+    (
+        "ca/core/src/register/mod.rs",
+        "apply",
+        "a fold: one arm per kind of event",
+    ),
+    (
+        "extensions/src/mandate/words.rs",
+        "diff",
+        "one comparison per member of the document",
+    ),
+    (
+        "fixtures/venue/src/api/orders.rs",
+        "account_answer",
+        "one arm per request of the venue's API",
+    ),
+    (
+        "gateway/policy/src/order/parse.rs",
+        "into_order",
+        "one line per field of an order",
+    ),
+];
 
 #[test]
 fn files_are_short() {

@@ -1,6 +1,6 @@
 //! The checks: one file and one stable code each, run in decision order, all of them (orders.md §2).
 //!
-//! A check is a pure function of the [`Context`]: nothing when it passes, without allocating, or one [`FailedCheck`]. No switch
+//! A check is a pure function of the `Context`: nothing when it passes, without allocating, or one [`FailedCheck`]. No switch
 //! demotes a failure to a warning. Cancels meet no check at all: see [`AgentState::cancel_targets`].
 
 mod agent_revoked;

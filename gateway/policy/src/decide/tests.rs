@@ -1,3 +1,5 @@
+//! Tests of the module `decide`: what it must do and what it must refuse.
+
 use extensions::{
     Record, Region,
     mandate::{OnUnansweredWarning, Scoring},

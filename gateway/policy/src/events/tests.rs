@@ -1,3 +1,5 @@
+//! Tests of the module `events`: what it must do and what it must refuse.
+
 use extensions::{
     Base64, ClientOrderId, Digest, OfficerId, Record,
     approval::{ApprovalRecord, Decision},

@@ -1,3 +1,5 @@
+//! Tests of the module `order`: what it must do and what it must refuse.
+
 use proptest::prelude::*;
 
 use super::*;

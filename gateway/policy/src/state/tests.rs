@@ -1,3 +1,5 @@
+//! Tests of the module `state`: what it must do and what it must refuse.
+
 use extensions::{Digest, mandate::OnHalt};
 use proptest::prelude::*;
 use revocation_core::halt::CancelCause;
