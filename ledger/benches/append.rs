@@ -22,6 +22,7 @@ impl Clock for Wall {
     }
 }
 
+#[derive(Debug)]
 struct Row {
     stream: StreamId,
     body: Vec<u8>,

@@ -9,13 +9,15 @@ use std::{
 
 use crate::tools;
 
-/// Every check, in order; stops at the first that fails. The tests come last, their totals in Cargo's own form.
+/// Every check. One that fails does not hide the next; the tests come last, their totals in Cargo's own form.
 pub(crate) fn test() -> Result<(), String> {
     let began = Instant::now();
-    let mut times = Times::default();
-    let python = times.step("tools", tools::prepare)?;
-    times.step("format", || run(cargo(&["fmt", "--all", "--check"])))?;
-    times.step("lints", || {
+    let mut steps = Steps::default();
+    let Some(python) = steps.run("tools", tools::prepare) else {
+        return Err("the tests need these tools".into());
+    };
+    steps.run("format", || run(cargo(&["fmt", "--all", "--check"])));
+    steps.run("lints", || {
         run(cargo(&[
             "clippy",
             "--locked",
@@ -25,26 +27,27 @@ pub(crate) fn test() -> Result<(), String> {
             "-D",
             "warnings",
         ]))
-    })?;
-    times.step("documentation", || {
+    });
+    steps.run("documentation", || {
         let mut doc = cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
         doc.env("RUSTDOCFLAGS", "-D warnings");
         run(doc)
-    })?;
-    times.step("supply chain", supply_chain)?;
-    let totals = times.step("tests", || {
+    });
+    steps.run("supply chain", supply_chain);
+    let mut totals = Totals::default();
+    steps.run("tests", || {
         let mut test = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
         test.env("MANDATUM_PYTHON", &python);
-        counted(test, |_| ())
+        totals = counted(test, |_| ())?;
+        if totals.success {
+            Ok(())
+        } else {
+            Err("tests failed".into())
+        }
     });
-    times.print(began.elapsed());
-    let totals = totals?;
+    steps.print(began.elapsed());
     totals.print(began.elapsed());
-    if totals.failed > 0 || !totals.success {
-        Err("tests failed".into())
-    } else {
-        Ok(())
-    }
+    steps.verdict()
 }
 
 /// The strict form of what `xtask/tests/tidy` checks anyway, where cargo-deny is installed.
@@ -168,30 +171,48 @@ pub(crate) fn counted(mut command: Command, mut each: impl FnMut(&str)) -> Resul
     Ok(totals)
 }
 
-/// What each step took.
+/// What was done, how it ended and what it took.
 #[derive(Default)]
-struct Times(Vec<(&'static str, Duration)>);
+struct Steps(Vec<(&'static str, bool, Duration)>);
 
-impl Times {
-    fn step<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+impl Steps {
+    fn run<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T, String>) -> Option<T> {
         println!("\n== {name}");
         let began = Instant::now();
         let outcome = work();
-        self.0.push((name, began.elapsed()));
-        println!(
-            "== {name}: {} in {:.1} s",
-            if outcome.is_ok() { "done" } else { "FAILED" },
-            began.elapsed().as_secs_f64()
-        );
-        outcome
+        let took = began.elapsed();
+        self.0.push((name, outcome.is_ok(), took));
+        match &outcome {
+            Ok(_) => println!("== {name}: done in {:.1} s", took.as_secs_f64()),
+            Err(message) => println!("== {name}: FAILED after {:.1} s: {message}", took.as_secs_f64()),
+        }
+        outcome.ok()
     }
 
     fn print(&self, total: Duration) {
         println!("\n== summary");
-        for (name, took) in &self.0 {
-            println!("{name:>14} {:7.1} s", took.as_secs_f64());
+        for (name, well, took) in &self.0 {
+            println!(
+                "{name:>14} {:7.1} s  {}",
+                took.as_secs_f64(),
+                if *well { "ok" } else { "FAILED" }
+            );
         }
         println!("{:>14} {:7.1} s\n", "total", total.as_secs_f64());
+    }
+
+    fn verdict(&self) -> Result<(), String> {
+        let failed: Vec<&str> = self
+            .0
+            .iter()
+            .filter(|(_, well, _)| !well)
+            .map(|(name, ..)| *name)
+            .collect();
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("failed: {}", failed.join(", ")))
+        }
     }
 }
 
