@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use extensions::{Record, StreamId, Timestamp};
+use extensions::{Record, Serial, StreamId, Timestamp};
 use thiserror::Error;
 
 use crate::{receipt::Receipt, tree::BatchTree};
@@ -48,9 +48,6 @@ pub struct Task {
     /// Not before this time.
     pub due: Timestamp,
 }
-
-/// A certificate serial number: 18 bytes, unique in the ledger for ever (certificates.md §2).
-pub type Serial = [u8; 18];
 
 /// One atomic append: a record, what must be written with it, and the number it expects.
 pub struct Append<R> {

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use extensions::{AgentId, ClientOrderId, Clock, Digest, Signer, StreamId, StreamKind, Timestamp, record::SealedText};
+use extensions::{
+    AgentId, ClientOrderId, Clock, Digest, Serial, Signer, StreamId, StreamKind, Timestamp, record::SealedText,
+};
 use thiserror::Error;
 use tokio::{
     runtime::Handle,
@@ -18,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    append::{Append, CommittedEntry, Reserved, Serial},
+    append::{Append, CommittedEntry, Reserved},
     head_file::HeadFile,
     keys::{CheckpointKey, CheckpointKeyAuthorised, LedgerStarted, PublicKey},
     receipt::{Receipt, origin},

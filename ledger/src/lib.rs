@@ -6,6 +6,7 @@
 pub mod append;
 pub mod checkpoint;
 pub mod entry;
+pub mod events;
 pub mod export;
 mod files;
 mod head_file;
@@ -20,7 +21,7 @@ pub mod verify;
 mod writer;
 
 pub use append::{
-    Append, AppendError, CommittedEntry, Expect, QueueFull, QueueRefusal, Recorded, Reserved, Serial, Task, Urgency,
+    Append, AppendError, CommittedEntry, Expect, QueueFull, QueueRefusal, Recorded, Reserved, Task, Urgency,
 };
 pub use keys::{CheckpointKey, CheckpointKeyAuthorised, EphemeralKey, LedgerStarted, PublicKey};
 pub use ledger::{Config, Head, LeasedTask, Ledger, LedgerError, TaskId};

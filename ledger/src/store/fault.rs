@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use extensions::{Digest, StreamId, StreamKind, Timestamp};
+use extensions::{Digest, Serial, StreamId, StreamKind, Timestamp};
 
 use super::{Answer, Batch, Committed, Settled, Store, StoreError, StoredCheckpoint};
 use crate::{
-    append::{CommittedEntry, Serial},
+    append::CommittedEntry,
     ledger::{Head, LeasedTask, TaskId},
     seal::SealedRow,
     tree::BatchTree,

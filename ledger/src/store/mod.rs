@@ -5,11 +5,11 @@
 
 use std::{collections::HashMap, pin::Pin, sync::Arc};
 
-use extensions::{Digest, StreamId, StreamKind, Timestamp};
+use extensions::{Digest, Serial, StreamId, StreamKind, Timestamp};
 use thiserror::Error;
 
 use crate::{
-    append::{CommittedEntry, Expect, Proof, Serial, Task},
+    append::{CommittedEntry, Expect, Proof, Task},
     entry::Draft,
     keys::CheckpointKey,
     ledger::{Head, LeasedTask, TaskId},

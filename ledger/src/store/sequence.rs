@@ -5,11 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use extensions::StreamId;
+use extensions::{Serial, StreamId};
 
 use super::{Item, KnownIds, Outcome, OutcomeProof};
 use crate::{
-    append::{CommittedEntry, Expect, Proof, Serial},
+    append::{CommittedEntry, Expect, Proof},
     entry::Draft,
 };
 

@@ -167,7 +167,7 @@ async fn serials_are_unique_and_tasks_come_with_their_entry() {
     };
     let reserve = |n| {
         Append::exactly(note(&stream, "reserve"), now(), n, 0)
-            .serial([5; 18])
+            .serial(extensions::Serial::new([5; 18]).expect("positive"))
             .task(task.clone())
     };
     let first = writer.append(reserve(0)).await.expect("recorded");

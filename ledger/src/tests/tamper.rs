@@ -17,7 +17,7 @@ async fn filled() -> TempDir {
         record.text = format!("{} {}", record.text, "05".repeat(18));
         let mut append = Append::exactly(record, now(), number, 0);
         if number == 3 {
-            append = append.serial([5; 18]);
+            append = append.serial(extensions::Serial::new([5; 18]).expect("positive"));
         }
         writer.append(append).await.expect("recorded");
     }

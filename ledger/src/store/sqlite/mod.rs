@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use extensions::{Digest, StreamId, StreamKind, Timestamp};
+use extensions::{Digest, Serial, StreamId, StreamKind, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -16,7 +16,7 @@ use super::{
     sequence::{self, Numbered, Sequence, Truth},
 };
 use crate::{
-    append::{CommittedEntry, Proof, Serial},
+    append::{CommittedEntry, Proof},
     checkpoint::Checkpoint,
     files,
     ledger::{Head, LeasedTask, TaskId},
@@ -356,7 +356,7 @@ async fn write_batch(
     }
     query = rows::pad(query, &rows::ENTRIES, grown.entries.len());
     for (serial, position) in &serials {
-        query = query.bind(serial.to_vec()).bind(*position);
+        query = query.bind(serial.octets().to_vec()).bind(*position);
     }
     query = rows::pad(query, &rows::SERIALS, serials.len());
     for (position, ordinal, row) in &sealed {
@@ -409,7 +409,7 @@ pub(super) fn unsigned(number: i64) -> u64 {
 async fn taken_serials(connection: &mut SqliteConnection, items: &[Item]) -> Result<HashSet<Serial>, StoreError> {
     let mut taken = HashSet::new();
     for serial in items.iter().flat_map(|item| &item.serials) {
-        let query = sqlx::query("SELECT 1 FROM serials WHERE serial = ?").bind(serial.to_vec());
+        let query = sqlx::query("SELECT 1 FROM serials WHERE serial = ?").bind(serial.octets().to_vec());
         if query
             .fetch_optional(&mut *connection)
             .await

@@ -8,16 +8,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use extensions::{StreamId, StreamKind};
+use extensions::{Serial, StreamId, StreamKind};
 use serde::Deserialize;
 use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, sqlite::SqliteArguments};
 use tokio::sync::Notify;
 
 use super::{failed, open, read, rows, schema, signed, unsigned};
-use crate::{
-    append::{CommittedEntry, Serial},
-    store::StoreError,
-};
+use crate::{append::CommittedEntry, store::StoreError};
 
 /// The most entries the views may lag behind before a commit waits for them.
 const MOST_BEHIND: usize = 65_536;
@@ -100,15 +97,7 @@ fn serial(entry: &CommittedEntry) -> Option<Serial> {
         return None;
     }
     let facts: Facts<'_> = serde_json::from_slice(entry.body()).ok()?;
-    let text = facts.serial?;
-    let mut serial = Serial::default();
-    if text.len() != 2 * serial.len() || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in serial.iter_mut().zip((0..text.len()).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(serial)
+    Serial::parse(&facts.serial?)
 }
 
 impl Views {
@@ -296,7 +285,7 @@ impl Views {
         let sql = "SELECT s.name, c.kind FROM certificates c JOIN streams s ON s.id = c.stream WHERE c.serial = ?";
         let mut file = self.file.lock().await;
         let row = sqlx::query(sql)
-            .bind(wanted.to_vec())
+            .bind(wanted.octets().to_vec())
             .fetch_optional(&mut file.views)
             .await
             .map_err(|e| failed(&e))?;
@@ -464,7 +453,7 @@ impl ViewsFile {
             let Some(serial) = serial(entry) else { continue };
             let sql = "INSERT INTO certificates(serial, stream, kind, position) VALUES(?, ?, ?, ?)
                 ON CONFLICT(serial) DO UPDATE SET kind = excluded.kind, position = excluded.position";
-            let query = sqlx::query(sql).bind(serial.to_vec()).bind(key(entry));
+            let query = sqlx::query(sql).bind(serial.octets().to_vec()).bind(key(entry));
             self.run(query.bind(entry.kind.to_string()).bind(at(entry))).await?;
         }
         for stream in fresh {
