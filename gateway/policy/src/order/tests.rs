@@ -259,3 +259,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_field_has_its_own_slot() {
+    for (slot, field) in super::parse::FIELDS.iter().enumerate() {
+        assert_eq!(super::parse::slot_of(field), Some(slot));
+    }
+    assert!(super::parse::FIELDS.is_sorted());
+}
