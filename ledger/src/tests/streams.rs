@@ -276,6 +276,27 @@ async fn announcements_are_gapless_and_in_order() {
     }
 }
 
+/// More than the views may lag behind (64 in tests), and enough to bring the WAL back several times meanwhile. Control: waiting for the views
+/// under the commit's lock hangs here.
+#[tokio::test]
+async fn a_burst_larger_than_the_views_may_lag_goes_through() {
+    let (_folder, ledger, writer) = fresh().await;
+    let text = "x".repeat(2_000);
+    for _ in 0..4 {
+        let queue = |n: usize| {
+            writer
+                .queue(Append::next(note(&agent(&format!("bot-{}", n % 50)), &text), now()))
+                .expect("room")
+        };
+        let pending: Vec<_> = (0..1_000).map(queue).collect();
+        for one in pending {
+            one.await.expect("recorded");
+        }
+    }
+    assert_eq!(ledger.head().size, 4_002);
+    assert_sound(&ledger).await;
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Exactly { writer: bool, stale: bool },

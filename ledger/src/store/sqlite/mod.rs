@@ -166,6 +166,8 @@ impl SqliteStore {
     }
 
     async fn commit_batch(&self, batch: Batch) -> Result<Committed, StoreError> {
+        // Before the lock: the views' task needs the same lock to bring the WAL back.
+        self.views.wait_for_room().await?;
         let mut write = self.write.lock().await;
         if let Some(broken) = &write.broken {
             return Err(broken.clone());
@@ -198,7 +200,6 @@ impl SqliteStore {
             });
         }
         let (grown, sequence) = grow(&batch, &before, sequence)?;
-        self.views.wait_for_room().await?;
         if let Err(error) = write_batch(&mut write, &batch, &sequence, &grown).await {
             // A failed write or sync of the WAL: whether its frames come back after a restart is unknown. Never retried.
             let error = failed(&error);

@@ -5,7 +5,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use extensions::{Serial, StreamId, StreamKind};
@@ -17,7 +17,7 @@ use super::{failed, open, read, rows, schema, signed, unsigned};
 use crate::{append::CommittedEntry, store::StoreError};
 
 /// The most entries the views may lag behind before a commit waits for them.
-const MOST_BEHIND: usize = 65_536;
+const MOST_BEHIND: usize = if cfg!(test) { 64 } else { 65_536 };
 /// The entries of one transaction of the views.
 const ROWS: usize = 1_024;
 /// Bytes of frames after which the views' own WAL is brought back.
@@ -29,6 +29,8 @@ pub(super) struct Views {
     memory: Mutex<Memory>,
     file: tokio::sync::Mutex<ViewsFile>,
     moved: Notify,
+    /// Why the views no longer follow.
+    broken: OnceLock<StoreError>,
 }
 
 #[derive(Default)]
@@ -119,6 +121,7 @@ impl Views {
             memory: Mutex::default(),
             file: tokio::sync::Mutex::new(file),
             moved: Notify::new(),
+            broken: OnceLock::new(),
         };
         views.load().await?;
         Ok(views)
@@ -233,6 +236,9 @@ impl Views {
     pub(super) async fn wait_for_room(&self) -> Result<(), StoreError> {
         loop {
             let moved = self.moved.notified();
+            if let Some(broken) = self.broken.get() {
+                return Err(broken.clone());
+            }
             if self.memory().tail.len() < MOST_BEHIND {
                 return Ok(());
             }
@@ -296,6 +302,15 @@ impl Views {
 
     /// Writes what is missing in the file up to `size`, from the tail or, at a start, from the entries.
     pub(super) async fn catch_up(&self, size: u64) -> Result<(), StoreError> {
+        let done = self.follow(size).await;
+        if let Err(error) = &done {
+            drop(self.broken.set(error.clone()));
+            self.moved.notify_waiters();
+        }
+        done
+    }
+
+    async fn follow(&self, size: u64) -> Result<(), StoreError> {
         let mut file = self.file.lock().await;
         while file.position < size {
             let entries = self.next_entries(&mut file).await?;
