@@ -4,7 +4,7 @@
 //! (ARCHITECTURE §1). The decision becomes an entry of the agent's stream ([`OrderDecided`]); the state is a fold over that
 //! stream, so the same entries always give the same decisions, and [`replay_decision`] takes any of them again from its record.
 
-pub mod checks;
+mod checks;
 pub mod codes;
 mod decide;
 pub mod decision;
