@@ -14,9 +14,9 @@ pub mod webhook;
 pub use calendar::{Calendar, CalendarError};
 pub use crl_job::{CrlSource, OutboxCrl};
 pub use log::{LedgerLog, Log, LogError};
-// pub use role::{Role, RoleConfig, RoleError};
+pub use role::{Role, RoleConfig, RoleError, RoleOutside};
 pub use status::{StatusConfig, StatusState};
-// pub use webhook::{SubscriptionConfig, Webhooks};
+pub use webhook::{SubscriptionConfig, Webhooks};
 
 #[cfg(test)]
 mod testing;

@@ -44,6 +44,8 @@ impl MemoryLog {
             kind: record.kind().into(),
             at,
             late: false,
+            id: None,
+            recorded_at: at,
             writer: "test".into(),
             body: 0..body.len(),
             bytes: body.into(),
@@ -104,8 +106,9 @@ impl Log for MemoryLog {
         Box::pin(async move {
             self.check()?;
             let mut ids = self.ids.lock().unwrap();
-            if !ids.contains(&report.id) {
-                ids.push(report.id);
+            let id = format!("{} {}", report.record.stream(), report.id);
+            if !ids.contains(&id) {
+                ids.push(id);
                 self.tasks.lock().unwrap().extend(report.tasks);
                 self.commit(&report.record, report.at);
             }

@@ -99,7 +99,7 @@ impl StatusState {
         self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Folds committed entries. `now` is real time: a decision stamped by a sandbox's clock is never dated later.
+    /// Folds committed entries. Revocations are dated by `recorded_at`, real time as `now` is, and never later than it.
     pub fn fold(&self, entries: &[std::sync::Arc<CommittedEntry>], now: Timestamp) -> Changed {
         let mut inner = self.write();
         for entry in entries
@@ -215,7 +215,7 @@ impl StatusState {
 
 impl Inner {
     fn fold_one(&mut self, entry: &CommittedEntry, now: Timestamp) {
-        let (kind, body, at) = (&*entry.kind, entry.body(), entry.at.min(now));
+        let (kind, body, at) = (&*entry.kind, entry.body(), entry.recorded_at.min(now));
         if let Some(event) = StandingEvent::decode(kind, body) {
             match event {
                 Ok(event) => self.fold_standing(event, at),

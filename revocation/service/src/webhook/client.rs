@@ -48,7 +48,12 @@ pub(super) struct Outgoing {
 }
 
 /// Sends, within [`ATTEMPT_TIMEOUT`].
-pub(super) async fn send(target: &Target, allow: &[Network], tls: &Arc<rustls::ClientConfig>, out: Outgoing) -> Outcome {
+pub(super) async fn send(
+    target: &Target,
+    allow: &[Network],
+    tls: &Arc<rustls::ClientConfig>,
+    out: Outgoing,
+) -> Outcome {
     match tokio::time::timeout(ATTEMPT_TIMEOUT, attempt(target, allow, tls, out)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(fault)) => failed(fault),
@@ -68,13 +73,18 @@ async fn resolve(target: &Target, allow: &[Network]) -> Result<SocketAddr, Strin
     };
     if let Some(refused) = found.iter().find(|address| !permitted(address.ip(), allow)) {
         let ip = refused.ip();
-        return Err(format!("{ip} is not a public address; add its network to allow_networks if that is meant"));
+        return Err(format!(
+            "{ip} is not a public address; add its network to allow_networks if that is meant"
+        ));
     }
     let inside = |address: &SocketAddr| allow.iter().any(|network| network.contains(address.ip()));
     if !target.tls && !found.iter().all(inside) {
         return Err("plain http is only for allow_networks; use https".to_owned());
     }
-    found.first().copied().ok_or_else(|| "the name resolves to nothing".to_owned())
+    found
+        .first()
+        .copied()
+        .ok_or_else(|| "the name resolves to nothing".to_owned())
 }
 
 async fn attempt(
@@ -105,7 +115,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let failed = |error: hyper::Error| format!("HTTP failed: {error}");
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
     let driver = tokio::spawn(connection);
     let mut request = Request::post(&target.path)
         .header(HOST, target.authority())
@@ -114,7 +126,9 @@ where
     for (name, value) in out.headers {
         request = request.header(name, value);
     }
-    let request = request.body(Full::new(Bytes::from(out.body))).map_err(|error| error.to_string())?;
+    let request = request
+        .body(Full::new(Bytes::from(out.body)))
+        .map_err(|error| error.to_string())?;
     let answered = sender.send_request(request).await.map_err(failed);
     let outcome = match answered {
         Ok(response) => {

@@ -105,9 +105,17 @@ pub(super) struct Target {
 impl Target {
     /// The Host header.
     pub(super) fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
         let usual = if self.tls { 443 } else { 80 };
-        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+        if self.port == usual {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
     }
 
     fn parse(url: &str) -> Result<Self, &'static str> {
@@ -121,7 +129,11 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err("it holds credentials; use the secret instead");
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         if host.is_empty() {
             return Err("it has no host");
         }
@@ -150,7 +162,11 @@ impl Subscription {
             why,
         })?;
         let secrets = [Some(&config.secret), config.previous_secret.as_ref()];
-        let signers = secrets.into_iter().flatten().map(|secret| signer(name, secret)).collect::<Result<_, _>>()?;
+        let signers = secrets
+            .into_iter()
+            .flatten()
+            .map(|secret| signer(name, secret))
+            .collect::<Result<_, _>>()?;
         let kinds = if config.kinds.is_empty() {
             DEFAULT_KINDS.iter().map(|kind| (*kind).to_owned()).collect()
         } else {
@@ -158,7 +174,9 @@ impl Subscription {
         };
         for kind in &kinds {
             let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-            let fits = kind.split_once('.').is_some_and(|(noun, verb)| word(noun) && (verb == "*" || word(verb)));
+            let fits = kind
+                .split_once('.')
+                .is_some_and(|(noun, verb)| word(noun) && (verb == "*" || word(verb)));
             if !fits {
                 let (name, kind) = (name.to_owned(), kind.clone());
                 return Err(SubscriptionError::Kind { name, kind });
@@ -188,7 +206,9 @@ fn signer(name: &str, secret: &Secret) -> Result<Webhook, SubscriptionError> {
     use base64::Engine as _;
     let wrong = || SubscriptionError::Secret(name.to_owned());
     let encoded = secret.0.strip_prefix("whsec_").ok_or_else(wrong)?;
-    let octets = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| wrong())?;
+    let octets = base64::engine::general_purpose::STANDARD
+        .decode(encoded)
+        .map_err(|_| wrong())?;
     if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&octets.len()) {
         return Err(wrong());
     }
@@ -212,25 +232,50 @@ mod tests {
     #[test]
     fn configuration_is_strict() {
         assert!(Subscription::new("desk", &config("https://example.com/hook?a=1")).is_ok());
-        for bad in ["ftp://x/", "/hook", "https://user:pass@x/", "file:///etc/passwd", "https://", ""] {
+        for bad in [
+            "ftp://x/",
+            "/hook",
+            "https://user:pass@x/",
+            "file:///etc/passwd",
+            "https://",
+            "",
+        ] {
             assert!(Subscription::new("desk", &config(bad)).is_err(), "{bad}");
         }
         assert!(Subscription::new("de sk", &config("https://x/")).is_err());
-        for secret in ["whsec_", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!!"] {
+        for secret in [
+            "whsec_",
+            "whsec_c2hvcnQ=",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_!!",
+        ] {
             let mut config = config("https://x/");
             config.secret = Secret(secret.to_owned());
-            assert!(matches!(Subscription::new("desk", &config), Err(SubscriptionError::Secret(_))), "{secret}");
+            assert!(
+                matches!(Subscription::new("desk", &config), Err(SubscriptionError::Secret(_))),
+                "{secret}"
+            );
         }
         let mut odd = config("https://x/");
         odd.kinds = vec!["*".to_owned()];
-        assert!(matches!(Subscription::new("desk", &odd), Err(SubscriptionError::Kind { .. })));
-        assert!(!format!("{:?}", config("https://x/")).contains("MfKQ"), "secrets are not shown");
+        assert!(matches!(
+            Subscription::new("desk", &odd),
+            Err(SubscriptionError::Kind { .. })
+        ));
+        assert!(
+            !format!("{:?}", config("https://x/")).contains("MfKQ"),
+            "secrets are not shown"
+        );
     }
 
     #[test]
     fn kinds_are_names_or_families() {
         let mut config = config("https://x/");
-        config.kinds = vec!["agent.*".to_owned(), "warning.opened".to_owned(), "delivery.*".to_owned()];
+        config.kinds = vec![
+            "agent.*".to_owned(),
+            "warning.opened".to_owned(),
+            "delivery.*".to_owned(),
+        ];
         let subscription = Subscription::new("desk", &config).unwrap();
         for (kind, wanted) in [
             ("agent.revoked", true),

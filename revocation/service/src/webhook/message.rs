@@ -76,6 +76,10 @@ pub(super) fn heartbeat(ledger: &str, subscription: &str, size: u64, now: Timest
 
 /// The webhook-signature header: one signature for each valid secret, so that secrets rotate with overlap.
 pub(super) fn signatures(signers: &[Webhook], message: &Message, sent: Timestamp) -> Option<String> {
-    let signed = signers.iter().map(|signer| signer.sign(&message.id, sent.seconds(), &message.body).ok());
-    signed.collect::<Option<Vec<_>>>().map(|signatures| signatures.join(" "))
+    let signed = signers
+        .iter()
+        .map(|signer| signer.sign(&message.id, sent.seconds(), &message.body).ok());
+    signed
+        .collect::<Option<Vec<_>>>()
+        .map(|signatures| signatures.join(" "))
 }

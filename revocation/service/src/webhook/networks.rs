@@ -99,7 +99,15 @@ mod tests {
         ] {
             assert!(!permitted(inner.parse().unwrap(), &[]), "{inner}");
         }
-        for public in ["1.1.1.1", "8.8.8.8", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "2a00::1", "64:ff9b::808:808"] {
+        for public in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "2a00::1",
+            "64:ff9b::808:808",
+        ] {
             assert!(permitted(public.parse().unwrap(), &[]), "{public}");
         }
     }

@@ -1,0 +1,441 @@
+//! Webhooks against receivers on loopback: signed so that strangers verify it, persistent, bounded, and never inside.
+
+use std::collections::BTreeMap;
+use std::process::{Command as Process, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use extensions::AgentId;
+use revocation_core::regions::Network;
+use revocation_core::standing::{AgentFrozen, AgentRevoked};
+use revocation_core::{Actor, RevocationReason};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::testing::{Counting, HandClock, MemoryLog, real_now};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A receiver that answers as it is told and keeps what it got.
+struct Receiver {
+    got: mpsc::UnboundedReceiver<Got>,
+    url: String,
+    hits: Arc<AtomicUsize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Got {
+    body: String,
+    headers: BTreeMap<String, String>,
+    path: String,
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<Got> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let read = stream.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
+        bytes.extend(&chunk[..read]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let mut lines = head.lines();
+        let path = lines.next()?.split(' ').nth(1)?.to_owned();
+        let header = |line: &str| {
+            line.split_once(": ")
+                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        };
+        let headers: BTreeMap<_, _> = lines.filter_map(header).collect();
+        if body.len() >= headers.get("content-length")?.parse().ok()? {
+            let body = body.to_owned();
+            return Some(Got { body, headers, path });
+        }
+    }
+}
+
+/// `answer` gives the status line for each request, counted from 1.
+async fn receiver(answer: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Receiver {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook?a=1", listener.local_addr().unwrap());
+    let (sender, got) = mpsc::unbounded_channel();
+    let hits = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&hits);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let count = counted.fetch_add(1, Ordering::SeqCst) + 1;
+            if let Some(request) = read_request(&mut stream).await {
+                let _ = sender.send(request);
+                let answer = format!("HTTP/1.1 {}\r\nContent-Length: 0\r\n\r\n", answer(count));
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        }
+    });
+    Receiver { got, url, hits }
+}
+
+/// Takes connections and says nothing, ever.
+async fn black_hole() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let hits = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&hits);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            held.push(stream);
+        }
+    });
+    (url, hits)
+}
+
+fn subscription(url: &str, inside: bool) -> SubscriptionConfig {
+    SubscriptionConfig {
+        allow_networks: if inside {
+            vec![Network::parse("127.0.0.0/8").unwrap()]
+        } else {
+            Vec::new()
+        },
+        kinds: vec!["agent.*".to_owned()],
+        previous_secret: None,
+        secret: Secret(SECRET.to_owned()),
+        url: url.to_owned(),
+    }
+}
+
+struct Running {
+    hooks: Webhooks,
+    stop: CancellationToken,
+}
+
+async fn start(log: &Arc<MemoryLog>, subscriptions: &[(&str, SubscriptionConfig)]) -> Running {
+    let stop = CancellationToken::new();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let outside = Outside {
+        clock: HandClock::at(real_now()),
+        log: log.clone(),
+        random: Arc::new(Mutex::new(Counting(0))),
+        tls: Arc::new(
+            tls.with_root_certificates(rustls::RootCertStore::empty())
+                .with_no_client_auth(),
+        ),
+    };
+    let subscriptions = subscriptions
+        .iter()
+        .map(|(name, config)| ((*name).to_owned(), config.clone()))
+        .collect();
+    let hooks = Webhooks::start(&subscriptions, &outside, &stop).unwrap();
+    let wanted = subscriptions.len();
+    until(|| log.of_kind("delivery.subscribed").len() >= wanted).await;
+    Running { hooks, stop }
+}
+
+impl Running {
+    async fn end(self) {
+        self.stop.cancel();
+        self.hooks.ended().await;
+    }
+}
+
+async fn until(mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .expect("it happens within 20 s");
+}
+
+async fn next(receiver: &mut Receiver) -> Got {
+    tokio::time::timeout(Duration::from_secs(20), receiver.got.recv())
+        .await
+        .expect("a delivery within 20 s")
+        .unwrap()
+}
+
+fn revoke(log: &MemoryLog) -> u64 {
+    let agent = AgentId::new("mm-1").unwrap();
+    let reason = RevocationReason::PrivilegeWithdrawn;
+    let event = AgentRevoked {
+        agent,
+        by: Actor::Scorer,
+        incident: None,
+        reason,
+        score: Some(900_000),
+    };
+    log.commit(&event, real_now())
+}
+
+fn python(script: &str, input: &str) -> (bool, String) {
+    use std::io::Write as _;
+    let mut child = Process::new("python3")
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    )
+}
+
+/// Judged by Python: the HMAC by hand, and the `standardwebhooks` package where it is installed.
+/// Controls, in the script: another body, another secret, another time are refused.
+const JUDGE: &str = r#"
+import sys, json, hmac, hashlib, base64
+got = json.loads(sys.stdin.read()); secret = got["secret"]; headers = got["headers"]; body = got["body"]
+def mac(secret, body, time): 
+    signed = f'{headers["webhook-id"]}.{time}.{body}'.encode()
+    return "v1," + base64.b64encode(hmac.new(base64.b64decode(secret[6:]), signed, hashlib.sha256).digest()).decode()
+sent = headers["webhook-signature"].split(" ")
+assert mac(secret, body, headers["webhook-timestamp"]) in sent
+assert mac(secret, body + " ", headers["webhook-timestamp"]) not in sent
+assert mac(secret, body, int(headers["webhook-timestamp"]) + 1) not in sent
+assert "." not in headers["webhook-id"]
+try:
+    from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+except ImportError:
+    pass
+else:
+    assert Webhook(secret).verify(body, headers)["specversion"] == "1.0"
+    for wrong in (lambda: Webhook(secret).verify(body.replace("mm-1", "mm-2"), headers), lambda: Webhook("whsec_" + "A" * 32).verify(body, headers)):
+        try: wrong()
+        except WebhookVerificationError: continue
+        raise AssertionError("accepted")
+event = json.loads(body)
+assert event["specversion"] == "1.0" and event["type"] == "mandatum.agent.revoked" and event["subject"] == "agent/mm-1", event
+assert event["source"] == "urn:mandatum:ledger:test" and event["id"] and event["time"].endswith("Z")
+assert event["datacontenttype"] == "application/json" and event["data"]["record"]["reason"] == "privilege_withdrawn"
+assert headers["content-type"].startswith("application/cloudevents+json")
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_verify_what_they_get() {
+    let (log, mut receiver) = (MemoryLog::new(), receiver(|_| "204 No Content").await);
+    revoke(&log);
+    let mut config = subscription(&receiver.url, true);
+    config.previous_secret = Some(Secret("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".to_owned()));
+    let running = start(&log, &[("desk", config.clone())]).await;
+    assert_eq!(
+        log.of_kind("delivery.attempted").len(),
+        0,
+        "what was before the subscription is not told"
+    );
+    let before = tokio::time::Instant::now();
+    let position = revoke(&log);
+    let got = next(&mut receiver).await;
+    eprintln!("first attempt after {:?}", before.elapsed());
+    assert_eq!(got.path, "/hook?a=1");
+    for secret in [&config.secret, config.previous_secret.as_ref().unwrap()] {
+        let input = serde_json::json!({ "body": got.body, "headers": got.headers, "secret": secret.0 });
+        let (fine, text) = python(JUDGE, &input.to_string());
+        assert!(fine, "{text}");
+    }
+    until(|| log.of_kind("delivery.attempted").len() == 1).await;
+    let record = &log.of_kind("delivery.attempted")[0];
+    assert_eq!(
+        (&record["entry"], &record["status"], &record["fault"]),
+        (&position.into(), &204.into(), &serde_json::Value::Null)
+    );
+    running.end().await;
+}
+
+/// Retried until taken; the message is the same each time; a restart neither forgets nor repeats.
+/// Negative control: without `progress`, the restart delivers the first event a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_are_tried_again_and_restarts_go_on() {
+    let answer = |count| if count < 3 { "503 Service Unavailable" } else { "200 OK" };
+    let (log, mut receiver) = (MemoryLog::new(), receiver(answer).await);
+    let config = subscription(&receiver.url, true);
+    let running = start(&log, &[("desk", config.clone())]).await;
+    revoke(&log);
+    let first = next(&mut receiver).await;
+    for _ in 0..2 {
+        let again = next(&mut receiver).await;
+        assert_eq!(
+            (&again.body, &again.headers["webhook-id"]),
+            (&first.body, &first.headers["webhook-id"])
+        );
+    }
+    until(|| log.of_kind("delivery.attempted").len() == 3).await;
+    running.end().await;
+    let second = revoke(&log);
+    let running = start(&log, &[("desk", config)]).await;
+    let got = next(&mut receiver).await;
+    assert!(
+        got.headers["webhook-id"].contains(&format!("_{second}_")),
+        "only what is new: {got:?}"
+    );
+    until(|| log.of_kind("delivery.attempted").len() == 4).await;
+    assert_eq!(receiver.hits.load(Ordering::SeqCst), 4);
+    running.end().await;
+}
+
+/// A receiver that swallows everything delays neither the others nor whoever writes.
+/// Negative control: one worker for all subscriptions turns it red.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_black_hole_delays_only_itself() {
+    let (log, mut receiver) = (MemoryLog::new(), receiver(|_| "200 OK").await);
+    let (hole, hits) = black_hole().await;
+    let running = start(
+        &log,
+        &[
+            ("desk", subscription(&receiver.url, true)),
+            ("hole", subscription(&hole, true)),
+        ],
+    )
+    .await;
+    let event = AgentFrozen {
+        agent: AgentId::new("mm-1").unwrap(),
+        by: Actor::Mandate,
+    };
+    for _ in 0..2 * MOST_PENDING {
+        log.commit(&event, real_now());
+    }
+    for _ in 0..2 * MOST_PENDING {
+        next(&mut receiver).await;
+    }
+    let swallowed = hits.load(Ordering::SeqCst);
+    assert!((1..=MOST_IN_FLIGHT).contains(&swallowed), "bounded: {swallowed}");
+    running.end().await;
+}
+
+/// CWE-918: nothing reaches an inner address by name, by number, by redirect or over plain http.
+/// Negative control: `permitted` answering true gives the honeypot a hit.
+#[tokio::test(flavor = "multi_thread")]
+async fn inner_networks_are_refused() {
+    let (log, honeypot) = (MemoryLog::new(), receiver(|_| "200 OK").await);
+    let port = honeypot
+        .url
+        .split(':')
+        .nth(2)
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let redirect: &'static str = Box::leak(format!("302 Found\r\nLocation: {}", honeypot.url).into_boxed_str());
+    let redirecting = receiver(move |_| redirect).await;
+    let hosts = [
+        "127.0.0.1",
+        "localhost",
+        "[::ffff:127.0.0.1]",
+        "[::1]",
+        "0.0.0.0",
+        "2130706433",
+        "0x7f.1",
+    ];
+    let mut subscriptions = vec![("redirected".to_owned(), subscription(&redirecting.url, true))];
+    for (place, host) in hosts.iter().enumerate() {
+        for scheme in ["http", "https"] {
+            let config = subscription(&format!("{scheme}://{host}:{port}/"), false);
+            subscriptions.push((format!("{scheme}-{place}"), config));
+        }
+    }
+    let mut elsewhere = subscription(&honeypot.url, false);
+    elsewhere.allow_networks = vec![Network::parse("10.0.0.0/8").unwrap()];
+    subscriptions.push(("elsewhere".to_owned(), elsewhere));
+    let named: Vec<_> = subscriptions
+        .iter()
+        .map(|(name, config)| (name.as_str(), config.clone()))
+        .collect();
+    let running = start(&log, &named).await;
+    revoke(&log);
+    until(|| {
+        let tried = log.of_kind("delivery.attempted");
+        subscriptions
+            .iter()
+            .all(|(name, _)| tried.iter().any(|record| record["subscription"] == **name))
+    })
+    .await;
+    for record in log.of_kind("delivery.attempted") {
+        let fault = record["fault"].as_str().expect("every attempt fails");
+        let known = ["not a public address", "redirects are not followed", "does not resolve"];
+        assert!(known.iter().any(|known| fault.contains(known)), "{fault}");
+    }
+    assert_eq!(honeypot.hits.load(Ordering::SeqCst), 0);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dead_are_listed_and_replayed() {
+    let answer = |count| if count == 1 { "410 Gone" } else { "200 OK" };
+    let (log, mut receiver) = (MemoryLog::new(), receiver(answer).await);
+    let config = subscription(&receiver.url, true);
+    let running = start(&log, &[("desk", config.clone())]).await;
+    let position = revoke(&log);
+    let first = next(&mut receiver).await;
+    until(|| log.of_kind("delivery.dead").len() == 1).await;
+    running.end().await;
+    let running = start(&log, &[("desk", config)]).await;
+    let letter = DeadLetter {
+        attempts: 1,
+        position,
+        subscription: "desk".to_owned(),
+    };
+    until(|| running.hooks.dead_letters() == [letter.clone()]).await;
+    assert!(matches!(
+        running.hooks.replay("desk", position + 1).await,
+        Err(ReplayError::NotDead { .. })
+    ));
+    assert!(matches!(
+        running.hooks.replay("nobody", position).await,
+        Err(ReplayError::Unknown(_))
+    ));
+    running.hooks.replay("desk", position).await.unwrap();
+    assert_eq!(next(&mut receiver).await.body, first.body);
+    until(|| log.of_kind("delivery.attempted").len() == 2).await;
+    assert_eq!(running.hooks.dead_letters(), []);
+    running.end().await;
+}
+
+/// The ledger cannot be written: messages still go out, and nothing stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_ledger_stops_no_worker() {
+    let (log, mut receiver) = (MemoryLog::new(), receiver(|_| "200 OK").await);
+    let running = start(&log, &[("desk", subscription(&receiver.url, true))]).await;
+    log.broken.store(true, Ordering::SeqCst);
+    revoke(&log);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    log.broken.store(false, Ordering::SeqCst);
+    next(&mut receiver).await;
+    running.hooks.heartbeat();
+    let got = next(&mut receiver).await;
+    assert!(got.body.contains("\"type\":\"mandatum.heartbeat\""), "{}", got.body);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_subscription_starts_nothing() {
+    let (log, stop) = (MemoryLog::new(), CancellationToken::new());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let outside = Outside {
+        clock: HandClock::at(real_now()),
+        log,
+        random: Arc::new(Mutex::new(Counting(0))),
+        tls: Arc::new(
+            tls.with_root_certificates(rustls::RootCertStore::empty())
+                .with_no_client_auth(),
+        ),
+    };
+    let wrong = BTreeMap::from([("desk".to_owned(), subscription("gopher://x/", true))]);
+    assert!(matches!(
+        Webhooks::start(&wrong, &outside, &stop),
+        Err(SubscriptionError::Url { .. })
+    ));
+}
