@@ -316,8 +316,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// Two writers race on one stream, each pipelining on its own tentative numbers: the stream is gapless, no acknowledged append is missing,
-    /// no refused one is there, and whatever an `Exactly` follows was in its writer's view. Control: taking the `lost` set out of `sequence` or
-    /// the fence out of `queue` turns it red.
+    /// no refused one is there, and whatever an `Exactly` follows was in its writer's view. Control: taking the `lost` set out of `sequence`
+    /// turns it red.
     #[test]
     fn racing_writers(steps in prop::collection::vec(step(), 1..120)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
@@ -331,7 +331,8 @@ async fn race(steps: Vec<Step>) {
     let stream = agent("mm-1");
     let writers = [one, two];
     // What each writer believes comes next, refreshed only after a conflict.
-    let (mut believed, mut epochs) = ([0_u64; 2], [0_u64; 2]);
+    let (mut believed, mut epochs, mut seen) = ([0_u64; 2], [0_u64; 2], [0_u64; 2]);
+    let mut decided = Vec::new();
     let (mut pending, mut acknowledged, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (index, step) in steps.into_iter().enumerate() {
         let text = format!("{index}");
@@ -344,14 +345,14 @@ async fn race(steps: Vec<Step>) {
                     believed[w]
                 };
                 let append = Append::exactly(note(&stream, &text), now(), number, epochs[w]);
-                pending.push((w, true, writers[w].queue(append).expect("queued")));
+                pending.push((w, Some(seen[w]), writers[w].queue(append).expect("queued")));
                 believed[w] += 1;
             }
             Step::Next { writer } => {
                 let w = usize::from(writer);
                 pending.push((
                     w,
-                    false,
+                    None,
                     writers[w]
                         .queue(Append::next(note(&stream, &text), now()))
                         .expect("queued"),
@@ -366,10 +367,13 @@ async fn race(steps: Vec<Step>) {
         }
         if index % 7 == 6 {
             let mut conflicted = [false; 2];
-            for (w, exactly, pending) in pending.drain(..) {
+            for (w, seen, pending) in pending.drain(..) {
                 match pending.await {
-                    Ok(recorded) => acknowledged.push((recorded.number(), recorded.into_record().text)),
-                    Err(AppendError::Conflict { record, .. }) if exactly => {
+                    Ok(recorded) => {
+                        decided.extend(seen.map(|seen| (w, seen, recorded.number())));
+                        acknowledged.push((recorded.number(), recorded.into_record().text));
+                    }
+                    Err(AppendError::Conflict { record, .. }) if seen.is_some() => {
                         conflicted[w] = true;
                         refused.push(record.text);
                     }
@@ -380,6 +384,7 @@ async fn race(steps: Vec<Step>) {
                 if conflicted[w] {
                     writers[w].resume(&stream);
                     (believed[w], epochs[w]) = (ledger.stream_next(&stream), ledger.head().epoch);
+                    seen[w] = believed[w];
                 }
             }
         }
@@ -391,6 +396,14 @@ async fn race(steps: Vec<Step>) {
         }
     }
     let entries = ledger.read_stream(&stream, 0, 4_096).await.expect("reads");
+    for (w, seen, number) in decided {
+        let between = entries.iter().filter(|entry| (seen..number).contains(&entry.number));
+        let own = between.filter(|entry| &*entry.writer != writers[w].name()).count() == 0;
+        assert!(
+            own,
+            "number {number} was decided on the first {seen} entries, and another writer stands between"
+        );
+    }
     let stored: Vec<(u64, String)> = entries
         .iter()
         .map(|entry| {
