@@ -46,7 +46,7 @@ impl CaService {
             let stream = StreamId::new(StreamKind::Officer, event.officer.as_str())
                 .map_err(|error| CaError::Refused(error.to_string()))?;
             let number = self.ledger.stream_next(&stream);
-            let serial = *event.serial.octets();
+            let serial = event.serial;
             let append = Append::exactly(event, self.clock.now(), number, epoch).serial(serial);
             match self.writer.append(append).await {
                 Ok(_) => return Ok(()),

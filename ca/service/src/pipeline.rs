@@ -57,7 +57,7 @@ impl CaService {
                 return Ok(());
             };
             let PreparedBot { prepared, reserved } = prepared;
-            let append = Append::exactly(reserved, self.clock.now(), number, epoch).serial(*prepared.serial().octets());
+            let append = Append::exactly(reserved, self.clock.now(), number, epoch).serial(prepared.serial());
             let reserved = match self.writer.append(append).await {
                 Ok(recorded) => recorded.into_record(),
                 Err(AppendError::Conflict { .. } | AppendError::SerialTaken { .. }) => continue,

@@ -290,7 +290,7 @@ async fn from_ceremony_to_a_certificate_the_gateway_accepts() {
             .count(),
         1
     );
-    assert!(bench.ledger.certificate(serial.octets()).await.unwrap().is_some());
+    assert!(bench.ledger.certificate(&serial).await.unwrap().is_some());
     assert!(
         bench.service.view.lock().await.last_crl.is_some(),
         "a first CRL is published"
