@@ -18,6 +18,7 @@ pub mod profiles;
 pub mod register;
 pub mod renewal;
 pub mod signing;
+pub mod tasks;
 
 pub use approval::{Approved, verify_approval};
 pub use csr::{CsrError, InspectedCsr};

@@ -13,13 +13,10 @@ mod pipeline;
 mod service;
 mod view;
 
+pub use ca_core::tasks::{ISSUE_TASK, IssueTask, OFFICER_TASK, OfficerTask, ROLE};
 pub use keys::{CaKeys, KeysError, authorise_checkpoint_key};
-pub use officer::{OFFICER_TASK, OfficerTask};
-pub use pipeline::{ISSUE_TASK, IssueTask};
-pub use service::{CaConfig, CaError, CaService};
 
-/// The role whose outbox tasks these are.
-pub const ROLE: &str = "ca";
+pub use service::{CaConfig, CaError, CaService};
 
 #[cfg(test)]
 mod tests;

@@ -7,31 +7,13 @@ use ca_core::{
     profiles::Profile,
 };
 use ca_keys::SystemRandom;
-use extensions::{Base64, Digest, Serial, StreamId, StreamKind, Timestamp};
+use extensions::{Base64, Serial, StreamId, StreamKind, Timestamp};
 use ledger::{Append, AppendError};
-use serde::{Deserialize, Serialize};
 
-use crate::{CaError, CaService};
+use crate::{CaError, CaService, OfficerTask};
 
-/// The outbox task by which this role is asked for an officer's certificate.
-pub const OFFICER_TASK: &str = "officer.issue";
+/// How often a reservation is decided anew when others write in the same stream.
 const MOST_CONFLICTS: usize = 8;
-
-/// The payload of [`OFFICER_TASK`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OfficerTask {
-    /// SHA-256 of the token that was used.
-    pub token: Digest,
-}
-
-impl OfficerTask {
-    /// The payload's text.
-    #[must_use]
-    pub fn to_payload(&self) -> String {
-        String::from_utf8_lossy(&extensions::canonical::to_vec(self)).into_owned()
-    }
-}
 
 impl CaService {
     pub(crate) async fn officer_task(&self, payload: &str) -> Result<(), CaError> {

@@ -9,34 +9,12 @@ use ca_core::{
     renewal,
 };
 use ca_keys::SystemRandom;
-use extensions::{Digest, MandateId};
 use ledger::{Append, AppendError};
-use serde::{Deserialize, Serialize};
 
-use crate::{CaError, CaService};
+use crate::{CaError, CaService, IssueTask};
 
-/// The outbox task by which this role is asked for a bot's certificate.
-pub const ISSUE_TASK: &str = "certificate.issue";
 /// How often a reservation is decided anew when others write in the same stream.
 const MOST_CONFLICTS: usize = 8;
-
-/// The payload of [`ISSUE_TASK`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IssueTask {
-    /// SHA-256 of the request.
-    pub csr: Digest,
-    /// The mandate.
-    pub mandate: MandateId,
-}
-
-impl IssueTask {
-    /// The payload's text.
-    #[must_use]
-    pub fn to_payload(&self) -> String {
-        String::from_utf8_lossy(&extensions::canonical::to_vec(self)).into_owned()
-    }
-}
 
 impl CaService {
     pub(crate) async fn issue_task(&self, payload: &str) -> Result<(), CaError> {

@@ -188,6 +188,7 @@ impl Bench {
             nonce,
             owner,
             revision: 1,
+            sealed: vec![],
         })
         .await;
         let (officer, key, spki) = &self.officers[signer];

@@ -104,6 +104,7 @@ impl House {
             nonce: Digest([nonce; 32]),
             owner: OwnerId::new("desk").unwrap(),
             revision,
+            sealed: vec![],
         });
     }
 
@@ -288,6 +289,7 @@ fn a_swapped_document_is_refused() {
         nonce: Digest([1; 32]),
         owner: OwnerId::new("desk").unwrap(),
         revision: 1,
+        sealed: vec![],
     });
     let record = house.sign("ada", &document(), 1);
     house.add(record, 1);

@@ -28,6 +28,9 @@ pub struct ApplicationSubmitted {
     pub owner: OwnerId,
     /// 1 for the first document, one more for each change.
     pub revision: u32,
+    /// The rationale's text, beside the entry.
+    #[serde(skip)]
+    pub sealed: Vec<SealedText>,
 }
 
 /// `application.signed` (`Exactly`): one officer's answer.

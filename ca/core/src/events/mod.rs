@@ -87,7 +87,7 @@ events! {
     /// An operator registered an agent.
     AgentRegistered = "agent.registered", |event| extensions::StreamId::agent(&event.agent), gating: false, sealed: |event| &event.sealed;
     /// A mandate was asked for, or its document changed.
-    ApplicationSubmitted = "application.submitted", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
+    ApplicationSubmitted = "application.submitted", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |event| &event.sealed;
     /// An officer signed yes or no.
     ApplicationSigned = "application.signed", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |_| &[];
     /// The rules of approval are met.

@@ -43,6 +43,7 @@ fn samples() -> Vec<Event> {
             nonce: digest,
             owner,
             revision: 1,
+            sealed: vec![],
         }
         .into(),
         ApplicationSigned {

@@ -104,16 +104,22 @@ impl Proposal {
         self.signatures.iter().map(|(_, reference)| reference.as_str())
     }
 
-    /// Judges the signatures with one more. Where one officer decides, it is not the proposer; where two do, they are two persons.
+    /// Judges the signatures with one more: `needed` distinct officers, the proposer among them only if `proposer_counts`.
     /// `Ok(true)` when enough have approved.
     ///
     /// # Errors
     /// When any signature does not count.
-    pub fn weigh(&self, further: &SignedApproval, needed: usize, register: &Register) -> Result<bool, ApprovalError> {
+    pub fn weigh(
+        &self,
+        further: &SignedApproval,
+        needed: usize,
+        proposer_counts: bool,
+        register: &Register,
+    ) -> Result<bool, ApprovalError> {
         let question = Question {
             document: self.digest(),
             nonce: self.event.nonce,
-            applicant: (needed < 2).then_some(&self.event.proposer),
+            applicant: (!proposer_counts).then_some(&self.event.proposer),
         };
         let mut counted: Vec<&ApprovalRecord> = Vec::new();
         for signed in self.signatures.iter().map(|(signed, _)| signed).chain([further]) {
