@@ -111,7 +111,7 @@ events! {
     /// An officer's token was used.
     OfficerRequested = "officer.requested", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
     /// A decision for officers to sign.
-    OfficerProposed = "officer.proposed", |event| officer::stream(&event.proposer), gating: false, sealed: |_| &[];
+    OfficerProposed = "officer.proposed", |event| officer::stream(&event.proposer), gating: false, sealed: |event| &event.sealed;
     /// A proposal was decided.
     ProposalClosed = "officer.proposal_closed", |event| officer::stream(&event.proposer), gating: false, sealed: |_| &[];
     /// An officer left.

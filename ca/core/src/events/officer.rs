@@ -71,6 +71,9 @@ pub struct OfficerProposed {
     pub nonce: Digest,
     /// Who proposed it.
     pub proposer: OfficerId,
+    /// Texts whose commitments the document holds, beside the entry.
+    #[serde(skip)]
+    pub sealed: Vec<SealedText>,
 }
 
 /// `officer.proposal_closed`: written with the entry that the proposal became, or when somebody said no.

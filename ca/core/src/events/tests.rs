@@ -158,6 +158,7 @@ fn samples() -> Vec<Event> {
             expires_at: at,
             nonce: digest,
             proposer: officer,
+            sealed: vec![],
         }
         .into(),
         ProposalClosed {
