@@ -18,8 +18,6 @@ use tokio::sync::Mutex;
 
 use crate::{CaKeys, ISSUE_TASK, OFFICER_TASK, ROLE, view::View};
 
-/// The outbox task by which this role is asked for a new CRL.
-const CRL_TASK: &str = "crl.publish";
 /// Tasks leased at once.
 const TASKS_AT_ONCE: usize = 16;
 /// A lease: as long as the slowest signing device may take for a batch.
@@ -178,7 +176,7 @@ impl CaService {
         let outcome = match task.kind.as_str() {
             ISSUE_TASK => self.issue_task(&task.payload).await,
             OFFICER_TASK => self.officer_task(&task.payload).await,
-            CRL_TASK => self.publish().await.map(drop),
+            revocation_core::jobs::CRL_PUBLISH_TASK => self.publish().await.map(drop),
             other => Err(CaError::Refused(format!("no task of this role is named {other}"))),
         };
         match outcome {
