@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use extensions::{Clock, Digest};
+use bytes::Bytes;
+use ca_core::events::CaCertificateUse;
+use extensions::{Clock, Digest, Signer};
 use revocation_core::jobs::Job;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -53,8 +55,9 @@ impl Default for RoleConfig {
 pub struct RoleOutside {
     /// Where CRLs come from.
     pub crl: Arc<dyn CrlSource>,
-    /// The responder's certificate and key, where there is one already; see [`Role::replies`] for a later one.
-    pub ocsp: Option<OcspKey>,
+    /// The OCSP responder's own key. Its certificate is the one the ledger says is installed (`ca.certificate_installed` for
+    /// `ocsp_responder`), and the next one when it comes. Without it OCSP answers `internalError`.
+    pub ocsp: Option<Arc<dyn Signer>>,
     /// Real clock, ledger, randomness, trust.
     pub outside: Outside,
 }
@@ -100,9 +103,6 @@ impl Role {
         let Outside { clock, log, .. } = given.outside.clone();
         let state = Arc::new(StatusState::default());
         let replies = Arc::new(Replies::new(Arc::clone(&state), Arc::clone(&clock)));
-        if let Some(key) = given.ocsp {
-            replies.set_key(key);
-        }
         let listen = |source| RoleError::Listen {
             address: config.status.listen,
             source,
@@ -133,6 +133,8 @@ impl Role {
             clock: Arc::clone(&clock),
             crl_due: crl_due.clone(),
             log,
+            ocsp: given.ocsp,
+            replies: Arc::clone(&replies),
             source: given.crl,
             state: Arc::clone(&state),
         };
@@ -163,7 +165,7 @@ impl Role {
         self.address
     }
 
-    /// The OCSP replies, to give them a (new) key.
+    /// The OCSP replies.
     #[must_use]
     pub fn replies(&self) -> &Arc<Replies> {
         &self.replies
@@ -197,6 +199,8 @@ struct Following {
     clock: Arc<dyn Clock>,
     crl_due: Due,
     log: Arc<dyn Log>,
+    ocsp: Option<Arc<dyn Signer>>,
+    replies: Arc<Replies>,
     source: Arc<dyn CrlSource>,
     state: Arc<StatusState>,
 }
@@ -205,7 +209,7 @@ impl Following {
     /// Catches up first; only then is it known whether a CRL is due, and only then does the CRL job begin.
     async fn run(self, crl: Arc<CrlWork>, stop: CancellationToken, tasks: TaskTracker) {
         let mut follower = Follower::new(Arc::clone(&self.log), 0);
-        let mut caught_up = false;
+        let (mut caught_up, mut delegated) = (false, None);
         loop {
             let read = if caught_up {
                 tokio::select! {
@@ -229,6 +233,7 @@ impl Following {
                     if let Some(digest) = changed.crl_wanted {
                         self.fetch(digest).await;
                     }
+                    self.delegate(&mut delegated);
                     if caught_up && changed.crl_due {
                         self.crl_due.now();
                     }
@@ -242,6 +247,26 @@ impl Following {
                 }
             }
         }
+    }
+
+    /// Signs with the installed responder's certificate, whenever it or the CA's has changed.
+    fn delegate(&self, known: &mut Option<(Bytes, Bytes)>) {
+        let issuer = self.state.certificate(CaCertificateUse::AgentIssuing);
+        let installed = issuer.zip(self.state.certificate(CaCertificateUse::OcspResponder));
+        let (Some(signer), Some((issuer, responder))) = (&self.ocsp, installed) else {
+            return;
+        };
+        if known
+            .as_ref()
+            .is_some_and(|known| *known == (issuer.clone(), responder.clone()))
+        {
+            return;
+        }
+        match OcspKey::new(&issuer, &responder, Arc::clone(signer)) {
+            Ok(key) => self.replies.set_key(key),
+            Err(error) => tracing::error!(%error, "the installed OCSP responder cannot be used; the former one stays"),
+        }
+        *known = Some((issuer, responder));
     }
 
     async fn fetch(&self, digest: Digest) {

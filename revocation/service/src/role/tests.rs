@@ -76,7 +76,12 @@ async fn role() -> (Role, Arc<FakeCa>) {
                 .with_no_client_auth(),
         ),
     };
-    let ocsp = OcspKey::new(&ca.certificate, &ca.responder, ca.responder_key.clone()).unwrap();
+    let installed = CaCertificateInstalled {
+        certificate: Base64(ca.responder.clone()),
+        purpose: CaCertificateUse::OcspResponder,
+    };
+    log.commit(&installed, real_now());
+    let ocsp: Arc<dyn Signer> = ca.responder_key.clone();
     let fake = Arc::new(FakeCa {
         ca,
         down: AtomicBool::new(false),
@@ -111,6 +116,10 @@ async fn a_revocation_leads_to_a_crl_at_once() {
     let (role, ca) = role().await;
     let number = || role.state().crl_record().map(|crl| crl.number);
     until(|| number() == Some(1)).await;
+    assert!(
+        role.replies().is_ready(),
+        "the installed responder is taken from the ledger"
+    );
     ca.revoke(7);
     until(|| number() == Some(2)).await;
     assert_eq!(role.state().crl_record().unwrap().entries, 1);
