@@ -139,3 +139,6 @@ impl Log for LedgerLog {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
