@@ -376,6 +376,29 @@ async fn silent_connections_do_not_hold_the_listener() {
     drop(silent);
 }
 
+/// Negative control: without the limit of a whole connection, a client that trickles its body holds its place for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn trickling_connections_do_not_hold_the_listener() {
+    let bounds = Bounds {
+        connections: 1,
+        connection: Duration::from_millis(300),
+        ..Bounds::default()
+    };
+    let running = running(bounds).await;
+    let mut slow = TcpStream::connect(running.address).unwrap();
+    let head =
+        "POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: 4000\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    let trickle = std::thread::spawn(move || {
+        while slow.write_all(&[0x30]).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let (head, _) = get(running.address, "/ca.pem").await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    tokio::task::spawn_blocking(|| trickle.join().unwrap()).await.unwrap();
+}
+
 #[test]
 fn the_bucket_fills_with_time_and_not_beyond() {
     let bucket = Bucket::new(2);

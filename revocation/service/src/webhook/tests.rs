@@ -253,7 +253,7 @@ async fn strangers_verify_what_they_get() {
 }
 
 /// Retried until taken; the message is the same each time; a restart neither forgets nor repeats.
-/// Negative control: without `progress`, the restart delivers the first event a second time.
+/// Negative control: beginning at the ledger's end after a restart loses the second event.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_tried_again_and_restarts_go_on() {
     let answer = |count| if count < 3 { "503 Service Unavailable" } else { "200 OK" };
@@ -280,6 +280,26 @@ async fn failures_are_tried_again_and_restarts_go_on() {
     );
     until(|| log.of_kind("delivery.attempted").len() == 4).await;
     assert_eq!(receiver.hits.load(Ordering::SeqCst), 4);
+    running.end().await;
+}
+
+/// Taken at once, then a restart: the record of the delivery says where to go on, and what not to repeat.
+/// Negative control: `take` without `known` delivers the first event again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_repeats_nothing_that_was_taken() {
+    let (log, mut receiver) = (MemoryLog::new(), receiver(|_| "200 OK").await);
+    let config = subscription(&receiver.url, true);
+    let running = start(&log, &[("desk", config.clone())]).await;
+    revoke(&log);
+    next(&mut receiver).await;
+    until(|| log.of_kind("delivery.attempted").len() == 1).await;
+    running.end().await;
+    let running = start(&log, &[("desk", config)]).await;
+    for _ in 0..5 {
+        let position = revoke(&log);
+        let got = next(&mut receiver).await;
+        assert!(got.headers["webhook-id"].contains(&format!("_{position}_")), "{got:?}");
+    }
     running.end().await;
 }
 
