@@ -9,7 +9,10 @@ mod state;
 mod tests;
 
 pub use listener::{Bounds, StatusListener};
-pub use replies::{Bucket, OcspKey, Replies};
+pub use replies::{
+    Answer, Bucket, Cached, MOST_SIGNING, MOST_STORED_REPLIES, NONCE_REPLIES_PER_SECOND, OcspKey, Replies,
+    STORED_REPLIES_PER_SECOND,
+};
 pub use state::{Changed, Health, Paths, StatusState};
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -227,7 +227,7 @@ impl Replies {
 
 /// An answer that refuses.
 #[must_use]
-pub fn refusal(why: Refused) -> Answer {
+pub(super) fn refusal(why: Refused) -> Answer {
     Answer {
         der: refused(why).into(),
         cache: None,

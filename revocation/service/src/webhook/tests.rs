@@ -112,6 +112,14 @@ struct Running {
 }
 
 async fn start(log: &Arc<MemoryLog>, subscriptions: &[(&str, SubscriptionConfig)]) -> Running {
+    start_trusting(log, subscriptions, rustls::RootCertStore::empty()).await
+}
+
+async fn start_trusting(
+    log: &Arc<MemoryLog>,
+    subscriptions: &[(&str, SubscriptionConfig)],
+    roots: rustls::RootCertStore,
+) -> Running {
     let stop = CancellationToken::new();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -121,10 +129,7 @@ async fn start(log: &Arc<MemoryLog>, subscriptions: &[(&str, SubscriptionConfig)
         clock: HandClock::at(real_now()),
         log: log.clone(),
         random: Arc::new(Mutex::new(Counting(0))),
-        tls: Arc::new(
-            tls.with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth(),
-        ),
+        tls: Arc::new(tls.with_root_certificates(roots).with_no_client_auth()),
     };
     let subscriptions = subscriptions
         .iter()
@@ -387,6 +392,57 @@ async fn inner_networks_are_refused() {
     }
     assert_eq!(honeypot.hits.load(Ordering::SeqCst), 0);
     running.end().await;
+}
+
+/// Over TLS the receiver must be who its URL says, under a root we trust.
+/// Control, built in: the same receiver without its root in the store gets nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn https_receivers_are_verified() {
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.self_signed(&pair).unwrap().der().clone();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(pair.serialize_der()).unwrap();
+    let server = server
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut bytes = [0; 4096];
+            let _ = stream.read(&mut bytes).await;
+            let _ = stream
+                .write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+                .await;
+            let _ = stream.flush().await;
+        }
+    });
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    for (roots, status) in [(roots, Some(202)), (rustls::RootCertStore::empty(), None)] {
+        let log = MemoryLog::new();
+        let running = start_trusting(&log, &[("desk", subscription(&url, true))], roots).await;
+        revoke(&log);
+        until(|| !log.of_kind("delivery.attempted").is_empty()).await;
+        let record = &log.of_kind("delivery.attempted")[0];
+        assert_eq!(record["status"].as_u64(), status, "{record}");
+        assert_eq!(
+            record["fault"]
+                .as_str()
+                .is_some_and(|fault| fault.starts_with("TLS failed")),
+            status.is_none()
+        );
+        running.end().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
