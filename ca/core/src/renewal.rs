@@ -114,3 +114,107 @@ pub fn key_is_free(register: &Register, spki: &Digest, agent: &AgentId) -> Resul
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use extensions::{Base64, Signer as _};
+
+    use super::*;
+    use crate::{
+        approval::tests::{House, approved, mandate},
+        csr::inspect,
+        events::{CertificateIssued, CertificateReserved, TokenBound},
+        samples::{Ring, TestKey, document, now},
+    };
+
+    const DAY: i64 = 86_400;
+
+    /// An approved mandate with one certificate that lives a day from `now`.
+    fn issued() -> (House, Serial, TestKey) {
+        let (mut house, _) = approved();
+        let key = TestKey::p256();
+        let csr = key.csr();
+        let (agent, serial) = (document().agent, Serial::draw(1, &mut Ring::default()));
+        let (digest, spki) = (Digest::of(&csr), Digest::of(key.public_key_spki()));
+        house.apply(TokenBound {
+            agent,
+            csr: Base64(csr),
+            csr_digest: digest,
+            mandate: mandate(),
+            spki,
+            token: Digest::default(),
+        });
+        house.apply(CertificateReserved {
+            agent,
+            checks: 20,
+            csr: digest,
+            document: document().digest(),
+            issuer: Digest::default(),
+            mandate: mandate(),
+            not_after: now().plus_seconds(DAY),
+            not_before: now(),
+            serial,
+            spki,
+            tbs: Digest::default(),
+        });
+        house.apply(CertificateIssued {
+            agent,
+            certificate: Base64(vec![]),
+            csr: digest,
+            mandate: mandate(),
+            not_after: now().plus_seconds(DAY),
+            not_before: now(),
+            serial,
+            spki,
+        });
+        (house, serial, key)
+    }
+
+    #[test]
+    fn renewal_opens_before_half_life_and_ends_with_the_certificate() {
+        let (house, serial, _) = issued();
+        let csr = inspect(&TestKey::p256().csr()).unwrap();
+        let at =
+            |seconds| admit(&house.register, serial, &csr, now().plus_seconds(seconds)).map(|mandate| *mandate.id());
+        assert!(matches!(at(DAY / 4), Err(RenewalError::Early { .. })));
+        assert_eq!(at(DAY / 2), Ok(mandate()));
+        assert_eq!(at(DAY - 1), Ok(mandate()));
+        assert!(matches!(at(DAY), Err(RenewalError::Ended { .. })));
+        let other = Serial::draw(1, &mut Ring::default());
+        assert_eq!(
+            admit(&house.register, other, &csr, now().plus_seconds(DAY / 2)).map(|_| ()),
+            Err(RenewalError::Unknown(other))
+        );
+    }
+
+    /// A changed document waits for the officers: no renewal under it. Control: the test above.
+    #[test]
+    fn a_changed_mandate_is_not_renewed_without_approval() {
+        let (mut house, serial, _) = issued();
+        house.submit(&document(), 5, 2);
+        let csr = inspect(&TestKey::p256().csr()).unwrap();
+        let outcome = admit(&house.register, serial, &csr, now().plus_seconds(DAY / 2)).map(|_| ());
+        assert_eq!(outcome, Err(RenewalError::NotApproved));
+    }
+
+    #[test]
+    fn another_agents_key_is_refused_and_ones_own_is_not() {
+        let (house, serial, key) = issued();
+        let spki = Digest::of(key.public_key_spki());
+        let other = AgentId::new("other").unwrap();
+        assert_eq!(key_is_free(&house.register, &spki, &other), Err(RenewalError::KeyInUse));
+        assert_eq!(key_is_free(&house.register, &spki, &document().agent), Ok(()));
+        // The very request that was answered already is no renewal: a new one, with a new proof of possession, is.
+        let first = house.register.mandate(&mandate()).unwrap().requests()[0].csr.clone();
+        let outcome = admit(
+            &house.register,
+            serial,
+            &inspect(&first).unwrap(),
+            now().plus_seconds(DAY / 2),
+        )
+        .map(|_| ());
+        assert_eq!(outcome, Err(RenewalError::Repeated));
+        let again = inspect(&key.csr()).unwrap();
+        assert!(admit(&house.register, serial, &again, now().plus_seconds(DAY / 2)).is_ok());
+    }
+}

@@ -27,7 +27,7 @@ pub const OFFICER_TOKEN_SECONDS: i64 = 7 * 86_400;
 const ROOT_LIFE_SECONDS: i64 = 10 * 365 * 86_400;
 const ISSUING_LIFE_SECONDS: i64 = 365 * 86_400;
 const SERVER_LIFE_SECONDS: i64 = 90 * 86_400;
-const RESPONDER_LIFE_SECONDS: i64 = 30 * 86_400;
+pub(crate) const RESPONDER_LIFE_SECONDS: i64 = 30 * 86_400;
 
 /// One listener that needs a certificate.
 #[derive(Debug, Clone)]

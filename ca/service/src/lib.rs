@@ -10,6 +10,7 @@ pub mod files;
 mod keys;
 mod officer;
 mod pipeline;
+mod responder;
 mod service;
 mod view;
 

@@ -160,6 +160,7 @@ impl CaService {
     /// When the ledger fails or a CRL cannot be made; tasks fail by themselves.
     pub async fn work(&self) -> Result<(), CaError> {
         self.publish_if_due().await?;
+        self.renew_responder_if_due().await?;
         loop {
             let now = self.clock.now();
             let tasks = self.ledger.lease_tasks(ROLE, now, LEASE_MICROS, TASKS_AT_ONCE).await?;

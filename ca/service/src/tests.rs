@@ -5,18 +5,19 @@ use std::sync::Arc;
 use ca_core::{
     certificate,
     events::{
-        AgentRegistered, ApplicationApproved, ApplicationSigned, ApplicationSubmitted, OfficerRequested, TokenBound,
+        AgentRegistered, ApplicationApproved, ApplicationSigned, ApplicationSubmitted, CertificateReserved,
+        OfficerRequested, TokenBound,
     },
 };
 use ca_keys::{Protection, SecretKey};
 use extensions::{
     AgentId, ApprovalDecision, ApprovalRecord, AuthorityLimits, Base64, Clock, Decimal, Digest, Environment,
-    KeyAlgorithm, MandateDocument, MandateId, OfficerId, OwnerId, Record, Signer as _, Timestamp,
+    KeyAlgorithm, MandateDocument, MandateId, OfficerId, OwnerId, Record, Serial, Signer as _, Timestamp,
     certificate::{AgentCertificate, AgentPathProfile, TrustDomain},
     oids::OidArc,
 };
 use ledger::{Append, CheckpointKey, Ledger, Task, Writer};
-use revocation_core::house::Thresholds;
+use revocation_core::{Actor, RevocationReason, house::Thresholds, standing::AgentRevoked};
 
 use crate::{
     CaConfig, CaKeys, CaService, ISSUE_TASK, IssueTask, OFFICER_TASK, OfficerTask, authorise_checkpoint_key,
@@ -101,6 +102,8 @@ async fn bench() -> Bench {
     for (token, secret) in founded.tokens.iter().map(|token| (&founded.transcript, &token.token)) {
         assert!(!token.contains(secret), "the transcript holds no secret");
     }
+    // The roots are gone before anything is served: nothing below may need them.
+    std::fs::remove_dir_all(at("roots")).unwrap();
     let keys = CaKeys::open(&at("keys"), Protection::Plain).unwrap();
     let key = CheckpointKey::ephemeral("test", "ca");
     let authorised = authorise_checkpoint_key(&keys, "test", &key, now()).unwrap();
@@ -315,4 +318,93 @@ async fn officers_cannot_widen_the_envelope() {
     let bench = bench().await;
     let csr = bench.apply(&document("100001"), 1, &document("100001")).await;
     assert_eq!(bench.issued(&csr).await, None);
+}
+
+/// A process that died between intent and signature: the serial stays spent, the next attempt reserves another.
+#[tokio::test]
+async fn a_reservation_without_a_certificate_is_not_signed_later() {
+    let bench = bench().await;
+    let csr = bench.apply(&document("50000"), 1, &document("50000")).await;
+    let mandate = MandateId::new("m-1").unwrap();
+    let lost = Serial::draw(1, &mut ca_keys::SystemRandom::new());
+    let reserved = CertificateReserved {
+        agent: AgentId::new("mm-1").unwrap(),
+        checks: 20,
+        csr,
+        document: document("50000").digest(),
+        issuer: Digest::default(),
+        mandate,
+        not_after: now().plus_seconds(3600),
+        not_before: now(),
+        serial: lost,
+        spki: Digest::default(),
+        tbs: Digest::default(),
+    };
+    bench
+        .writer
+        .append(Append::next(reserved, now()).serial(lost))
+        .await
+        .unwrap();
+    let leaf = bench.issued(&csr).await.expect("issued");
+    assert_ne!(certificate::serial_of(&leaf), Some(lost));
+}
+
+/// A revocation is on the next CRL, whose number is one higher, and a revoked agent gets nothing more.
+#[tokio::test]
+async fn a_revocation_is_published_and_ends_issuing() {
+    let bench = bench().await;
+    let csr = bench.apply(&document("50000"), 1, &document("50000")).await;
+    let leaf = bench.issued(&csr).await.expect("issued");
+    let serial = certificate::serial_of(&leaf).unwrap();
+    let before = bench.service.view.lock().await.last_crl.unwrap().0;
+    let agent = AgentId::new("mm-1").unwrap();
+    bench
+        .append(AgentRevoked {
+            agent,
+            by: Actor::Officer(bench.officers[0].0),
+            incident: None,
+            reason: RevocationReason::PrivilegeWithdrawn,
+            score: None,
+        })
+        .await;
+    bench.service.work().await.unwrap();
+    let view = bench.service.view.lock().await;
+    assert_eq!(view.last_crl.unwrap().0, before + 1);
+    assert_eq!(view.book.crl_entries(now(), 86_400)[0].serial, serial);
+    drop(view);
+    let file = std::fs::read(bench._folder.path().join("crl.der")).unwrap();
+    assert!(
+        file.windows(18).any(|window| window == serial.octets()),
+        "the file holds it too"
+    );
+    bench.service.work().await.unwrap();
+    assert_eq!(
+        bench.service.view.lock().await.last_crl.unwrap().0,
+        before + 1,
+        "and no further one is made"
+    );
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let again = csr_bound(&bench, &pair).await;
+    assert_eq!(bench.issued(&again).await, None);
+}
+
+async fn csr_bound(bench: &Bench, pair: &rcgen::KeyPair) -> Digest {
+    let csr = csr(pair);
+    let digest = Digest::of(&csr);
+    let mandate = MandateId::new("m-1").unwrap();
+    let bound = TokenBound {
+        agent: AgentId::new("mm-1").unwrap(),
+        csr_digest: digest,
+        mandate,
+        spki: ca_core::csr::inspect(&csr).unwrap().spki_digest(),
+        csr: Base64(csr),
+        token: Digest::of(b"other"),
+    };
+    let issue = task(ISSUE_TASK, IssueTask { csr: digest, mandate }.to_payload());
+    bench
+        .writer
+        .append(Append::next(bound, now()).task(issue))
+        .await
+        .unwrap();
+    digest
 }

@@ -356,3 +356,76 @@ fn thresholds_look_at_each_unit_and_the_largest_counts() {
     let by_amount = |_: &Currency, amount: Decimal| if amount <= limit { 1 } else { 2 };
     assert_eq!(officers_needed(&document(), &by_amount), 2);
 }
+
+/// 10,000 random workflows against an oracle that knows who really signed what: never approved without the signatures the rules ask for,
+/// and always approved with them. Switch any guard of `check_signature` off to see the first half fail.
+#[test]
+fn random_workflows_are_approved_exactly_when_the_rules_say_so() {
+    let house = House::new();
+    let documents = [document(), wider()];
+    let mut state = 7_u64;
+    let mut draw = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    // Each officer's signature over each document, nonce and decision, made once.
+    let names = ["op", "ada", "ben", "cy"];
+    let mut signed = Vec::new();
+    for who in names {
+        for document in &documents {
+            for nonce in [1, 2] {
+                let good = house.sign(who, document, nonce);
+                let mut forged = good.clone();
+                forged.signature.0[12] ^= 4;
+                let mut no = good.clone();
+                no.decision = ApprovalDecision::Reject;
+                signed.push((who, document.digest(), nonce, [good, forged, no]));
+            }
+        }
+    }
+    let (mut approved, mut refused) = (0, 0);
+    for _ in 0..10_000 {
+        let mut house = House {
+            register: house.register.clone(),
+            keys: Vec::new(),
+            position: house.position,
+            mandate_number: 0,
+        };
+        let (current, nonce) = (draw(2), 1 + draw(2) as u8);
+        if draw(2) == 0 {
+            house.submit(&documents[draw(2)], 3 - nonce, 1);
+        }
+        house.submit(&documents[current], nonce, 9);
+        let needed = 1 + draw(2);
+        let (mut right, mut wrong) = (Vec::new(), false);
+        for _ in 0..1 + draw(3) {
+            // Mostly the honest choice, so that both outcomes are common.
+            let who = names[1 + draw(3)];
+            let who = if draw(8) == 0 { "op" } else { who };
+            let over = if draw(6) == 0 { draw(2) } else { current };
+            let under = if draw(6) == 0 { 1 + draw(2) as u8 } else { nonce };
+            let kind = if draw(6) == 0 { draw(3) } else { 0 };
+            let (_, digest, _, kinds) = signed
+                .iter()
+                .find(|(name, digest, number, _)| {
+                    *name == who && *digest == documents[over].digest() && *number == under
+                })
+                .unwrap();
+            let honest = kind == 0 && *digest == documents[current].digest() && under == nonce && who != "op";
+            wrong |= !honest || right.contains(&who);
+            right.push(who);
+            house.add(kinds[kind].clone(), 9);
+        }
+        let threshold = |_: &Currency, _: Decimal| needed;
+        house.claim_approved(&threshold);
+        let expected = !wrong && right.len() >= needed;
+        assert_eq!(house.verify(&threshold).is_ok(), expected, "{right:?} needed {needed}");
+        *(if expected { &mut approved } else { &mut refused }) += 1;
+    }
+    assert!(
+        approved > 1_000 && refused > 1_000,
+        "{approved} approved, {refused} refused"
+    );
+}
