@@ -45,9 +45,19 @@ impl Origin {
             _ => bail!("{text:?} is no server address: expected https://host:port"),
         };
         let rest = rest.trim_end_matches('/');
-        let uri: hyper::Uri = format!("http://{rest}").parse().with_context(|| format!("{text:?} is no server address"))?;
-        let host = uri.host().filter(|_| uri.path() == "/").ok_or_else(|| anyhow!("{text:?} is no origin"))?.to_owned();
-        Ok(Self { tls, host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }) })
+        let uri: hyper::Uri = format!("http://{rest}")
+            .parse()
+            .with_context(|| format!("{text:?} is no server address"))?;
+        let host = uri
+            .host()
+            .filter(|_| uri.path() == "/")
+            .ok_or_else(|| anyhow!("{text:?} is no origin"))?
+            .to_owned();
+        Ok(Self {
+            tls,
+            host,
+            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+        })
     }
 
     fn authority(&self) -> String {
@@ -101,8 +111,17 @@ impl Client {
         roots: &[CertificateDer<'static>],
         certificate: Option<Arc<dyn ResolvesClientCert>>,
     ) -> anyhow::Result<Self> {
-        let tls = if origin.tls { Some(Arc::new(client_config(roots, certificate)?)) } else { None };
-        Ok(Self { origin, tls, source: None, connection: None })
+        let tls = if origin.tls {
+            Some(Arc::new(client_config(roots, certificate)?))
+        } else {
+            None
+        };
+        Ok(Self {
+            origin,
+            tls,
+            source: None,
+            connection: None,
+        })
     }
 
     /// With connections made from `source`, one of this machine's addresses.
@@ -129,17 +148,29 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> anyhow::Result<Reply> {
-        let mut request = Request::builder().method(method).uri(path).header("host", self.origin.authority());
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", self.origin.authority());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).context("the request cannot be written")?;
+        let request = request
+            .body(Full::new(body.into()))
+            .context("the request cannot be written")?;
         let (head, body) = tokio::time::timeout(PATIENCE, self.exchange(request))
             .await
             .map_err(|_| anyhow!("{} did not answer within {PATIENCE:?}", self.origin.url()))??
             .into_parts();
-        let body = Limited::new(body, LONGEST_REPLY).collect().await.map_err(|e| anyhow!("reading the reply: {e}"))?;
-        Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
+        let body = Limited::new(body, LONGEST_REPLY)
+            .collect()
+            .await
+            .map_err(|e| anyhow!("reading the reply: {e}"))?;
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body: body.to_bytes(),
+        })
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
@@ -160,16 +191,26 @@ impl Client {
 
     async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
         let url = self.origin.url();
-        let mut addresses =
-            tokio::net::lookup_host((self.origin.host.as_str(), self.origin.port)).await.with_context(|| format!("no address for {url}"))?;
+        let mut addresses = tokio::net::lookup_host((self.origin.host.as_str(), self.origin.port))
+            .await
+            .with_context(|| format!("no address for {url}"))?;
         let address = addresses
             .find(|a| self.source.is_none_or(|source| source.is_ipv4() == a.is_ipv4()))
             .ok_or_else(|| anyhow!("no fitting address for {url}"))?;
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         if let Some(source) = self.source {
-            socket.bind((source, 0).into()).with_context(|| format!("cannot connect from {source}"))?;
+            socket
+                .bind((source, 0).into())
+                .with_context(|| format!("cannot connect from {source}"))?;
         }
-        let stream = socket.connect(address).await.with_context(|| format!("cannot reach {url}"))?;
+        let stream = socket
+            .connect(address)
+            .await
+            .with_context(|| format!("cannot reach {url}"))?;
         stream.set_nodelay(true)?;
         match &self.tls {
             None => hand_shake(TokioIo::new(stream)).await,

@@ -1,0 +1,377 @@
+//! Reading the configuration: the file, environment variables over it, unknown keys refused with their nearest match.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use extensions::oids::Environment;
+use serde::Deserialize;
+use thiserror::Error;
+use toml::{Table, Value};
+
+use super::{Config, Paths};
+
+/// Variables that begin so override the file: `MANDATUM__GATEWAY__LISTEN=127.0.0.1:9443`.
+pub const ENVIRONMENT_PREFIX: &str = "MANDATUM__";
+
+/// Why a configuration is refused.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file.
+    #[error("{path}: {source}; make one with `mandatum init --dir DIR`, or name it with --config")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not TOML.
+    #[error("{path} is not TOML: {reason}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// A key that nobody reads.
+    #[error("unknown key {key} in {path}{}", hint(.near.as_deref()))]
+    UnknownKey {
+        /// The file, or the environment.
+        path: PathBuf,
+        /// The whole key.
+        key: String,
+        /// The nearest key that exists.
+        near: Option<String>,
+    },
+    /// A value that does not fit.
+    #[error("{path}: {key}: {reason}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key; empty when the whole is meant.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn hint(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!(": did you mean {near}?"))
+}
+
+pub(super) fn load(
+    file: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Io {
+        path: file.to_owned(),
+        source,
+    })?;
+    parse(&text, file, environment)
+}
+
+pub(super) fn parse(
+    text: &str,
+    file: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        path: file.to_owned(),
+        reason: error.to_string(),
+    })?;
+    for (name, value) in environment {
+        if let Some(keys) = name.strip_prefix(ENVIRONMENT_PREFIX) {
+            set(&mut table, keys, &value).map_err(|reason| ConfigError::Value {
+                path: file.to_owned(),
+                key: name.clone(),
+                reason,
+            })?;
+        }
+    }
+    let mut config = Config::deserialize(Value::Table(table)).map_err(|error| refusal(file, &error))?;
+    config.paths = absolute(&config.paths, file);
+    for venue in config.venues.values_mut() {
+        let folder = folder_of(file);
+        venue.api_key_file = folder.join(&venue.api_key_file);
+        venue.secret_file = folder.join(&venue.secret_file);
+        venue.roots_file = venue.roots_file.take().map(|path| folder.join(path));
+    }
+    for webhook in config.webhooks.values_mut() {
+        let folder = folder_of(file);
+        webhook.secret_file = folder.join(&webhook.secret_file);
+        webhook.previous_secret_file = webhook.previous_secret_file.take().map(|path| folder.join(path));
+    }
+    check(&config, file)?;
+    Ok(config)
+}
+
+/// Sets `SECTION__KEY`; names are lower-cased except below `instruments` and other maps whose keys are upper-case.
+fn set(table: &mut Table, keys: &str, value: &str) -> Result<(), String> {
+    let parts: Vec<&str> = keys.split("__").collect();
+    let Some((last, sections)) = parts.split_last() else {
+        return Err("names no key".to_owned());
+    };
+    let mut at = table;
+    let mut above = String::new();
+    for section in sections {
+        let name = key_name(&above, section);
+        let entry = at.entry(name.clone()).or_insert_with(|| Value::Table(Table::new()));
+        at = entry.as_table_mut().ok_or_else(|| format!("{name} is no section"))?;
+        above = name;
+    }
+    at.insert(key_name(&above, last), value_of(value));
+    Ok(())
+}
+
+fn key_name(above: &str, part: &str) -> String {
+    match above {
+        "instruments" | "symbols" | "two_officers_above" => part.to_owned(),
+        _ => part.to_ascii_lowercase(),
+    }
+}
+
+/// As TOML where it reads as TOML (`5`, `true`, `["a"]`), else the text itself.
+fn value_of(text: &str) -> Value {
+    let table: Result<Table, _> = format!("value = {text}").parse();
+    table
+        .ok()
+        .filter(|table| table.len() == 1)
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn refusal(file: &Path, error: &toml::de::Error) -> ConfigError {
+    let text = error.to_string();
+    let (message, section) = match text.split_once("\nin `") {
+        Some((message, rest)) => (message.trim(), rest.trim().trim_end_matches('`').to_owned()),
+        None => (text.trim(), String::new()),
+    };
+    let whole = |key: &str| {
+        if section.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{section}.{key}")
+        }
+    };
+    if let Some(rest) = message.strip_prefix("unknown field `")
+        && let Some((key, expected)) = rest.split_once('`')
+    {
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        // The path that is reported may already end in the key itself.
+        let full = if section == key || section.ends_with(&format!(".{key}")) {
+            section.clone()
+        } else {
+            whole(key)
+        };
+        return ConfigError::UnknownKey {
+            path: file.to_owned(),
+            key: full,
+            near: nearest(key, &known).map(str::to_owned),
+        };
+    }
+    ConfigError::Value {
+        path: file.to_owned(),
+        key: section.clone(),
+        reason: message.to_owned(),
+    }
+}
+
+/// The known word that is fewest edits away, when that is at most a third of its length.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (edits(word, candidate), *candidate))
+        .min()
+        .filter(|(edits, candidate)| *edits <= candidate.len().max(3) / 3 + 1)
+        .map(|(_, candidate)| candidate)
+}
+
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    row[b.len()]
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+fn absolute(paths: &Paths, file: &Path) -> Paths {
+    let folder = folder_of(file);
+    Paths {
+        certificates: folder.join(&paths.certificates),
+        keys: folder.join(&paths.keys),
+        roots: folder.join(&paths.roots),
+        ledger: folder.join(&paths.ledger),
+        head: folder.join(&paths.head),
+        crl: folder.join(&paths.crl),
+        passphrase_file: paths.passphrase_file.as_ref().map(|path| folder.join(path)),
+    }
+}
+
+/// What the types do not say by themselves.
+fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
+    let refuse = |key: &str, reason: String| {
+        Err(ConfigError::Value {
+            path: file.to_owned(),
+            key: key.to_owned(),
+            reason,
+        })
+    };
+    let (gateway, house) = (&config.gateway, &config.house);
+    for (key, value, least, most) in [
+        ("gateway.threads", gateway.threads as u64, 1, 64),
+        ("gateway.connections", gateway.connections as u64, 1, 1 << 20),
+        ("gateway.handshake_ms", gateway.handshake_ms, 100, 60_000),
+        ("gateway.body_bytes", gateway.body_bytes as u64, 1_024, 1 << 20),
+        ("gateway.head_bytes", gateway.head_bytes as u64, 8_192, 1 << 20),
+        ("gateway.send_deadline_ms", gateway.send_deadline_ms, 10, 10_000),
+        ("gateway.price_age_ms", gateway.price_age_ms, 100, 3_600_000),
+        ("gateway.price_every_ms", gateway.price_every_ms, 10, 60_000),
+        (
+            "gateway.messages_per_second",
+            u64::from(gateway.messages_per_second),
+            1,
+            1_000_000,
+        ),
+        (
+            "ca.bot_life_seconds",
+            config.ca.bot_life_seconds.max(0).unsigned_abs(),
+            60,
+            604_800,
+        ),
+        (
+            "ca.crl_life_seconds",
+            config.ca.crl_life_seconds.max(0).unsigned_abs(),
+            600,
+            2_592_000,
+        ),
+        ("house.pen", house.pen, 1, (1 << 31) - 1),
+    ] {
+        if !(least..=most).contains(&value) {
+            return refuse(key, format!("{value} is outside {least} to {most}"));
+        }
+    }
+    if !config.operations.listen.ip().is_loopback() {
+        let reason = format!(
+            "{} is not a loopback address: the operations listener has no authentication",
+            config.operations.listen
+        );
+        return refuse("operations.listen", reason);
+    }
+    if house.environment == Environment::Production && config.paths.passphrase_file.is_none() {
+        let reason = "production keys are encrypted: name a file with a passphrase, readable by its owner alone";
+        return refuse("paths.passphrase_file", reason.to_owned());
+    }
+    if house.environment == Environment::Production && house.pen == super::development_pen() {
+        let reason =
+            "32473 is the documentation arc and belongs to nobody: register a private enterprise number with IANA";
+        return refuse("house.pen", reason.to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "[house]\nledger = \"mandatum\"\ntrust_domain = \"bots.example\"\nenvironment = \"sandbox\"\n";
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        parse(text, Path::new("/srv/house/mandatum.toml"), environment)
+    }
+
+    /// Remove one `deny_unknown_fields` and the case of that section is taken in silence: this turns red.
+    #[test]
+    fn unknown_keys_are_refused_by_name_at_every_level() {
+        for (text, key, near) in [
+            ("[gatway]\n", "gatway", Some("gateway")),
+            ("[house]\nledgr = \"x\"", "house.ledgr", Some("ledger")),
+            ("[paths]\nkey = \"x\"", "paths.key", Some("keys")),
+            (
+                "[ca]\nbot_live_seconds = 1",
+                "ca.bot_live_seconds",
+                Some("bot_life_seconds"),
+            ),
+            ("[gateway]\nlisten_on = \"x\"", "gateway.listen_on", Some("listen")),
+            ("[console]\nzzz = 1", "console.zzz", None),
+            ("[status]\nlistn = 1", "status.listn", Some("listen")),
+            ("[operations]\nport = 1", "operations.port", None),
+            ("[logs]\nlevl = \"info\"", "logs.levl", Some("level")),
+            (
+                "[venues.exchange_a]\nurll = \"x\"",
+                "venues.exchange_a.urll",
+                Some("url"),
+            ),
+            ("[webhooks.desk]\nulr = \"x\"", "webhooks.desk.ulr", Some("url")),
+        ] {
+            let whole = if text.starts_with("[house]") {
+                text.to_owned()
+            } else {
+                format!("{LEAST}{text}")
+            };
+            match read(&whole, &[]) {
+                Err(ConfigError::UnknownKey {
+                    key: found,
+                    near: guessed,
+                    ..
+                }) => {
+                    assert_eq!((found.as_str(), guessed.as_deref()), (key, near), "{text}");
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_overrides_and_is_held_to_the_same_keys() {
+        let config = read(
+            LEAST,
+            &[
+                ("MANDATUM__GATEWAY__THREADS", "3"),
+                ("MANDATUM__GATEWAY__LISTEN", "127.0.0.1:9999"),
+                ("MANDATUM__PATHS__KEYS", "/run/keys"),
+                ("MANDATUM__HOUSE__OFFICERS", "[\"ada\", \"grace\"]"),
+                ("OTHER__GATEWAY__THREADS", "9"),
+            ],
+        )
+        .unwrap();
+        assert_eq!((config.gateway.threads, config.gateway.listen.port()), (3, 9_999));
+        assert_eq!(config.paths.keys, Path::new("/run/keys"));
+        assert_eq!(config.paths.ledger, Path::new("/srv/house/ledger"));
+        assert_eq!(config.house.officers.len(), 2);
+        let wrong = read(LEAST, &[("MANDATUM__GATEWAY__THREDS", "3")]).unwrap_err();
+        assert_eq!(
+            wrong.to_string(),
+            "unknown key gateway.threds in /srv/house/mandatum.toml: did you mean threads?"
+        );
+    }
+
+    #[test]
+    fn values_outside_their_bounds_are_refused_with_the_bounds() {
+        let refused = |text: &str| read(&format!("{LEAST}{text}"), &[]).unwrap_err().to_string();
+        assert!(refused("[gateway]\nthreads = 0").contains("gateway.threads: 0 is outside 1 to 64"));
+        assert!(refused("[operations]\nlisten = \"0.0.0.0:80\"").contains("not a loopback address"));
+        assert!(refused("[gateway]\nlisten = 5").contains("gateway.listen"));
+        let production = LEAST.replace("sandbox", "production");
+        assert!(read(&production, &[]).unwrap_err().to_string().contains("passphrase"));
+    }
+
+    #[test]
+    fn the_template_reads_back() {
+        let text = super::super::template("mandatum", "bots.example", Environment::Sandbox, &[]);
+        let config = read(&text, &[]).unwrap();
+        assert_eq!(config.house.environment, Environment::Sandbox);
+        assert_eq!(config.gateway.send_deadline_ms, 250);
+    }
+}

@@ -1,0 +1,119 @@
+//! The configuration file that `init` writes: every key with its default and what it means.
+
+use std::fmt::Write as _;
+
+use extensions::{OfficerId, oids::Environment};
+
+const REST: &str = r#"
+# Mandates whose largest order is above this need two officers. A currency without a row always needs two.
+# [house.two_officers_above]
+# EUR = "100000"
+
+# Source networks and the region each is in; an address in no row has no region, and its orders are refused.
+[house.regions]
+local = ["127.0.0.0/8"]
+
+# The hard ceiling of every mandate, in the agent root. Without it: the widest that the form permits.
+# [house.ceiling]
+# per_order = ["EUR 1000000"]
+# per_day = ["EUR 20000000"]
+# order_rates = ["1000/1s"]
+# instruments = "any"
+# counterparties = "any"
+# regions = "any"
+# hours = ["always"]
+# order_types = ["limit", "market", "stop_limit", "stop_market"]
+# price_collar_bps = 1000
+# order_proof = false
+
+# Files and folders, relative to this file.
+[paths]
+# certificates = "ca"          # for everybody to read
+# keys = "keys"                # of the running processes
+# roots = "roots"              # both roots' keys: take this folder offline after init
+# ledger = "ledger"
+# head = "ledger.head"         # best on another disk
+# crl = "crl.der"              # the newest CRL
+# passphrase_file = "passphrase"   # encrypts the key files; required in production
+
+[ca]
+# bot_life_seconds = 86400     # at most 604800
+# officer_life_seconds = 7776000
+# crl_life_seconds = 86400     # renewed at half of it and at every revocation
+
+[gateway]
+# id = "gw-1"
+# listen = "127.0.0.1:8443"
+# names = ["localhost", "127.0.0.1"]   # in its certificate; fixed by init
+# threads = 2                  # runtimes side by side
+# proxy_protocol = false       # PROXY protocol version 2 from a balancer
+# connections = 4096
+# handshake_ms = 5000
+# body_bytes = 16384
+# head_bytes = 16384
+# send_deadline_ms = 250       # a permit is sent within this time or never
+# price_age_ms = 5000          # an older reference price is no price
+# price_every_ms = 500
+# messages_per_second = 1000   # of one bot; more are counted, not read
+
+# A venue, named as mandates name it.
+# [venues.exchange_a]
+# kind = "binance"
+# url = "http://127.0.0.1:9090"
+# api_key_file = "venues/exchange_a.key"
+# secret_file = "venues/exchange_a.secret"
+# roots_file = "venues/exchange_a.pem"  # pinned roots; needed for https
+# instruments = { BTC_EUR = "EUR" }
+
+[console]
+# officers = "127.0.0.1:8444"  # officers' API, mTLS
+# enrolment = "127.0.0.1:8445" # EST: simpleenroll, simplereenroll
+# names = ["localhost", "127.0.0.1"]
+
+[status]
+# listen = "127.0.0.1:8180"    # CRL, OCSP, CA certificates; plain HTTP
+# url = "http://status.example.com"     # as certificates name it; fixed by init
+
+# [webhooks.desk]
+# url = "https://desk.example.com/hooks"
+# secret_file = "webhooks/desk"         # whsec_ and base64 of 24 to 64 bytes
+# kinds = ["agent.*", "warning.*"]      # all that changes who may trade when absent
+# allow_networks = []          # private networks it may connect to
+
+[operations]
+# listen = "127.0.0.1:8181"    # /healthz, /readyz, /metrics; loopback only
+
+[logs]
+# level = "info"               # error, warn, info, debug
+# format = "json"              # json, text
+"#;
+
+/// The commented file for a new house.
+#[must_use]
+pub fn template(ledger: &str, trust_domain: &str, environment: Environment, officers: &[OfficerId]) -> String {
+    let mut text = String::from(
+        "# Mandatum. Any key can be overridden by an environment variable: MANDATUM__GATEWAY__LISTEN=127.0.0.1:9443.\n\
+         # Unknown keys are refused. Lines that are commented out show the defaults.\n\n[house]\n",
+    );
+    let officers: Vec<String> = officers.iter().map(|officer| format!("\"{officer}\"")).collect();
+    let _ = writeln!(text, "ledger = \"{ledger}\"");
+    let _ = writeln!(
+        text,
+        "trust_domain = \"{trust_domain}\"    # an FQDN you control; part of every bot's name"
+    );
+    let _ = writeln!(
+        text,
+        "environment = \"{environment}\"           # sandbox or production; fixed by init"
+    );
+    let _ = writeln!(
+        text,
+        "officers = [{}]            # the first officers, at least two",
+        officers.join(", ")
+    );
+    let _ = writeln!(
+        text,
+        "# pen = 32473                    # your private enterprise number; 32473 is for development"
+    );
+    text.push_str(REST);
+    text
+}

@@ -1,0 +1,8 @@
+//! Mandatum as one program: configuration, clocks, the composition of all roles, and every command as a function.
+//!
+//! The binary is a thin wrapper around [`commands::main`]. Tests and the demonstration call the same functions: [`founding::found`],
+//! [`serve::run`], [`client`], [`commands`].
+
+pub mod client;
+pub mod clock;
+pub mod config;
