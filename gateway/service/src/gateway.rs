@@ -94,6 +94,7 @@ pub struct Gateway {
     slots: RwLock<HashMap<AgentId, Arc<Slot>>>,
     started: Instant,
     seen_micros: AtomicU64,
+    followed: AtomicU64,
 }
 
 impl Gateway {
@@ -121,6 +122,7 @@ impl Gateway {
             slots: RwLock::default(),
             started: Instant::now(),
             seen_micros: AtomicU64::new(0),
+            followed: AtomicU64::new(0),
         }
     }
 
@@ -145,6 +147,17 @@ impl Gateway {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// The position after the last entry that was followed.
+    #[must_use]
+    pub fn followed_to(&self) -> u64 {
+        self.followed.load(Ordering::Acquire)
+    }
+
+    /// Takes note of the position after the last entry that was followed.
+    pub fn followed(&self, next: u64) {
+        self.followed.store(next, Ordering::Release);
     }
 
     /// Takes note that the follower has everything the ledger has.

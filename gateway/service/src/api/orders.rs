@@ -73,7 +73,7 @@ pub(super) async fn post(
 }
 
 /// The gateway's own bound on messages; what is above it is counted, not read.
-fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Problem> {
+fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Problem>> {
     let most = gateway.settings.messages_per_second;
     let admission = slot.lock().messages.admit(Instant::now(), most);
     let (owed, read) = match admission {
@@ -90,7 +90,7 @@ fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Problem> {
     let detail = format!(
         "more than {most} messages in a second: this one was counted and not read, its client_order_id is still free; slow down"
     );
-    Err(problem(Code::RateMessages, detail).retry_after_s(1))
+    Err(Box::new(problem(Code::RateMessages, detail).retry_after_s(1)))
 }
 
 /// Records how many messages of a second were not read.

@@ -46,6 +46,7 @@ pub async fn catch_up(gateway: &Gateway, from: u64) -> Result<u64, LedgerError> 
             slot.close_gate();
         }
     }
+    gateway.followed(next);
     gateway.seen_now();
     Ok(next)
 }
@@ -67,6 +68,7 @@ pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, mut next: u64, stop
                     if entry.position == next {
                         live(&gateway, &venues, entry);
                         next += 1;
+                        gateway.followed(next);
                     }
                 }
             }
@@ -84,6 +86,7 @@ async fn read_missed(gateway: &Arc<Gateway>, venues: &Arc<Venues>, next: &mut u6
         }
         page.iter().for_each(|entry| live(gateway, venues, entry));
         *next += page.len() as u64;
+        gateway.followed(*next);
     }
     gateway.seen_now();
     Ok(())
@@ -106,18 +109,18 @@ fn fold(gateway: &Gateway, entry: &Arc<CommittedEntry>) {
 
 fn fold_house(gateway: &Gateway, entry: &CommittedEntry) {
     let mut view = (**gateway.house.load()).clone();
-    let gating = match HouseEvent::decode(&entry.kind, entry.body()) {
+    match HouseEvent::decode(&entry.kind, entry.body()) {
         Some(Ok(event)) => {
             view.state.apply(&event);
-            extensions::Record::gating(&event)
         }
         Some(Err(error)) => {
             tracing::error!(kind = %entry.kind, %error, "an entry of the house cannot be read; the view goes stale");
             return;
         }
-        None => matches!(ca_core::events::Event::decode(&entry.kind, entry.body()), Some(Ok(e)) if e.record().gating()),
-    };
-    view.epoch = entry.epoch + u64::from(gating);
+        None => {}
+    }
+    // A gating entry carries the epoch it begins.
+    view.epoch = entry.epoch;
     gateway.house.store(Arc::new(view));
 }
 

@@ -1,0 +1,577 @@
+//! A whole small house in one process for the gateway's tests: real ledger, real certificates, several gateway instances.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use ca_core::{
+    approval::{judge, verify_approval},
+    events::{
+        AgentRegistered, ApplicationApproved, ApplicationSigned, ApplicationSubmitted, Event, OfficerRegistered, Role,
+    },
+    issue::{BotIssue, IssuingCa, Particulars, prepare_bot, prepare_house},
+    profiles::{Profile, Settings as Ceremony},
+    register::{Place, Register},
+    signing::RcgenKey,
+};
+use ca_keys::{SecretKey as Key, SystemRandom};
+use extensions::{
+    AgentId, ApprovalDecision, ApprovalRecord, AuthorityLimits, Base64, Clock, Counterparty, Digest, Environment,
+    GatewayId, Instrument, KeyAlgorithm, MandateDocument, OfficerId, Record, Serial, Signer, Timestamp,
+    certificate::{AgentPathProfile, LONGEST_AGENT_LIFE_SECONDS, TrustDomain},
+    oids::OidArc,
+};
+use gateway_policy::{Order, Permit, ReferencePrice};
+use gateway_service::{
+    gateway::{Gateway, Settings, Venues},
+    pipeline::{
+        follow,
+        submit::{Signed, Submitted, submit},
+    },
+    session::{Inspected, Session},
+    venue::{Answer, CancelOutcome, Doubt, ExecutionId, OrderKey, OrderReport, Outcome, SendGate, Trade, Venue},
+};
+use ledger::{Append, CheckpointKey, CheckpointKeyAuthorised, Config, Ledger, Recorded, Writer};
+use tokio_util::sync::CancellationToken;
+
+/// A clock that tests set.
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn at(time: Timestamp) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(time.micros())))
+    }
+
+    pub fn plus_seconds(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// 2026-11-20T12:00:00Z, a Friday.
+pub fn noon() -> Timestamp {
+    Timestamp::parse("2026-11-20T12:00:00Z").expect("time")
+}
+
+/// What a venue is told to do with the next orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// Accept.
+    Accept,
+    /// Act, and never answer.
+    LoseAnswers,
+}
+
+/// A venue that counts: each send with the id it was sent under and the monotonic moment.
+pub struct CountingVenue {
+    pub sent: Mutex<Vec<(String, std::time::Instant)>>,
+    pub cancelled: Mutex<Vec<String>>,
+    pub mood: Mutex<Mood>,
+}
+
+impl CountingVenue {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            sent: Mutex::default(),
+            cancelled: Mutex::default(),
+            mood: Mutex::new(Mood::Accept),
+        })
+    }
+
+    pub fn sends(&self) -> Vec<String> {
+        self.sent
+            .lock()
+            .expect("held")
+            .iter()
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+}
+
+fn report(id: &str, instrument: Instrument, quantity: extensions::Decimal) -> OrderReport {
+    OrderReport {
+        client_id: gateway_service::venue::VenueClientId::new(id),
+        venue_order_id: gateway_service::venue::VenueOrderId::new(&format!("v-{id}")).expect("id"),
+        instrument,
+        life: gateway_service::venue::OrderLife::Open,
+        quantity,
+        executed: extensions::Decimal::ZERO,
+        fills: Vec::new(),
+    }
+}
+
+impl Venue for CountingVenue {
+    fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome> {
+        Box::pin(async move {
+            // As the wire is: the gate is asked, then the bytes leave, with nothing between.
+            let id = permit.record().venue_order_id().to_string();
+            if !gate.may_send() {
+                return Outcome::Withheld(gateway_service::venue::NotSent::GateClosed);
+            }
+            self.sent
+                .lock()
+                .expect("held")
+                .push((id.clone(), std::time::Instant::now()));
+            tokio::task::yield_now().await;
+            if *self.mood.lock().expect("held") == Mood::LoseAnswers {
+                return Outcome::Unknown(Doubt::Timeout);
+            }
+            let order = permit.record().order();
+            Outcome::Accepted(report(&id, order.instrument, order.quantity))
+        })
+    }
+
+    fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome> {
+        Box::pin(async move {
+            let id = order.client_id.as_str().to_owned();
+            self.cancelled.lock().expect("held").push(id.clone());
+            if !self.sends().contains(&id) {
+                return CancelOutcome::NotThere;
+            }
+            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
+            report.life = gateway_service::venue::OrderLife::Cancelled;
+            CancelOutcome::Closed(report)
+        })
+    }
+
+    fn query<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, Result<Option<OrderReport>, Doubt>> {
+        Box::pin(async move {
+            let id = order.client_id.as_str().to_owned();
+            Ok(self
+                .sends()
+                .contains(&id)
+                .then(|| report(&id, order.instrument, extensions::Decimal::from(1))))
+        })
+    }
+
+    fn open_orders(&self, _instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>> {
+        Box::pin(async move { Ok(Vec::new()) })
+    }
+
+    fn trades_since(&self, _: Instrument, _: Option<ExecutionId>) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
+        Box::pin(async move { Ok(Vec::new()) })
+    }
+
+    fn reference_price(
+        &self,
+        _instrument: Instrument,
+    ) -> Answer<'_, Result<gateway_service::venue::ReferencePrice, Doubt>> {
+        Box::pin(async move { Err(Doubt::NotListed) })
+    }
+}
+
+/// One gateway instance of the world.
+pub struct Instance {
+    pub gateway: Arc<Gateway>,
+    pub venues: Arc<Venues>,
+    pub venue: Arc<CountingVenue>,
+}
+
+/// The house.
+pub struct World {
+    pub clock: Arc<TestClock>,
+    pub ledger: Ledger,
+    pub officer: Writer,
+    pub instances: Vec<Instance>,
+    pub directory: tempfile::TempDir,
+    stop: CancellationToken,
+    root: Vec<u8>,
+    issuing: IssuingCa,
+    issuing_key: Key,
+    ceremony: Ceremony,
+    inspected: Inspected,
+    register: Mutex<(Register, u64)>,
+    approver: Key,
+}
+
+const EXCHANGE: &str = "exchange_a";
+
+fn key(algorithm: KeyAlgorithm) -> Key {
+    Key::generate("test", algorithm).expect("key")
+}
+
+fn sealed(profile: &Profile, spki: &[u8], issuer: Option<&IssuingCa>, signer: &Key, ceremony: &Ceremony) -> Vec<u8> {
+    let serial = Serial::draw(1, &mut SystemRandom::new());
+    let (not_before, not_after) = (noon().plus_seconds(-3_600), noon().plus_seconds(200 * 86_400));
+    let particulars = Particulars {
+        settings: ceremony,
+        spki,
+        serial,
+        not_before,
+        not_after,
+    };
+    let throwaway = key(signer.algorithm());
+    let prepared = prepare_house(profile, particulars, issuer, &throwaway).expect("prepared");
+    prepared
+        .sign(signer)
+        .expect("signed")
+        .seal()
+        .expect("sealed")
+        .certificate()
+        .to_vec()
+}
+
+impl World {
+    /// A house with `count` gateway instances on one store.
+    pub async fn new(count: usize) -> Self {
+        let clock = TestClock::at(noon());
+        let directory = tempfile::tempdir().expect("folder");
+        let ceremony = Ceremony {
+            arc: OidArc::DEVELOPMENT,
+            environment: Environment::Sandbox,
+            trust_domain: TrustDomain::new("bots.example").expect("domain"),
+            crl_url: "http://status.example/crl".to_owned(),
+            ocsp_url: "http://status.example/ocsp".to_owned(),
+            issuer_url: "http://status.example/ca".to_owned(),
+        };
+        let root_key = key(KeyAlgorithm::EcdsaP256Sha256);
+        let profile = Profile::AgentRoot {
+            name: "Agent root".to_owned(),
+            envelope: envelope(),
+        };
+        let root = sealed(&profile, root_key.public_key_spki(), None, &root_key, &ceremony);
+        let anchor = IssuingCa::read(&root, &ceremony).expect("root");
+        let issuing_key = key(KeyAlgorithm::EcdsaP256Sha256);
+        let profile = Profile::AgentIssuing {
+            name: "Agent issuing".to_owned(),
+            envelope: envelope(),
+        };
+        let issuing = sealed(
+            &profile,
+            issuing_key.public_key_spki(),
+            Some(&anchor),
+            &root_key,
+            &ceremony,
+        );
+        let inspected = Inspected::new(AgentPathProfile {
+            certificates: ceremony.certificate_profile(),
+            longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
+            distribution_point: None,
+        });
+        let ledger_root = key(KeyAlgorithm::Ed25519);
+        let config = Config::new(directory.path(), clock.clone());
+        let officer_key = CheckpointKey::ephemeral("test", "console");
+        let (ledger, officer) = Ledger::create(config, "test", &ledger_root, officer_key)
+            .await
+            .expect("ledger");
+        let mut world = Self {
+            clock,
+            ledger,
+            officer,
+            instances: Vec::new(),
+            directory,
+            stop: CancellationToken::new(),
+            root,
+            issuing: IssuingCa::read(&issuing, &ceremony).expect("issuing"),
+            issuing_key,
+            ceremony,
+            inspected,
+            register: Mutex::new((Register::default(), 0)),
+            approver: key(KeyAlgorithm::Ed25519),
+        };
+        world.found().await;
+        for place in 0..count {
+            let instance = world.instance(&format!("gw-{}", place + 1), &ledger_root).await;
+            world.instances.push(instance);
+        }
+        world
+    }
+
+    async fn instance(&self, name: &str, ledger_root: &dyn Signer) -> Instance {
+        let key = CheckpointKey::ephemeral("test", name);
+        let authorisation = CheckpointKeyAuthorised::sign("test", &key, noon(), ledger_root).expect("authorised");
+        let writer = self.ledger.writer(key, Some(authorisation)).await.expect("writer");
+        let exchange = Counterparty::new(EXCHANGE).expect("name");
+        let mut settings = Settings::new(GatewayId::new(name).expect("id"));
+        settings.messages_per_second = 1_000_000;
+        settings.view_lease = Duration::from_secs(60);
+        let gateway = Gateway::new(
+            settings,
+            self.ledger.clone(),
+            writer,
+            self.clock.clone(),
+            self.clock.clone(),
+            &[exchange],
+        );
+        let gateway = Arc::new(gateway);
+        let venue = CountingVenue::new();
+        let venues: Arc<Venues> = Arc::new([(exchange, venue.clone() as Arc<dyn Venue>)].into_iter().collect());
+        self.quote(&gateway, "100");
+        let next = follow::catch_up(&gateway, 0).await.expect("caught up");
+        tokio::spawn(follow::run(gateway.clone(), venues.clone(), next, self.stop.clone()));
+        Instance { gateway, venues, venue }
+    }
+
+    /// Sets the reference price of BTC_EUR, as of now.
+    pub fn quote(&self, gateway: &Gateway, price: &str) {
+        let quote = ReferencePrice {
+            at: self.clock.now(),
+            currency: "EUR".parse().expect("unit"),
+            price: price.parse().expect("price"),
+        };
+        for prices in gateway.prices.values() {
+            prices.observe("BTC_EUR".parse().expect("instrument"), quote);
+        }
+    }
+
+    async fn append(&self, event: impl Into<Event>) {
+        let event = event.into();
+        let record = event.record();
+        let mut body = Vec::new();
+        record.write_body(&mut body);
+        let raw = Raw {
+            stream: record.stream(),
+            kind: record.kind(),
+            body,
+            gating: record.gating(),
+        };
+        let recorded = self
+            .officer
+            .append(Append::next(raw, self.clock.now()))
+            .await
+            .expect("appended");
+        let mut register = self.register.lock().expect("held");
+        let place = Place {
+            position: recorded.position(),
+            number: recorded.number(),
+            at: self.clock.now(),
+        };
+        register.0.apply(&event, place);
+    }
+
+    /// Registers the one officer who approves, and the one who asks; opens the region table.
+    async fn found(&self) {
+        let house_key = key(KeyAlgorithm::EcdsaP256Sha256);
+        let profile = Profile::HouseRoot {
+            name: "House root".to_owned(),
+        };
+        let house = sealed(&profile, house_key.public_key_spki(), None, &house_key, &self.ceremony);
+        let house = IssuingCa::read(&house, &self.ceremony).expect("house root");
+        for (name, spki) in [
+            ("ada", self.approver.public_key_spki().to_vec()),
+            ("op", key(KeyAlgorithm::Ed25519).public_key_spki().to_vec()),
+        ] {
+            let officer = OfficerId::new(name).expect("id");
+            let certificate = sealed(
+                &Profile::Officer { officer },
+                &spki,
+                Some(&house),
+                &house_key,
+                &self.ceremony,
+            );
+            self.append(OfficerRegistered {
+                serial: ca_core::certificate::serial_of(&certificate).expect("serial"),
+                certificate: Base64(certificate),
+                key: Digest::of(&spki),
+                officer,
+                roles: vec![Role::Approver, Role::Operator],
+                token: Digest::default(),
+            })
+            .await;
+        }
+        let networks = revocation_core::RegionTable::new(vec![revocation_core::regions::NetworkRegion {
+            network: revocation_core::regions::Network::parse("127.0.0.0/8").expect("network"),
+            region: "eu-west-1".parse().expect("region"),
+        }])
+        .expect("table");
+        let regions = revocation_core::house::RegionsSet {
+            networks,
+            signatures: Vec::new(),
+        };
+        self.officer
+            .append(Append::next(regions, self.clock.now()))
+            .await
+            .expect("regions");
+    }
+
+    /// Registers an agent, has its mandate approved, issues its certificate: its leaf.
+    pub async fn agent(&self, name: &str) -> Vec<u8> {
+        let document = document(name);
+        self.append(AgentRegistered {
+            agent: document.agent,
+            declared_code_digest: None,
+            declared_model: document.declared_model.clone(),
+            environment: document.environment,
+            expires_at: noon().plus_seconds(86_400 * 30),
+            owner: document.owner,
+            purpose: Digest::default(),
+            registered_by: "op".parse().expect("id"),
+            sealed: Vec::new(),
+        })
+        .await;
+        let nonce = Digest::of(name.as_bytes());
+        self.append(ApplicationSubmitted {
+            agent: document.agent,
+            applicant: "op".parse().expect("id"),
+            document_digest: document.digest(),
+            document: document.clone(),
+            expires_at: noon().plus_seconds(86_400),
+            mandate: document.mandate,
+            nonce,
+            owner: document.owner,
+            revision: 1,
+        })
+        .await;
+        let mut approval = ApprovalRecord {
+            decision: ApprovalDecision::Approve,
+            document: document.digest(),
+            key: Digest::of(self.approver.public_key_spki()),
+            nonce,
+            officer: "ada".parse().expect("id"),
+            signature: Base64(Vec::new()),
+        };
+        approval.signature = Base64(self.approver.sign(&approval.message().0).expect("signature"));
+        self.append(ApplicationSigned {
+            approval,
+            mandate: document.mandate,
+            revision: 1,
+        })
+        .await;
+        let approved = {
+            let register = self.register.lock().expect("held");
+            let mandate = register.0.mandate(&document.mandate).expect("mandate");
+            let judgement = judge(mandate, None, &register.0, &|_, _| 1);
+            assert!(judgement.met, "{:?}", judgement.rules);
+            ApplicationApproved {
+                agent: document.agent,
+                approvers: judgement.approvers,
+                document: document.digest(),
+                mandate: document.mandate,
+                revision: 1,
+                rules: judgement.rules,
+            }
+        };
+        self.append(approved).await;
+        self.issue(&document)
+    }
+
+    fn issue(&self, document: &MandateDocument) -> Vec<u8> {
+        let register = self.register.lock().expect("held");
+        let mandate = register.0.mandate(&document.mandate).expect("mandate");
+        let approved = verify_approval(mandate, &register.0, &|_, _| 1).expect("approved");
+        let bot = key(KeyAlgorithm::EcdsaP256Sha256);
+        let lent = RcgenKey::new(&bot).expect("key");
+        let request = rcgen::CertificateParams::default()
+            .serialize_request(&lent)
+            .expect("request");
+        let csr = ca_core::csr::inspect(request.der()).expect("request");
+        let with = BotIssue {
+            settings: &self.ceremony,
+            issuer: &self.issuing,
+            instance: 1,
+            life_seconds: 86_400,
+        };
+        let throwaway = key(KeyAlgorithm::EcdsaP256Sha256);
+        let prepared =
+            prepare_bot(approved, &csr, with, &throwaway, noon(), &mut SystemRandom::new()).expect("prepared");
+        prepared
+            .prepared
+            .sign(&self.issuing_key)
+            .expect("signed")
+            .seal()
+            .expect("sealed")
+            .certificate()
+            .to_vec()
+    }
+
+    /// A session of the certificate at one instance, once that instance has followed the mandate.
+    pub async fn session(&self, instance: usize, leaf: &[u8]) -> Arc<Session> {
+        self.inspected
+            .check_at(&[leaf, self.issuing.certificate(), &self.root], noon())
+            .expect("profile");
+        let certificate = self.inspected.of(leaf).expect("inspected");
+        let gateway = &self.instances[instance].gateway;
+        self.followed(instance).await;
+        let session = Session::open(gateway, certificate, "127.0.0.1:40000".parse().expect("address"));
+        assert!(session.mandate.is_some(), "the gateway holds the mandate");
+        Arc::new(session)
+    }
+
+    /// Waits until an instance has folded everything that is committed.
+    pub async fn followed(&self, instance: usize) {
+        let gateway = &self.instances[instance].gateway;
+        let head = self.ledger.head().size;
+        while gateway.followed_to() < head {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Submits `order` on a session.
+    pub async fn submit(&self, instance: usize, session: &Session, order: &str) -> Submitted {
+        let parsed = Order::from_json(order.as_bytes()).expect("order");
+        let signed = Signed {
+            proof: gateway_policy::Proof::NotRequired,
+            evidence: None,
+        };
+        let instance = &self.instances[instance];
+        submit(&instance.gateway, &instance.venues, session, &parsed, &signed).await
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[derive(Debug)]
+struct Raw {
+    stream: extensions::StreamId,
+    kind: &'static str,
+    body: Vec<u8>,
+    gating: bool,
+}
+
+impl Record for Raw {
+    fn stream(&self) -> extensions::StreamId {
+        self.stream.clone()
+    }
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+    fn write_body(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.body);
+    }
+    fn gating(&self) -> bool {
+        self.gating
+    }
+}
+
+fn envelope() -> AuthorityLimits {
+    let text = r#"{"counterparties":"any","hours":["always"],"instruments":"any","order_proof":false,"order_rates":["100000/1s"],"order_types":["limit","market","stop_limit","stop_market"],"per_day":["EUR 100000000"],"per_order":["EUR 1000000"],"price_collar_bps":500,"regions":"any"}"#;
+    AuthorityLimits::for_ca(serde_json::from_str(text).expect("limits"))
+}
+
+/// A mandate that trades BTC_EUR, scored by nobody: scoring is observed far into the future.
+pub fn document(agent: &str) -> MandateDocument {
+    let text = format!(
+        r#"{{"agent":"{agent}","conduct":{{"on_halt":"cancel_all","on_unanswered_warning":"freeze","repeat_window_ms":0,"scoring":"observe until 2030-01-01T00:00:00.000000Z"}},"declared_model":"m","environment":"sandbox","expires":"2027-01-01T00:00:00.000000Z","limits":{{"counterparties":["{EXCHANGE}"],"hours":["always"],"instruments":["BTC_EUR"],"order_proof":false,"order_rates":["100000/1s"],"order_types":["limit","market"],"per_day":["EUR 50000000"],"per_order":["EUR 50000"],"price_collar_bps":200,"regions":["eu-west-1"]}},"mandate":"m-{agent}","owner":"desk","purpose_commitment":"{zero}","rationale_commitment":"{zero}","version":1}}"#,
+        zero = "0".repeat(64),
+    );
+    let document: MandateDocument = serde_json::from_str(&text).expect("document");
+    document.check().expect("document");
+    document
+}
+
+/// A small limit order.
+pub fn order(id: &str) -> String {
+    format!(
+        r#"{{"client_order_id":"{id}","instrument":"BTC_EUR","side":"buy","type":"limit","quantity":"1","price":"100","currency":"EUR","counterparty":"{EXCHANGE}","time_in_force":"gtc"}}"#
+    )
+}
+
+/// The id an agent of `AgentId::new(name)` has.
+pub fn agent(name: &str) -> AgentId {
+    AgentId::new(name).expect("id")
+}
