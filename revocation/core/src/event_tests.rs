@@ -197,6 +197,10 @@ fn reports_are_canonical_and_round_trip() {
         let body = canonical_body(&event);
         assert_eq!(IncidentEvent::decode(event.kind(), &body).unwrap().unwrap(), event);
     }
+}
+
+#[test]
+fn job_reports_are_canonical_and_round_trip() {
     let at = Timestamp::from_seconds(1_700_000_000);
     let published = CrlPublished {
         digest: Digest::of(b""),

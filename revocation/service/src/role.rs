@@ -22,6 +22,8 @@ use crate::webhook::{Outside, SubscriptionConfig, SubscriptionError, Webhooks};
 
 /// How often the watchdog looks at nextUpdate.
 const WATCH_EVERY: Duration = Duration::from_secs(30);
+/// How long the CRL job leaves the `ca` role to publish unasked, as it does when it sees the revocation itself.
+const UNASKED_WITHIN: Duration = Duration::from_millis(250);
 /// How long the CRL job waits for the list it asked for to arrive before it says that it failed.
 const CRL_ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 /// How long a follower waits after the ledger could not be read.
@@ -296,6 +298,14 @@ impl Work for CrlWork {
     fn run(&self) -> Boxed<'_, Result<(), String>> {
         Box::pin(async move {
             if !self.is_overdue() {
+                return Ok(());
+            }
+            let unasked = async {
+                while self.is_overdue() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            if tokio::time::timeout(UNASKED_WITHIN, unasked).await.is_ok() {
                 return Ok(());
             }
             let before = self.state.crl_record().map(|crl| crl.number);
