@@ -77,6 +77,9 @@ impl CaService {
         if csr.digest() != request.digest || csr.spki_digest() != request.spki {
             return Err(refused("the recorded request is not the one its record names"));
         }
+        if view.is_compromised(&csr.spki_digest()) {
+            return Err(refused("this key was revoked as compromised: make a new one"));
+        }
         renewal::key_is_free(register, &csr.spki_digest(), mandate.agent())?;
         if let Some(current) = request.renews {
             let admitted = renewal::admit(register, current, &csr, now)?;

@@ -1,15 +1,15 @@
 //! What this role knows: the ledger folded up to a position, always caught up before it decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ca_core::{
     Event, Register,
     register::{MandateStatus, Place},
 };
-use extensions::{AgentId, Currency, Decimal, OwnerId, Timestamp};
+use extensions::{AgentId, Currency, Decimal, Digest, OwnerId, Serial, Timestamp};
 use ledger::{CommittedEntry, Ledger, LedgerError};
 use revocation_core::{
-    HouseEvent, HouseState, JobEvent, StandingEvent, StandingState,
+    HouseEvent, HouseState, JobEvent, RevocationReason, StandingEvent, StandingState,
     house::{HouseMode, Thresholds},
     standing::Standing,
     status::{Revoked, StatusBook},
@@ -28,6 +28,8 @@ pub(crate) struct View {
     pub(crate) book: StatusBook,
     /// Number, thisUpdate and nextUpdate of the last CRL.
     pub(crate) last_crl: Option<(u64, Timestamp, Timestamp)>,
+    /// Keys of certificates that were revoked as compromised: never certified again, whoever asks.
+    compromised: BTreeSet<Digest>,
     /// Raised by each entry that changes what a CRL says.
     pub(crate) revocations: u64,
     next: u64,
@@ -89,6 +91,7 @@ impl View {
         if !self.standing.entry(agent).or_default().apply(event, entry.at) {
             return;
         }
+        self.remember_compromise(agent, event);
         let revoked = |reason| Revoked { at: entry.at, reason };
         match event {
             StandingEvent::Revoked(event) => self.book.agent_revoked(agent, revoked(event.reason)),
@@ -100,6 +103,24 @@ impl View {
             _ => return,
         }
         self.revocations += 1;
+    }
+
+    fn remember_compromise(&mut self, agent: AgentId, event: &StandingEvent) {
+        let lost: Option<Serial> = match event {
+            StandingEvent::Revoked(event) if event.reason == RevocationReason::KeyCompromise => None,
+            StandingEvent::CertificateRevoked(event) if event.reason == RevocationReason::KeyCompromise => {
+                Some(event.serial)
+            }
+            _ => return,
+        };
+        let certificates = self.register.certificates_of(&agent);
+        let keys = certificates.filter(|(serial, _)| lost.is_none_or(|lost| lost == **serial));
+        self.compromised.extend(keys.map(|(_, facts)| facts.spki));
+    }
+
+    /// Whether a certificate with this key was ever revoked as compromised.
+    pub(crate) fn is_compromised(&self, spki: &Digest) -> bool {
+        self.compromised.contains(spki)
     }
 
     fn house_decided(&mut self, entry: &CommittedEntry, event: &HouseEvent) {
