@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod gateway;
+pub mod instance;
 pub mod listener;
 pub mod metrics;
 pub mod pipeline;

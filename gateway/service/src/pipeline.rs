@@ -11,6 +11,7 @@ pub mod known_ids;
 pub mod mandates;
 pub mod prices;
 pub mod repeat;
+pub mod settle;
 pub mod slot;
 pub mod submit;
 pub mod unread;

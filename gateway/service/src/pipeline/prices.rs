@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use extensions::{Clock, Currency, Instrument, Timestamp};
+use extensions::{Clock, Counterparty, Currency, Instrument, Timestamp};
 use gateway_policy::ReferencePrice;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,8 @@ impl Prices {
 
 /// What to ask for, and how often.
 pub struct PriceFeed {
+    /// The venue's name.
+    pub counterparty: Counterparty,
     /// Where prices go.
     pub prices: Arc<Prices>,
     /// Whom to ask.
@@ -55,27 +57,35 @@ pub struct PriceFeed {
 impl PriceFeed {
     /// Asks once for every instrument. What cannot be had keeps its old price, which ages.
     pub async fn refresh(&self) {
-        for (instrument, currency) in &self.instruments {
-            let at: Timestamp = self.clock.now();
-            match self.venue.reference_price(*instrument).await {
-                Ok(quote) if quote.price.is_positive() => {
-                    self.prices.observe(
-                        *instrument,
-                        ReferencePrice {
-                            at,
-                            currency: *currency,
-                            price: quote.price,
-                        },
-                    );
-                }
-                Ok(_) => tracing::warn!(%instrument, "the venue names a price that is not above zero"),
-                Err(doubt) => tracing::warn!(%instrument, %doubt, "no reference price"),
+        for (instrument, _) in &self.instruments {
+            self.refresh_one(instrument).await;
+        }
+    }
+
+    /// Asks once for one instrument.
+    pub async fn refresh_one(&self, instrument: &Instrument) {
+        let Some((_, currency)) = self.instruments.iter().find(|(listed, _)| listed == instrument) else {
+            return;
+        };
+        let at: Timestamp = self.clock.now();
+        match self.venue.reference_price(*instrument).await {
+            Ok(quote) if quote.price.is_positive() => {
+                self.prices.observe(
+                    *instrument,
+                    ReferencePrice {
+                        at,
+                        currency: *currency,
+                        price: quote.price,
+                    },
+                );
             }
+            Ok(_) => tracing::warn!(%instrument, "the venue names a price that is not above zero"),
+            Err(doubt) => tracing::warn!(%instrument, %doubt, "no reference price"),
         }
     }
 
     /// Keeps prices fresh until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         while !stop.is_cancelled() {
             self.refresh().await;
             tokio::select! {

@@ -1,0 +1,116 @@
+//! What time alone owes the record: a warning nobody answered, and messages nobody read.
+//!
+//! Nothing waits for this: `decide` treats a passed deadline as the mandate's default by itself. It only writes down, once a
+//! second, what already holds, so that webhooks and people hear of it when the bot stays silent.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use extensions::mandate::OnUnansweredWarning;
+use gateway_policy::{AgentEvent, CancelSource};
+use revocation_core::{
+    Actor, RevocationReason, StandingEvent, WarningEnd,
+    standing::{AgentFrozen, AgentReduceOnly, AgentRevoked},
+    warning::WarningClosed,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    halt,
+    slot::{Report, Slot},
+};
+use crate::{
+    api::orders::report_unread,
+    gateway::{Gateway, Venues},
+};
+
+/// How often.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Settles until `stop`.
+pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, stop: CancellationToken) {
+    loop {
+        for slot in gateway.slots() {
+            settle(&gateway, &venues, &slot);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Writes down what is owed for one agent.
+pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
+    let now = gateway.clock.now();
+    let (unread, owed) = {
+        let mut inner = slot.lock();
+        let owed = inner.state.standing().owes_default(now);
+        let deadline = inner.state.standing().warning().map(|warning| warning.deadline);
+        (inner.messages.settle(Instant::now()), owed.zip(deadline))
+    };
+    if unread > 0 {
+        report_unread(gateway, slot, unread);
+    }
+    let Some((default, deadline)) = owed else { return };
+    let agent = slot.agent;
+    let tag = format!("default-{}", deadline.micros());
+    let report = |event: StandingEvent, part: &str| {
+        let report = Report::new(
+            &event.clone(),
+            AgentEvent::Standing(event),
+            format!("{tag}-{part}"),
+            now,
+        );
+        slot.report(&gateway.writer, report.narrowing());
+    };
+    report(
+        WarningClosed {
+            agent,
+            by: Actor::Mandate,
+            why: WarningEnd::Defaulted,
+        }
+        .into(),
+        "closed",
+    );
+    match default {
+        OnUnansweredWarning::ReduceOnly => report(
+            AgentReduceOnly {
+                agent,
+                by: Actor::Mandate,
+            }
+            .into(),
+            "standing",
+        ),
+        OnUnansweredWarning::Freeze => {
+            slot.close_gate();
+            report(
+                AgentFrozen {
+                    agent,
+                    by: Actor::Mandate,
+                }
+                .into(),
+                "standing",
+            );
+        }
+        OnUnansweredWarning::Revoke => {
+            slot.close_gate();
+            let plan = slot.lock().state.halt_plan(gateway.mandates.on_halt_of(&agent));
+            let reason = RevocationReason::PrivilegeWithdrawn;
+            report(
+                AgentRevoked {
+                    agent,
+                    by: Actor::Mandate,
+                    incident: None,
+                    reason,
+                    score: None,
+                }
+                .into(),
+                "standing",
+            );
+            halt::carry_out(gateway, venues, slot, plan, CancelSource::Halt);
+        }
+    }
+}
