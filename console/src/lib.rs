@@ -3,24 +3,46 @@
 //! Two listeners of the house root. The officers' listener answers a JSON API to people with an officer's certificate; each act is an
 //! entry of the ledger that names the officer. The enrolment listener speaks EST (RFC 7030) to bots. This role signs nothing and
 //! holds no key but its listeners' own: certificates are made by the `ca` role from what is recorded here, and checked again there.
+//!
+//! Every act is judged on the ledger folded to its end. What widens is appended `Exactly` under the number and epoch it was judged
+//! at, and judged again when another was first; what narrows is appended `Next`, to the front of the queue.
 
+mod access;
+mod api;
+mod background;
 mod config;
+mod enrolment;
 mod listener;
+mod nonces;
+mod problem;
+mod record;
+mod refusals;
+mod strict;
 mod tls;
+mod view;
 
 pub use config::{
     Anchors, Bounds, Clocks, Config, DEEPEST_JSON, Identity, LARGEST_BODY, LARGEST_IMPORT, LARGEST_REQUEST,
     LONGEST_TEXT, MOST_ROWS,
 };
+pub use strict::fuzz_json;
 
 use std::sync::Arc;
 
 use axum::Router;
+use ca_core::profiles::Settings;
+use extensions::{
+    Timestamp,
+    certificate::{AgentCertificate, AgentPathProfile, Certificate, LONGEST_AGENT_LIFE_SECONDS, Role},
+};
 use ledger::{Ledger, LedgerError, Writer};
 use rustls::ServerConfig;
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::RwLock};
 use tokio_util::sync::CancellationToken;
+use webpki::KeyUsage;
+
+use crate::{nonces::Nonces, refusals::Refusals, tls::PathVerifier, view::View};
 
 /// The name of this role, also in outbox tasks.
 pub const ROLE: &str = "console";
@@ -42,14 +64,13 @@ pub enum ConsoleError {
 /// The role. Cheap to clone; all clones are the same console.
 #[derive(Clone)]
 pub struct Console {
-    inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
     pub(crate) ledger: Ledger,
     pub(crate) writer: Writer,
     pub(crate) clocks: Clocks,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
+    pub(crate) view: Arc<RwLock<View>>,
+    pub(crate) nonces: Arc<Nonces>,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 impl Console {
@@ -57,21 +78,48 @@ impl Console {
     #[must_use]
     pub fn new(ledger: Ledger, writer: Writer, clocks: Clocks, config: Config) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                ledger,
-                writer,
-                clocks,
-                config,
-            }),
+            ledger,
+            writer,
+            clocks,
+            config: Arc::new(config),
+            view: Arc::default(),
+            nonces: Arc::default(),
+            refusals: Arc::default(),
         }
+    }
+
+    /// What the ceremony fixed for all certificates.
+    async fn settings(&self) -> Result<Settings, ConsoleError> {
+        let mut view = self.view.write().await;
+        view.catch_up(&self.ledger).await?;
+        view.register
+            .house()
+            .map(Settings::from)
+            .ok_or(ConsoleError::NotFounded("house"))
     }
 
     /// TLS of the officers' listener: 1.3 only, officers' certificates of the house root, no resumption, no early data.
     ///
     /// # Errors
-    /// When the house was not founded, or the certificate does not go with the key.
+    /// When the house was not founded, or an anchor or the certificate cannot be used.
     pub async fn officers_tls(&self, identity: Identity) -> Result<Arc<ServerConfig>, ConsoleError> {
-        todo!("{}", identity.chain.len())
+        let profile = self.settings().await?.certificate_profile();
+        let check = move |path: &[&[u8]], now: Timestamp| {
+            let roles = [Role::Officer, Role::HouseIssuing, Role::HouseRoot];
+            if path.len() != roles.len() {
+                return Err(format!("a path of {} certificates instead of 3", path.len()));
+            }
+            for (der, role) in path.iter().zip(roles) {
+                let certificate = Certificate::read(der).map_err(|fault| fault.to_string())?;
+                let checked = profile.check_at(&certificate, role, now);
+                checked.map_err(|error| error.to_string())?;
+            }
+            Ok(())
+        };
+        let anchors = &self.config.anchors;
+        let usage = KeyUsage::client_auth();
+        let verifier = PathVerifier::new(&anchors.house_root, &anchors.house_issuing, usage, Box::new(check));
+        tls_of(verifier, identity)
     }
 
     /// TLS of the enrolment listener: as the officers', but bots' certificates of the agent root, for renewal alone.
@@ -79,16 +127,65 @@ impl Console {
     /// # Errors
     /// As [`officers_tls`](Self::officers_tls).
     pub async fn enrolment_tls(&self, identity: Identity) -> Result<Arc<ServerConfig>, ConsoleError> {
-        todo!("{}", identity.chain.len())
+        let settings = self.settings().await?;
+        let purpose = settings.arc.trading_agent().der_content().to_vec();
+        let profile = AgentPathProfile {
+            certificates: settings.certificate_profile(),
+            longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
+            distribution_point: Some(settings.crl_url),
+        };
+        let check = move |path: &[&[u8]], now: Timestamp| {
+            let (leaf, issuers) = path.split_first().ok_or("an empty path")?;
+            AgentCertificate::inspect_at(leaf, issuers, &profile, now)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        let anchors = &self.config.anchors;
+        // webpki asks for an OID that lives as long as the process.
+        let usage = KeyUsage::required(Box::leak(purpose.into_boxed_slice()));
+        let verifier = PathVerifier::new(&anchors.agent_root, &anchors.agent_issuing, usage, Box::new(check));
+        tls_of(verifier, identity)
     }
 
-    /// Answers officers until `stop` is cancelled.
+    /// The officers' API without its listener.
+    pub fn officers_router(&self) -> Router {
+        api::router(self)
+    }
+
+    /// EST without its listener.
+    pub fn enrolment_router(&self) -> Router {
+        enrolment::router(self)
+    }
+
+    /// Answers officers until `stop` is cancelled, and carries out meanwhile what was decided and interrupted.
     pub async fn serve_officers(&self, listener: TcpListener, tls: Arc<ServerConfig>, stop: CancellationToken) {
-        listener::serve(listener, tls, self.inner.config.officers, Router::new(), stop).await;
+        let serving = listener::serve(
+            listener,
+            tls,
+            self.config.officers,
+            self.officers_router(),
+            stop.clone(),
+        );
+        tokio::select! {
+            () = serving => {}
+            () = self.carry_on() => {}
+        }
     }
 
     /// Answers bots that enrol or renew until `stop` is cancelled.
     pub async fn serve_enrolment(&self, listener: TcpListener, tls: Arc<ServerConfig>, stop: CancellationToken) {
-        listener::serve(listener, tls, self.inner.config.enrolment, Router::new(), stop).await;
+        listener::serve(listener, tls, self.config.enrolment, self.enrolment_router(), stop).await;
     }
 }
+
+fn tls_of(
+    verifier: Result<PathVerifier, webpki::Error>,
+    identity: Identity,
+) -> Result<Arc<ServerConfig>, ConsoleError> {
+    let verifier = verifier.map_err(|error| ConsoleError::Tls(format!("the root is no certificate: {error}")))?;
+    let config = tls::server_config(verifier, identity).map_err(|error| ConsoleError::Tls(error.to_string()))?;
+    Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests;

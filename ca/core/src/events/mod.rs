@@ -14,8 +14,8 @@ pub use enrolment::{EnrolmentTokenIssued, RenewalRequested, TokenBound};
 pub use house::{CaCertificateInstalled, CaCertificateUse, HouseFounded};
 pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
 pub use officer::{
-    OfficerProposed, OfficerRegistered, OfficerRemoved, OfficerRequested, OfficerSigned, OfficerTokenIssued,
-    ProposalClosed, Role,
+    OfficerActed, OfficerProposed, OfficerRefused, OfficerRegistered, OfficerRemoved, OfficerRequested, OfficerSigned,
+    OfficerTokenIssued, ProposalClosed, Role,
 };
 
 use extensions::Record;
@@ -114,6 +114,10 @@ events! {
     OfficerProposed = "officer.proposed", |event| officer::stream(&event.proposer), gating: false, sealed: |event| &event.sealed;
     /// A proposal was decided.
     ProposalClosed = "officer.proposal_closed", |event| officer::stream(&event.proposer), gating: false, sealed: |_| &[];
+    /// An officer acted, with the reason in words.
+    OfficerActed = "officer.acted", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
+    /// Acts of an officer were refused.
+    OfficerRefused = "officer.refused", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer left.
     OfficerRemoved = "officer.removed", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer's signature that waits for a second one (baselines, house settings, reinstatements).

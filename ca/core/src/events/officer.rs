@@ -126,6 +126,37 @@ pub struct OfficerSigned {
     pub subject: String,
 }
 
+/// `officer.acted`: an officer's act with its reason in words, written beside the entry it led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerActed {
+    /// The act, as the kind of the entry it led to: `agent.frozen`; for acts without one, a name of its own: `subject.erased`.
+    pub act: String,
+    /// Who acted.
+    pub officer: OfficerId,
+    /// The commitment to the reason.
+    pub reason: Digest,
+    /// The reason's text, beside the entry.
+    #[serde(skip)]
+    pub sealed: Vec<SealedText>,
+    /// What it was done to: a stream, a serial or a subject.
+    pub subject: String,
+}
+
+/// `officer.refused`: acts of an officer that were refused, counted and written sparsely.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerRefused {
+    /// The last act that was refused.
+    pub act: String,
+    /// The stable code of the refusals.
+    pub code: String,
+    /// How many since the last such entry.
+    pub count: u32,
+    /// Whose certificate asked.
+    pub officer: OfficerId,
+}
+
 pub(super) fn stream(officer: &OfficerId) -> StreamId {
     StreamId::new(StreamKind::Officer, officer.as_str()).expect("an officer id is a valid stream name")
 }

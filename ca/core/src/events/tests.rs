@@ -161,6 +161,21 @@ fn samples() -> Vec<Event> {
             sealed: vec![],
         }
         .into(),
+        OfficerActed {
+            act: "agent.frozen".to_owned(),
+            officer,
+            reason: digest,
+            sealed: vec![],
+            subject: "agent/mm-1".to_owned(),
+        }
+        .into(),
+        OfficerRefused {
+            act: "agent.frozen".to_owned(),
+            code: "ROLE_MISSING".to_owned(),
+            count: 3,
+            officer,
+        }
+        .into(),
         ProposalClosed {
             accepted: true,
             proposal: "officer/ada/3".into(),

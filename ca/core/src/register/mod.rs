@@ -104,6 +104,7 @@ impl Register {
                     proposal.signed(event, place);
                 }
             }
+            Event::OfficerActed(_) | Event::OfficerRefused(_) => {}
             Event::ProposalClosed(event) => {
                 if let Some(proposal) = self.proposals.get_mut(&event.proposal) {
                     proposal.closed(event.accepted);

@@ -1,0 +1,136 @@
+//! Who asks, and what they may: the one gate before every route of the officers' listener that is not open.
+
+use axum::{
+    extract::{Request, State},
+    http::{Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use ca_core::{
+    certificate::spki_of,
+    events::{OfficerRefused, Role},
+};
+use extensions::{Digest, OfficerId};
+
+use crate::{Console, api::Route, listener::Peer, problem::Problem, record::Draft};
+
+/// An officer who was found by the key of the connection's certificate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    /// Who.
+    pub(crate) officer: OfficerId,
+    /// SHA-256 of the current certificate's key.
+    pub(crate) key: Digest,
+}
+
+/// The gate of one route.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) console: Console,
+    /// What it guards.
+    pub(crate) route: &'static Route,
+}
+
+/// Lets the request through with its [`Caller`], or answers why not.
+pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    match gate.caller(request.extensions().get::<Peer>()).await {
+        Ok(caller) => {
+            if let Err(problem) = json_only(&request) {
+                return problem.into_response();
+            }
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Bodies are JSON by name: a page of another site can make a browser send anything else with the officer's certificate, not this.
+fn json_only(request: &Request) -> Result<(), Problem> {
+    if request.method() != Method::POST {
+        return Ok(());
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if kind
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim() == "application/json")
+    {
+        return Ok(());
+    }
+    Err(Problem::with_status(
+        axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "CONTENT_TYPE",
+        "send the body as application/json",
+    ))
+}
+
+impl Gate {
+    async fn caller(&self, peer: Option<&Peer>) -> Result<Caller, Problem> {
+        let Some(certificate) = peer.and_then(|peer| peer.certificate.as_ref()) else {
+            return Err(Problem::unknown(
+                "CERTIFICATE_MISSING",
+                "present an officer's certificate of this house in the TLS handshake; without one, enrol with POST /v1/officers/enrol and the one-time token",
+            ));
+        };
+        let key = spki_of(certificate).map(|spki| Digest::of(&spki)).unwrap_or_default();
+        let (found, former) = {
+            let view = self.console.view().await?;
+            let found = view.register.officer_of_key(&key);
+            let found = found.map(|officer| (*officer.id(), self.opens(officer.roles())));
+            let former = view.register.officers().find(|officer| officer.key(&key).is_some());
+            (found, former.map(|officer| *officer.id()))
+        };
+        match (found, former) {
+            (Some((officer, true)), _) => Ok(Caller { officer, key }),
+            (Some((officer, false)), _) => {
+                let detail = format!(
+                    "{officer} has none of the roles that may do this: {}",
+                    words(self.route.roles)
+                );
+                self.refuse(peer, Some(officer), Problem::forbidden("ROLE_MISSING", &detail))
+                    .await
+            }
+            (None, former) => {
+                let detail = "this certificate is not the current one of an officer in office";
+                self.refuse(peer, former, Problem::forbidden("NOT_IN_OFFICE", detail))
+                    .await
+            }
+        }
+    }
+
+    fn opens(&self, roles: &[Role]) -> bool {
+        self.route.roles.is_empty() || self.route.roles.iter().any(|role| roles.contains(role))
+    }
+
+    async fn refuse(
+        &self,
+        peer: Option<&Peer>,
+        officer: Option<OfficerId>,
+        problem: Problem,
+    ) -> Result<Caller, Problem> {
+        let (console, code) = (&self.console, problem.code());
+        let act = format!("{} {}", self.route.method, self.route.path);
+        tracing::warn!(?officer, code, act, address = ?peer.map(|peer| peer.address), "an officer's act is refused");
+        let now = console.clocks.real.now();
+        if let Some(officer) = officer
+            && let Some(count) = console.refusals.count(officer, code, now)
+        {
+            let event = OfficerRefused {
+                act,
+                code: code.to_owned(),
+                count,
+                officer,
+            };
+            // The refusal stands whether or not it could be recorded.
+            drop(console.report(Draft::new(event, now), None).await);
+        }
+        Err(problem)
+    }
+}
+
+fn words(roles: &[Role]) -> String {
+    let word = |role: &Role| format!("{role:?}").to_ascii_lowercase();
+    roles.iter().map(word).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,415 @@
+//! Applications for a mandate: asking, reading in plain words, signing yes or no, tokens for the bot.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+};
+use ca_core::{
+    approval::{Question, check_signature, judge},
+    events::{
+        ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, CaCertificateUse,
+        EnrolmentTokenIssued,
+    },
+    narrowing::{DIMENSIONS, within},
+    register::{Mandate, MandateStatus, RequestState, SignedApproval},
+};
+use extensions::{
+    AgentId, ApprovalDecision, Digest, MandateDocument, MandateId, SealedText, Timestamp, limits::Authority,
+    mandate::Conduct,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Body, By, Page, SignatureBody, parse};
+use crate::{
+    Console,
+    access::Caller,
+    enrolment::issue_task,
+    problem::Problem,
+    record::{Draft, place, random_bytes, seal, token as new_token},
+    view::View,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Application {
+    agent: AgentId,
+    conduct: Conduct,
+    expires: Timestamp,
+    limits: Authority,
+    mandate: MandateId,
+    /// Why these limits fit the purpose; sealed.
+    rationale: String,
+}
+
+/// Asks for a mandate, or changes what is asked: a change begins a new revision, and earlier signatures count no more.
+pub(super) async fn submit(
+    State(console): State<Console>,
+    Extension(caller): By,
+    Body(body): Body<Application>,
+) -> Answer {
+    let rationale = seal(format!("agent:{}", body.agent), "rationale", &body.rationale)?;
+    let nonce = Digest(random_bytes());
+    let mut shown = Value::Null;
+    let recorded = console
+        .widen(|view| {
+            let event = submitted(&console, view, caller, &body, &rationale, nonce)?;
+            shown = json!({
+                "document_digest": event.document_digest,
+                "expires_at": event.expires_at,
+                "mandate": event.mandate,
+                "nonce": event.nonce,
+                "revision": event.revision,
+            });
+            Ok(Draft::new(event, console.clocks.decision.now()))
+        })
+        .await?;
+    shown["entry"] = place(&recorded);
+    Ok(Json(shown))
+}
+
+fn submitted(
+    console: &Console,
+    view: &View,
+    caller: Caller,
+    body: &Application,
+    rationale: &SealedText,
+    nonce: Digest,
+) -> Result<ApplicationSubmitted, Problem> {
+    let now = console.clocks.real.now();
+    let agent = view
+        .register
+        .agent(&body.agent)
+        .ok_or_else(|| Problem::missing("such agent"))?;
+    if body.expires <= now || body.expires > agent.expires_at {
+        let detail = format!(
+            "expires is {}: choose a time between now and the end of the agent's registration, {}",
+            body.expires, agent.expires_at
+        );
+        return Err(Problem::bad("EXPIRES", &detail));
+    }
+    let earlier = view.register.mandate(&body.mandate);
+    if earlier.is_some_and(|earlier| *earlier.agent() != body.agent) {
+        return Err(Problem::conflict(
+            "MANDATE_TAKEN",
+            "this mandate id belongs to another agent",
+        ));
+    }
+    let document = MandateDocument {
+        agent: body.agent,
+        conduct: body.conduct,
+        declared_code_digest: agent.declared_code_digest,
+        declared_model: agent.declared_model.clone(),
+        environment: agent.environment,
+        expires: body.expires,
+        limits: body.limits.clone(),
+        mandate: body.mandate,
+        owner: agent.owner,
+        purpose_commitment: agent.purpose,
+        rationale_commitment: rationale.commitment(),
+        version: 1,
+    };
+    document
+        .check()
+        .map_err(|error| Problem::bad("DOCUMENT", &error.to_string()))?;
+    inside_envelope(view, &document)?;
+    Ok(ApplicationSubmitted {
+        agent: body.agent,
+        applicant: caller.officer,
+        document_digest: document.digest(),
+        document,
+        expires_at: now.plus_seconds(console.config.question_seconds),
+        mandate: body.mandate,
+        nonce,
+        owner: agent.owner,
+        revision: earlier.map_or(1, |earlier| earlier.revision().saturating_add(1)),
+        sealed: vec![rationale.clone()],
+    })
+}
+
+/// Told at once rather than after two officers have signed: what the issuing CA could not grant.
+fn inside_envelope(view: &View, document: &MandateDocument) -> Result<(), Problem> {
+    let founded = || Problem::unavailable("this house was not founded yet");
+    let house = view.register.house().ok_or_else(founded)?;
+    let issuer = view
+        .register
+        .authority_certificate(CaCertificateUse::AgentIssuing)
+        .ok_or_else(founded)?;
+    let envelope = ca_core::certificate::limits_of(issuer, house.arc).ok_or_else(founded)?;
+    let wide: Vec<String> = DIMENSIONS
+        .into_iter()
+        .filter_map(|dimension| within(&document.limits, envelope.authority(), dimension).err())
+        .map(|claim| claim.to_string())
+        .collect();
+    if wide.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::bad("LIMITS_TOO_WIDE", "the issuing CA may not grant this").with_reasons(wide))
+}
+
+fn status(mandate: &Mandate, now: Timestamp) -> &'static str {
+    match mandate.status() {
+        MandateStatus::Pending if now >= mandate.expires_at() => "lapsed",
+        MandateStatus::Pending => "pending",
+        MandateStatus::Approved { .. } => "approved",
+        MandateStatus::Rejected { .. } => "rejected",
+    }
+}
+
+fn brief(mandate: &Mandate, now: Timestamp) -> Value {
+    json!({
+        "agent": mandate.agent(),
+        "applicant": mandate.applicant(),
+        "expires_at": mandate.expires_at(),
+        "mandate": mandate.id(),
+        "owner": mandate.owner(),
+        "revision": mandate.revision(),
+        "status": status(mandate, now),
+        "submitted_at": mandate.submitted_at(),
+    })
+}
+
+pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
+    let view = console.view().await?;
+    let now = console.clocks.real.now();
+    let rows = view.register.mandates();
+    let (applications, next) = page.of(rows.map(|mandate| (mandate.id().to_string(), brief(mandate, now))));
+    Ok(Json(json!({"applications": applications, "next": next})))
+}
+
+/// The mandate in force to compare with: the agent's approved one, the newest by its approval, other than this application.
+fn current<'a>(view: &'a View, application: &Mandate) -> Option<&'a Mandate> {
+    let others = view
+        .register
+        .mandates()
+        .filter(|one| one.agent() == application.agent() && one.id() != application.id());
+    others
+        .filter_map(|one| match one.status() {
+            MandateStatus::Approved { position, .. } => Some((*position, one)),
+            _ => None,
+        })
+        .max_by_key(|(position, _)| *position)
+        .map(|(_, one)| one)
+}
+
+pub(super) async fn show(State(console): State<Console>, Path(mandate): Path<String>) -> Answer {
+    let mandate: MandateId = parse("MANDATE", &mandate)?;
+    let view = console.view().await?;
+    let found = view
+        .register
+        .mandate(&mandate)
+        .ok_or_else(|| Problem::missing("such application"))?;
+    let judged = judge(found, None, &view.register, &|currency, amount| {
+        view.officers_for(currency, amount)
+    });
+    let (open, met): (Vec<_>, Vec<_>) = judged.rules.iter().partition(|rule| !rule.met);
+    let mut answer = brief(found, console.clocks.real.now());
+    answer["document"] = json!(found.document());
+    answer["document_digest"] = json!(found.document().digest());
+    answer["in_words"] = json!(found.document().plain_words());
+    answer["changes"] = current(&view, found).map_or(Value::Null, |current| {
+        let changes = current.document().diff(found.document());
+        let changes = changes
+            .iter()
+            .map(|change| json!({"new": change.new, "old": change.old, "what": change.what, "wider": change.wider}));
+        json!({"from": current.id(), "list": changes.collect::<Vec<_>>()})
+    });
+    answer["nonce"] = json!(found.nonce());
+    answer["officers_needed"] = json!(judged.needed);
+    answer["rules_open"] = json!(open);
+    answer["rules_met"] = json!(met);
+    answer["signatures"] = found.signatures().iter().map(|signed| json!(signed.record)).collect();
+    let requests = found.requests().iter().map(|request| {
+        let state = match &request.state {
+            RequestState::Waiting => "waiting",
+            RequestState::Reserved(_) => "reserved",
+            RequestState::Issued { .. } => "issued",
+        };
+        json!({"csr": request.digest, "key": request.spki, "renews": request.renews, "state": state})
+    });
+    answer["requests"] = requests.collect();
+    Ok(Json(answer))
+}
+
+/// One officer's yes or no.
+pub(super) async fn sign(
+    State(console): State<Console>,
+    Extension(caller): By,
+    Path(mandate): Path<String>,
+    Body(body): Body<SignatureBody>,
+) -> Answer {
+    let id: MandateId = parse("MANDATE", &mandate)?;
+    let refusal = match (body.decision, &body.reason) {
+        (ApprovalDecision::Approve, _) => None,
+        (ApprovalDecision::Reject, Some(reason)) => Some(reason.as_str()),
+        (ApprovalDecision::Reject, None) => {
+            return Err(Problem::bad(
+                "REASON",
+                "a refusal needs its reason, for the applicant to read",
+            ));
+        }
+    };
+    let mut shown = Value::Null;
+    let recorded = console
+        .widen(|view| {
+            let mandate = view
+                .register
+                .mandate(&id)
+                .ok_or_else(|| Problem::missing("such application"))?;
+            let signed = checked(&console, view, mandate, caller, &body)?;
+            let (draft, answer) = match refusal {
+                Some(reason) => rejection(&console, mandate, caller, signed, reason)?,
+                None => approval(&console, view, mandate, signed)?,
+            };
+            shown = answer;
+            Ok(draft)
+        })
+        .await?;
+    shown["entry"] = place(&recorded);
+    Ok(Json(shown))
+}
+
+/// Checks one signature as things stand, and says in words what is wrong with it before anything is recorded.
+fn checked(
+    console: &Console,
+    view: &View,
+    mandate: &Mandate,
+    caller: Caller,
+    body: &SignatureBody,
+) -> Result<SignedApproval, Problem> {
+    let now = console.clocks.real.now();
+    if *mandate.status() != MandateStatus::Pending || now >= mandate.expires_at() {
+        let detail = format!("this application is {}, not pending", status(mandate, now));
+        return Err(Problem::conflict("NOT_PENDING", &detail));
+    }
+    let signed = SignedApproval {
+        record: body.record(caller),
+        position: view.next_position(),
+        at: console.clocks.decision.now(),
+    };
+    let question = Question {
+        document: mandate.document().digest(),
+        nonce: mandate.nonce(),
+        applicant: Some(mandate.applicant()),
+    };
+    let earlier: Vec<_> = mandate.signatures().iter().map(|signed| &signed.record).collect();
+    check_signature(question, &signed.record, signed.position, &earlier, &view.register)
+        .map_err(|fault| Problem::forbidden("SIGNATURE_REFUSED", &fault.to_string()))?;
+    Ok(signed)
+}
+
+fn approval(
+    console: &Console,
+    view: &View,
+    mandate: &Mandate,
+    signed: SignedApproval,
+) -> Result<(Draft, Value), Problem> {
+    let threshold = |currency: &_, amount| view.officers_for(currency, amount);
+    let judged = judge(mandate, Some(&signed), &view.register, &threshold);
+    let broken = judged.rules.iter().filter(|rule| !rule.met && rule.rule != "officers");
+    let broken: Vec<String> = broken.map(|rule| format!("{}: {}", rule.rule, rule.reason)).collect();
+    if !broken.is_empty() {
+        return Err(Problem::forbidden("RULES_BROKEN", "this application cannot be approved").with_reasons(broken));
+    }
+    let event = ApplicationSigned {
+        approval: signed.record,
+        mandate: *mandate.id(),
+        revision: mandate.revision(),
+    };
+    let mut draft = Draft::new(event, signed.at);
+    if judged.met {
+        draft = draft.also(ApplicationApproved {
+            agent: *mandate.agent(),
+            approvers: judged.approvers.clone(),
+            document: mandate.document().digest(),
+            mandate: *mandate.id(),
+            revision: mandate.revision(),
+            rules: judged.rules.clone(),
+        });
+        let waiting = mandate
+            .requests()
+            .iter()
+            .filter(|request| request.state == RequestState::Waiting);
+        for request in waiting {
+            draft = draft.task(issue_task(mandate.id(), request.digest, console.clocks.real.now()));
+        }
+    }
+    let answer = json!({
+        "approvals": judged.approvers.len(),
+        "approved": judged.met,
+        "officers_needed": judged.needed,
+    });
+    Ok((draft, answer))
+}
+
+fn rejection(
+    console: &Console,
+    mandate: &Mandate,
+    caller: Caller,
+    signed: SignedApproval,
+    reason: &str,
+) -> Result<(Draft, Value), Problem> {
+    let text = seal(format!("agent:{}", mandate.agent()), "reason", reason)?;
+    let rejected = ApplicationRejected {
+        agent: *mandate.agent(),
+        document: mandate.document().digest(),
+        mandate: *mandate.id(),
+        reason: text.commitment(),
+        rejected_by: caller.officer,
+        revision: mandate.revision(),
+        sealed: vec![text],
+    };
+    let event = ApplicationSigned {
+        approval: signed.record,
+        mandate: *mandate.id(),
+        revision: mandate.revision(),
+    };
+    let draft = Draft::new(event, console.clocks.decision.now()).also(rejected);
+    Ok((draft, json!({"approved": false, "rejected": true})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenRequest {
+    mandate: MandateId,
+}
+
+/// A one-time token for the bot, shown once; the ledger holds its SHA-256.
+pub(super) async fn token(
+    State(console): State<Console>,
+    Extension(caller): By,
+    Path(agent): Path<String>,
+    Body(body): Body<TokenRequest>,
+) -> Answer {
+    let agent: AgentId = parse("AGENT", &agent)?;
+    let (secret, digest) = new_token();
+    let now = console.clocks.real.now();
+    let use_before = now.plus_seconds(console.config.token_seconds);
+    let recorded = console
+        .widen(|view| {
+            let mandate = view
+                .register
+                .mandate(&body.mandate)
+                .filter(|mandate| *mandate.agent() == agent);
+            let mandate = mandate.ok_or_else(|| Problem::missing("such mandate of this agent"))?;
+            if matches!(status(mandate, now), "lapsed" | "rejected") {
+                let detail = format!("the application is {}: submit it again first", status(mandate, now));
+                return Err(Problem::conflict("NOT_PENDING", &detail));
+            }
+            let event = EnrolmentTokenIssued {
+                agent,
+                issued_by: caller.officer,
+                mandate: body.mandate,
+                token: digest,
+                use_before,
+            };
+            Ok(Draft::new(event, console.clocks.decision.now()))
+        })
+        .await?;
+    Ok(Json(json!({
+        "entry": place(&recorded),
+        "mandate": body.mandate,
+        "token": secret,
+        "use_before": use_before,
+    })))
+}

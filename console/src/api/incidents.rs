@@ -1,0 +1,94 @@
+//! Incidents: looking at them, acknowledging one, asking for its review, which two officers sign.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+};
+use extensions::IncidentId;
+use revocation_core::incident::{Finding, IncidentAcknowledged, IncidentEvent};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Answer, Body, By, Page, parse, proposals};
+use crate::{
+    Console,
+    problem::Problem,
+    record::{Draft, place, seal},
+};
+
+pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
+    let view = console.view().await?;
+    let rows = view.incidents.iter().map(|(id, (agent, incident, at))| {
+        let row = json!({
+            "acknowledged_by": incident.acknowledged(),
+            "agent": agent,
+            "finding": incident.finding(),
+            "incident": id,
+            "opened_at": at,
+            "opened_by": incident.opened_by(),
+        });
+        (id.to_string(), row)
+    });
+    let (incidents, next) = page.of(rows);
+    Ok(Json(json!({"incidents": incidents, "next": next})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+pub(super) async fn acknowledge(
+    State(console): State<Console>,
+    Extension(caller): By,
+    Path(incident): Path<String>,
+    Body(_): Body<Nothing>,
+) -> Answer {
+    let incident: IncidentId = parse("INCIDENT", &incident)?;
+    let recorded = console
+        .widen(|view| {
+            let found = view.incidents.get(&incident);
+            let (agent, state, _) = found.ok_or_else(|| Problem::missing("such incident"))?;
+            let event = IncidentAcknowledged {
+                agent: *agent,
+                incident,
+                officer: caller.officer,
+            };
+            let step = state.clone().step(&IncidentEvent::Acknowledged(event.clone()));
+            step.map_err(|error| Problem::conflict("INCIDENT", &error.to_string()))?;
+            Ok(Draft::new(event, console.clocks.decision.now()))
+        })
+        .await?;
+    Ok(Json(json!({"entry": place(&recorded)})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Review {
+    finding: Finding,
+    /// What led to it, in words; sealed.
+    root_cause: String,
+}
+
+/// Proposes what a review found: two officers sign it.
+pub(super) async fn review(
+    State(console): State<Console>,
+    Extension(caller): By,
+    Path(incident): Path<String>,
+    Body(body): Body<Review>,
+) -> Answer {
+    let incident: IncidentId = parse("INCIDENT", &incident)?;
+    let agent = {
+        let view = console.view().await?;
+        let found = view.incidents.get(&incident);
+        found.ok_or_else(|| Problem::missing("such incident"))?.0
+    };
+    let text = seal(format!("agent:{agent}"), "root_cause", &body.root_cause)?;
+    let document = json!({
+        "agent": agent,
+        "finding": body.finding,
+        "incident": incident,
+        "purpose": "incident.reviewed",
+        "root_cause": text.commitment(),
+    });
+    proposals::propose(&console, caller, "incident.reviewed", document, vec![text]).await
+}

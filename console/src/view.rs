@@ -1,0 +1,206 @@
+//! What the console knows: the ledger folded up to a position, caught up before each judgement.
+
+use std::collections::BTreeMap;
+
+use anomaly::{BaselineApproved, BaselineProposed};
+use ca_core::{Event, Register, register::Place};
+use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, OwnerId, StreamId, Timestamp, canonical};
+use ledger::{CommittedEntry, Head, Ledger, LedgerError};
+use revocation_core::{
+    HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent, StandingState,
+    incident::IncidentEvent,
+};
+
+/// Entries read at once.
+const READ_AT_ONCE: usize = 1_024;
+/// Proposed baselines remembered of one agent; the oldest leaves.
+const MOST_PROPOSED: usize = 8;
+
+/// A proposed baseline: its content is read where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proposed {
+    pub(crate) digest: Digest,
+    pub(crate) version: u32,
+    pub(crate) position: u64,
+    pub(crate) at: Timestamp,
+}
+
+/// The baselines of one agent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Baselines {
+    pub(crate) proposed: Vec<Proposed>,
+    /// The one in force, and where its proposal stands.
+    pub(crate) approved: Option<(BaselineApproved, Option<u64>)>,
+}
+
+/// A house revocation that is or was in force.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HouseRevocation {
+    pub(crate) position: u64,
+    pub(crate) scope: HouseScope,
+    pub(crate) reason: RevocationReason,
+}
+
+/// The fold.
+#[derive(Default)]
+pub(crate) struct View {
+    pub(crate) register: Register,
+    pub(crate) house: HouseState,
+    thresholds_set: bool,
+    pub(crate) house_revocations: Vec<HouseRevocation>,
+    pub(crate) standing: BTreeMap<AgentId, StandingState>,
+    pub(crate) incidents: BTreeMap<IncidentId, (AgentId, IncidentState, Timestamp)>,
+    pub(crate) baselines: BTreeMap<AgentId, Baselines>,
+    numbers: BTreeMap<StreamId, u64>,
+    epoch: u64,
+    next: u64,
+}
+
+impl View {
+    /// Whether nothing was committed since.
+    pub(crate) fn is_at(&self, head: &Head) -> bool {
+        self.next == head.size && self.next > 0
+    }
+
+    /// Reads on to the end of the log.
+    pub(crate) async fn catch_up(&mut self, ledger: &Ledger) -> Result<(), LedgerError> {
+        loop {
+            let head = ledger.head();
+            while self.next < head.size {
+                for entry in ledger.read_range(self.next, READ_AT_ONCE).await? {
+                    self.apply(&entry);
+                    self.next = entry.position + 1;
+                }
+            }
+            if self.next == head.size {
+                self.epoch = head.epoch;
+                return Ok(());
+            }
+        }
+    }
+
+    /// The epoch under which is judged.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The position the next entry will have at the earliest.
+    pub(crate) fn next_position(&self) -> u64 {
+        self.next
+    }
+
+    /// The number the next entry of a stream has, as far as this view has read.
+    pub(crate) fn next_number(&self, stream: &StreamId) -> u64 {
+        self.numbers.get(stream).copied().unwrap_or(0)
+    }
+
+    fn apply(&mut self, entry: &CommittedEntry) {
+        match self.numbers.get_mut(&entry.stream) {
+            Some(number) => *number = entry.number + 1,
+            None => drop(self.numbers.insert(entry.stream.clone(), entry.number + 1)),
+        }
+        let place = Place {
+            position: entry.position,
+            number: entry.number,
+            at: entry.at,
+        };
+        let (kind, body) = (&*entry.kind, entry.body());
+        if kind.starts_with("order.") {
+            return;
+        }
+        if let Some(event) = Event::decode(kind, body) {
+            match event {
+                Ok(event) => self.register.apply(&event, place),
+                Err(error) => tracing::error!(position = entry.position, %error, "an entry does not decode"),
+            }
+        } else if let Some(Ok(event)) = StandingEvent::decode(kind, body) {
+            if let Ok(agent) = AgentId::new(entry.stream.name()) {
+                self.standing.entry(agent).or_default().apply(&event, entry.at);
+            }
+        } else if let Some(Ok(event)) = HouseEvent::decode(kind, body) {
+            self.house_decided(&event, entry.position);
+        } else if let Some(Ok(event)) = IncidentEvent::decode(kind, body) {
+            self.incident(&event, entry.at);
+        } else {
+            self.baseline(kind, body, place);
+        }
+    }
+
+    fn house_decided(&mut self, event: &HouseEvent, position: u64) {
+        self.thresholds_set |= matches!(event, HouseEvent::ThresholdsSet(_));
+        let moved = self.house.apply(event);
+        if let (true, HouseEvent::Revoked(event)) = (moved, event) {
+            self.house_revocations.push(HouseRevocation {
+                position,
+                scope: event.scope,
+                reason: event.reason,
+            });
+        }
+    }
+
+    fn incident(&mut self, event: &IncidentEvent, at: Timestamp) {
+        let id = match event {
+            IncidentEvent::Opened(event) => {
+                let opened = (event.agent, IncidentState::open(event), at);
+                self.incidents.entry(event.incident).or_insert(opened);
+                return;
+            }
+            IncidentEvent::Acknowledged(event) => event.incident,
+            IncidentEvent::Reviewed(event) => event.incident,
+        };
+        if let Some((_, incident, _)) = self.incidents.get_mut(&id) {
+            // A step that is not allowed leaves the incident as it was.
+            let _ = incident.step(event);
+        }
+    }
+
+    fn baseline(&mut self, kind: &str, body: &[u8], place: Place) {
+        match kind {
+            "baseline.proposed" => {
+                let Ok(event) = canonical::from_slice::<BaselineProposed>(body) else {
+                    return;
+                };
+                let proposed = &mut self.baselines.entry(event.baseline.agent).or_default().proposed;
+                if proposed.len() >= MOST_PROPOSED {
+                    proposed.remove(0);
+                }
+                proposed.push(Proposed {
+                    digest: event.digest,
+                    version: event.baseline.version,
+                    position: place.position,
+                    at: place.at,
+                });
+            }
+            "baseline.approved" => {
+                let Ok(event) = canonical::from_slice::<BaselineApproved>(body) else {
+                    return;
+                };
+                let baselines = self.baselines.entry(event.agent).or_default();
+                let proposed = baselines.proposed.iter().rev();
+                let content = proposed.clone().find(|proposed| proposed.digest == event.baseline);
+                baselines.approved = Some((event, content.map(|proposed| proposed.position)));
+            }
+            _ => {}
+        }
+    }
+
+    /// How many officers an amount takes now; two while no threshold was ever set.
+    pub(crate) fn officers_for(&self, currency: &Currency, amount: Decimal) -> usize {
+        if self.thresholds_set {
+            self.house.thresholds().officers_for(currency, amount)
+        } else {
+            2
+        }
+    }
+
+    /// The standing of an agent; active while nothing was said of it.
+    pub(crate) fn standing_of(&self, agent: &AgentId) -> StandingState {
+        self.standing.get(agent).cloned().unwrap_or_default()
+    }
+
+    /// The newest revocation of the house that covers an owner.
+    pub(crate) fn house_revocation_of(&self, owner: &OwnerId) -> Option<HouseRevocation> {
+        let mut newest = self.house_revocations.iter().rev();
+        newest.find(|revocation| revocation.scope.covers(owner)).copied()
+    }
+}
