@@ -8,7 +8,7 @@ use extensions::{
 };
 use revocation_core::{
     Actor, RevocationReason, StandingEvent,
-    house::{HouseEvent, HouseFrozen, HouseReduceOnly, HouseRevoked, HouseScope},
+    house::{HouseEvent, HouseFrozen, HouseReduceOnly, HouseReinstated, HouseRevoked, HouseScope},
     standing::{AgentFrozen, AgentReduceOnly, AgentRevoked, CertificateRevoked},
     warning::WarningOpened,
 };
@@ -125,6 +125,31 @@ fn cert_revoked() {
     permits(&world, terms("a"));
     world.fold(revoked(world.certificate.serial));
     refuses(&world, terms("a"), Code::CertRevoked);
+}
+
+/// Control: leave the house out of `cert_revoked`, and a certificate from before the owner's revocation trades again.
+#[test]
+fn certificates_from_before_a_reinstatement_of_the_house_stay_revoked() {
+    for (from, code) in [(0, None), (1, Some(Code::CertRevoked))] {
+        let mut world = World::new();
+        let (scope, reason) = (HouseScope::All, RevocationReason::KeyCompromise);
+        world.house.apply(&HouseEvent::from(HouseRevoked {
+            by: by(),
+            reason,
+            scope,
+        }));
+        let certificates_from = world.certificate.not_before.plus_seconds(from);
+        let signatures = Vec::new();
+        world.house.apply(&HouseEvent::from(HouseReinstated {
+            certificates_from,
+            scope,
+            signatures,
+        }));
+        match code {
+            Some(code) => refuses(&world, terms("a"), code),
+            None => permits(&world, terms("a")),
+        }
+    }
 }
 
 #[test]

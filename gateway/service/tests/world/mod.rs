@@ -421,6 +421,7 @@ impl World {
             nonce,
             owner: document.owner,
             revision: 1,
+            sealed: Vec::new(),
         })
         .await;
         let mut approval = ApprovalRecord {
