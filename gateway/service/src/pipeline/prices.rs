@@ -29,12 +29,14 @@ impl Prices {
             .copied()
     }
 
-    /// Takes a price observed at `at`, by the decision clock.
+    /// Takes a price observed at `at`, by the decision clock. One that was asked for earlier and answered later (by another
+    /// feed, or before a step of the clock) does not take the place of a newer one.
     pub fn observe(&self, instrument: Instrument, price: ReferencePrice) {
-        self.latest
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(instrument, price);
+        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+        let known = latest.entry(instrument).or_insert(price);
+        if known.at <= price.at {
+            *known = price;
+        }
     }
 }
 
@@ -92,6 +94,26 @@ impl PriceFeed {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.every) => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Control: an unconditional insert turns the second assertion red.
+    #[test]
+    fn a_late_answer_does_not_age_the_price() {
+        let (prices, instrument) = (Prices::default(), Instrument::new("BTC_EUR").expect("a name"));
+        let price = |at, price: u64| ReferencePrice {
+            at: Timestamp::from_seconds(at),
+            currency: Currency::new("EUR").expect("a unit"),
+            price: price.into(),
+        };
+        for (observed, known) in [(price(10, 5), 5), (price(9, 4), 5), (price(10, 6), 6)] {
+            prices.observe(instrument, observed);
+            assert_eq!(prices.of(&instrument).map(|price| price.price), Some(u64::into(known)));
         }
     }
 }
