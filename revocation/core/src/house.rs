@@ -288,9 +288,14 @@ impl HouseState {
             }
             HouseEvent::Reinstated(event) => {
                 let enough = distinct_officers(&event.signatures) >= REINSTATEMENT_OFFICERS;
-                self.shift(event.scope, |mode| {
+                let moved = self.shift(event.scope, |mode| {
                     (enough && mode == Mode::Revoked).then_some(Mode::Active)
-                })
+                });
+                if moved {
+                    let state = self.scope_mut(event.scope);
+                    state.certificates_from = state.certificates_from.max(Some(event.certificates_from));
+                }
+                moved
             }
             HouseEvent::ThresholdsSet(event) => {
                 self.thresholds = event.thresholds.clone();
