@@ -37,7 +37,7 @@ use gateway_service::{
     session::{Inspected, Session},
     venue::{Answer, CancelOutcome, Doubt, ExecutionId, OrderKey, OrderReport, Outcome, SendGate, Trade, Venue},
 };
-use ledger::{Append, CheckpointKey, CheckpointKeyAuthorised, Config, Ledger, Recorded, Writer};
+use ledger::{Append, CheckpointKey, CheckpointKeyAuthorised, Config, EphemeralKey, Ledger, Recorded, Writer};
 use tokio_util::sync::CancellationToken;
 
 /// A clock that tests set.
@@ -195,7 +195,33 @@ pub struct World {
     approver: Key,
 }
 
-const EXCHANGE: &str = "exchange_a";
+/// The venue's name in mandates.
+pub const EXCHANGE: &str = "exchange_a";
+
+/// The ledger root key, the same in every process of a test.
+pub fn ledger_root() -> EphemeralKey {
+    EphemeralKey::from_seed(&[9; 32]).expect("seed")
+}
+
+/// The profile every certificate of the world is held to.
+pub fn inspected() -> Inspected {
+    Inspected::new(AgentPathProfile {
+        certificates: ceremony().certificate_profile(),
+        longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
+        distribution_point: None,
+    })
+}
+
+fn ceremony() -> Ceremony {
+    Ceremony {
+        arc: OidArc::DEVELOPMENT,
+        environment: Environment::Sandbox,
+        trust_domain: TrustDomain::new("bots.example").expect("domain"),
+        crl_url: "http://status.example/crl".to_owned(),
+        ocsp_url: "http://status.example/ocsp".to_owned(),
+        issuer_url: "http://status.example/ca".to_owned(),
+    }
+}
 
 fn key(algorithm: KeyAlgorithm) -> Key {
     Key::generate("test", algorithm).expect("key")
@@ -227,14 +253,7 @@ impl World {
     pub async fn new(count: usize) -> Self {
         let clock = TestClock::at(noon());
         let directory = tempfile::tempdir().expect("folder");
-        let ceremony = Ceremony {
-            arc: OidArc::DEVELOPMENT,
-            environment: Environment::Sandbox,
-            trust_domain: TrustDomain::new("bots.example").expect("domain"),
-            crl_url: "http://status.example/crl".to_owned(),
-            ocsp_url: "http://status.example/ocsp".to_owned(),
-            issuer_url: "http://status.example/ca".to_owned(),
-        };
+        let ceremony = ceremony();
         let root_key = key(KeyAlgorithm::EcdsaP256Sha256);
         let profile = Profile::AgentRoot {
             name: "Agent root".to_owned(),
@@ -254,12 +273,8 @@ impl World {
             &root_key,
             &ceremony,
         );
-        let inspected = Inspected::new(AgentPathProfile {
-            certificates: ceremony.certificate_profile(),
-            longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
-            distribution_point: None,
-        });
-        let ledger_root = key(KeyAlgorithm::Ed25519);
+        let inspected = inspected();
+        let ledger_root = ledger_root();
         let config = Config::new(directory.path(), clock.clone());
         let officer_key = CheckpointKey::ephemeral("test", "console");
         let (ledger, officer) = Ledger::create(config, "test", &ledger_root, officer_key)
@@ -484,6 +499,11 @@ impl World {
             .expect("sealed")
             .certificate()
             .to_vec()
+    }
+
+    /// The issuing CA's certificate and the root's.
+    pub fn issuers(&self) -> [Vec<u8>; 2] {
+        [self.issuing.certificate().to_vec(), self.root.clone()]
     }
 
     /// A session of the certificate at one instance, once that instance has followed the mandate.
