@@ -106,6 +106,8 @@ pub struct Paths {
     pub crl: PathBuf,
     /// A file whose first line protects the key files; without it they are plain (sandbox only).
     pub passphrase_file: Option<PathBuf>,
+    /// Roots that webhook receivers behind `https` are trusted under, PEM; without it none is.
+    pub webhook_roots_file: Option<PathBuf>,
 }
 
 impl Default for Paths {
@@ -118,6 +120,7 @@ impl Default for Paths {
             head: "ledger.head".into(),
             crl: "crl.der".into(),
             passphrase_file: None,
+            webhook_roots_file: None,
         }
     }
 }

@@ -6,3 +6,7 @@
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod founding;
+pub mod logs;
+pub mod pem;
+pub mod serve;

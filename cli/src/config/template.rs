@@ -35,6 +35,7 @@ local = ["127.0.0.0/8"]
 # head = "ledger.head"         # best on another disk
 # crl = "crl.der"              # the newest CRL
 # passphrase_file = "passphrase"   # encrypts the key files; required in production
+# webhook_roots_file = "webhook-roots.pem"  # whom webhook receivers behind https are trusted under
 
 [ca]
 # bot_life_seconds = 86400     # at most 604800

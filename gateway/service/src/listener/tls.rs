@@ -13,9 +13,10 @@ use rustls::{
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor, UnixTime},
     server::{
-        NoServerSessionStorage,
+        NoServerSessionStorage, ResolvesServerCert,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
@@ -142,7 +143,7 @@ impl ClientCertVerifier for AgentVerifier {
     }
 }
 
-/// The server side of the bots' listener.
+/// The server side of the bots' listener, with a key held in memory.
 ///
 /// # Errors
 /// When the key does not go with the certificate.
@@ -151,11 +152,25 @@ pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<ServerConfig, Error> {
+    let key = ring::sign::any_supported_type(&key)?;
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match()?;
+    server_config_with(verifier, Arc::new(SingleCertAndKey::from(certified)))
+}
+
+/// The server side of the bots' listener, with a key wherever it lives.
+///
+/// # Errors
+/// When TLS 1.3 is not to be had.
+pub fn server_config_with(
+    verifier: Arc<dyn ClientCertVerifier>,
+    identity: Arc<dyn ResolvesServerCert>,
+) -> Result<ServerConfig, Error> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(identity);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -29,6 +29,12 @@ impl Prices {
             .copied()
     }
 
+    /// Whether no instrument has a price yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.latest.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Takes a price observed at `at`, by the decision clock. One that was asked for earlier and answered later (by another
     /// feed, or before a step of the clock) does not take the place of a newer one.
     pub fn observe(&self, instrument: Instrument, price: ReferencePrice) {

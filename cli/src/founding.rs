@@ -1,0 +1,174 @@
+//! `mandatum init`: from a configuration to a founded house.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, bail};
+use ca_core::profiles::Settings;
+use ca_keys::{Protection, SecretString};
+use ca_service::ceremony::{self, Founded, Plan, Server};
+use extensions::{
+    AuthorityLimits, Clock,
+    certificate::TrustDomain,
+    limits::{Authority, LimitsDocument, ScopeDocument},
+    oids::OidArc,
+};
+use revocation_core::{RegionTable, house::Thresholds, regions::NetworkRegion};
+
+use crate::config::{Config, hosts_and_addresses};
+
+/// Names of the listeners' certificates and keys.
+pub const GATEWAY: &str = "gateway";
+/// The officers' listener.
+pub const CONSOLE: &str = "console";
+/// The enrolment listener.
+pub const ENROLMENT: &str = "enrolment";
+
+/// The passphrase of the key files, when they have one.
+///
+/// # Errors
+/// When the file cannot be read, is empty, or may be read by others.
+pub fn passphrase(config: &Config) -> anyhow::Result<Option<SecretString>> {
+    let Some(path) = &config.paths.passphrase_file else {
+        return Ok(None);
+    };
+    let text = read_private(path)?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() {
+        bail!("{}: the first line, the passphrase, is empty", path.display());
+    }
+    Ok(Some(SecretString::from(line.to_owned())))
+}
+
+/// Reads a secret's file, which nobody but its owner may read.
+///
+/// # Errors
+/// When it cannot be read or is readable by others.
+pub fn read_private(path: &Path) -> anyhow::Result<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = || format!("cannot read {}", path.display());
+    let mode = std::fs::metadata(path).with_context(open)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!(
+            "{} may be read by others (mode {:o}): chmod 600 it",
+            path.display(),
+            mode & 0o777
+        );
+    }
+    std::fs::read_to_string(path).with_context(open)
+}
+
+/// How this configuration protects its key files.
+#[must_use]
+pub fn protection(passphrase: Option<&SecretString>) -> Protection<'_> {
+    passphrase.map_or(Protection::Plain, Protection::Passphrase)
+}
+
+/// The ledger of a configuration.
+#[must_use]
+pub fn ledger_config(config: &Config, clock: Arc<dyn Clock>) -> ledger::Config {
+    let mut ledger = ledger::Config::new(&config.paths.ledger, clock);
+    ledger.head_file.clone_from(&config.paths.head);
+    ledger
+}
+
+/// Founds the house that `config` describes: roots, issuing CAs, listeners' certificates, the ledger, officers' tokens.
+///
+/// # Errors
+/// When something exists already, a value does not fit, or a file cannot be written.
+pub async fn found(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Founded> {
+    let (house, paths) = (&config.house, &config.paths);
+    let status = config.status.public_url();
+    let settings = Settings {
+        arc: OidArc::new(house.pen)?,
+        environment: house.environment,
+        trust_domain: TrustDomain::new(&house.trust_domain).context("house.trust_domain")?,
+        crl_url: format!("{status}/agents.crl"),
+        ocsp_url: format!("{status}/ocsp"),
+        issuer_url: format!("{status}/agents-issuing.cer"),
+    };
+    let ceiling = house.ceiling.clone().unwrap_or_else(widest);
+    let ceiling = Authority::try_from(ceiling).context("house.ceiling")?;
+    let passphrase = passphrase(config)?;
+    let server = |name: &str, names: &[String]| {
+        let (hosts, addresses) = hosts_and_addresses(names);
+        Server {
+            name: name.to_owned(),
+            hosts,
+            addresses,
+        }
+    };
+    let plan = Plan {
+        settings,
+        root_envelope: AuthorityLimits::for_ca(ceiling.clone()),
+        issuing_envelope: AuthorityLimits::for_ca(ceiling),
+        certificate_folder: paths.certificates.clone(),
+        key_folder: paths.keys.clone(),
+        root_folder: paths.roots.clone(),
+        protection: protection(passphrase.as_ref()),
+        root_protection: protection(passphrase.as_ref()),
+        servers: vec![
+            server(GATEWAY, &config.gateway.names),
+            server(CONSOLE, &config.console.names),
+            server(ENROLMENT, &config.console.names),
+        ],
+        officers: house.officers.clone(),
+        thresholds: Thresholds {
+            two_officers_above: house.two_officers_above.clone(),
+        },
+        regions: regions(config)?,
+        ledger_id: house.ledger.clone(),
+    };
+    let now = clock.now();
+    Ok(ceremony::found(&plan, ledger_config(config, clock), now).await?)
+}
+
+fn regions(config: &Config) -> anyhow::Result<Option<RegionTable>> {
+    let rows: Vec<NetworkRegion> = config
+        .house
+        .regions
+        .iter()
+        .flat_map(|(region, networks)| {
+            let row = |network: &_| NetworkRegion {
+                network: *network,
+                region: *region,
+            };
+            networks.iter().map(row)
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(RegionTable::new(rows).context("house.regions")?))
+}
+
+/// The widest ceiling that is sensible without one in the file: every name and hour, and high amounts in common units.
+fn widest() -> LimitsDocument {
+    let any = || ScopeDocument::Word("any".to_owned());
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+    let amounts = |amount: &str| {
+        ["CHF", "EUR", "GBP", "JPY", "USD", "local:USDC", "local:USDT"].map(|unit| format!("{unit} {amount}"))
+    };
+    LimitsDocument {
+        counterparties: any(),
+        hours: texts(&["always"]),
+        instruments: any(),
+        order_proof: false,
+        order_rates: texts(&["10000/1s"]),
+        order_types: texts(&["limit", "market", "stop_limit", "stop_market"]),
+        per_day: amounts("1000000000000").to_vec(),
+        per_order: amounts("10000000000").to_vec(),
+        price_collar_bps: 10_000,
+        regions: any(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_widest_ceiling_is_a_ceiling() {
+        let authority = Authority::try_from(widest()).unwrap();
+        assert!(AuthorityLimits::for_ca(authority).encode().is_ok());
+    }
+}

@@ -1,0 +1,48 @@
+//! The console role: the officers' listener and the enrolment listener.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use console::{Anchors, Clocks, Config, Console, Identity, ROLE};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use super::{Start, chain};
+use crate::founding;
+
+/// Starts both; gives the officers' address and the enrolment address.
+pub(super) async fn start(start: &Start<'_>, tasks: &mut JoinSet<()>) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    let published = &start.published;
+    let anchors = Anchors {
+        house_root: published.house_root.to_vec(),
+        house_issuing: vec![published.house_issuing.to_vec()],
+        agent_root: published.agent_root.to_vec(),
+        agent_issuing: vec![published.agent_issuing.to_vec()],
+    };
+    let clocks = Clocks {
+        decision: start.clocks.decision(),
+        real: start.clocks.real(),
+    };
+    let writer = start.writer(ROLE).await?;
+    let console = Console::new(start.ledger.clone(), writer, clocks, Config::new(anchors));
+    let identity = |name: &str| {
+        Ok::<_, anyhow::Error>(Identity {
+            chain: chain(&start.config.paths.certificates, name)?,
+            key: start.key_file(name)?,
+        })
+    };
+    let bind = |key: &'static str, address: SocketAddr| async move {
+        let bound = TcpListener::bind(address).await;
+        bound.with_context(|| format!("{key}: {address} cannot be bound"))
+    };
+    let section = &start.config.console;
+    let officers = bind("console.officers", section.officers).await?;
+    let enrolment = bind("console.enrolment", section.enrolment).await?;
+    let addresses = (officers.local_addr()?, enrolment.local_addr()?);
+    let officers_tls = console.officers_tls(identity(founding::CONSOLE)?).await?;
+    let enrolment_tls = console.enrolment_tls(identity(founding::ENROLMENT)?).await?;
+    let (answering, stop) = (console.clone(), start.stop.clone());
+    tasks.spawn(async move { answering.serve_officers(officers, officers_tls, stop).await });
+    let stop = start.stop.clone();
+    tasks.spawn(async move { console.serve_enrolment(enrolment, enrolment_tls, stop).await });
+    Ok(addresses)
+}
