@@ -1,12 +1,17 @@
 //! Mandatum as one program: configuration, clocks, the composition of all roles, and every command as a function.
 //!
 //! The binary is a thin wrapper around [`commands::main`]. Tests and the demonstration call the same functions: [`founding::found`],
-//! [`serve::run`], [`client`], [`commands`].
+//! [`serve::run`], [`officer::enrol`], [`officer::Officer`], [`bot::enrol`], [`bot::Bot`].
 
+pub mod bot;
 pub mod client;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod founding;
 pub mod logs;
+pub mod officer;
 pub mod pem;
+pub mod pkcs7;
+pub mod request;
 pub mod serve;

@@ -10,13 +10,13 @@ mod operations;
 mod registration;
 mod status;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use ca_keys::SecretString;
 use ca_service::{CaConfig, CaKeys, CaService, authorise_checkpoint_key};
 use extensions::{Clock, Timestamp, oids::Environment};
-use gateway_service::gateway::Gateway;
+use gateway_service::{gateway::Gateway, instance::Instance};
 use ledger::{CheckpointKey, Ledger, Writer};
 use revocation_service::Role as StatusRole;
 use tokio::task::JoinSet;
@@ -119,8 +119,8 @@ pub struct Running {
     pub addresses: Addresses,
     /// The ledger.
     pub ledger: Ledger,
-    /// The gateway instance, for its figures and states.
-    pub gateway: Option<Arc<Gateway>>,
+    /// The gateway instance, for its figures and states, and to refresh prices after a step of the clock.
+    pub instance: Option<Instance>,
     /// The role `revocation`, for its state, webhooks and dead letters.
     pub status: Option<StatusRole>,
     /// The house's certificates.
@@ -128,7 +128,6 @@ pub struct Running {
     /// The issuing role.
     pub ca: Option<Arc<CaService>>,
     stop: CancellationToken,
-    threads: Vec<JoinHandle<()>>,
     tasks: JoinSet<()>,
 }
 
@@ -207,7 +206,7 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     let registration = registration::start(&start, &mut tasks).await?;
     let bots = bots::start(&start).await?;
     let readiness = Arc::new(Readiness {
-        gateway: bots.gateway.clone(),
+        gateway: bots.gateway().clone(),
         ledger: ledger.clone(),
         state: status.state().clone(),
         expiries: tokio::sync::Mutex::default(),
@@ -216,7 +215,7 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     });
     let operations = operations::serve(config.operations.listen, readiness, &start.stop, &mut tasks).await?;
     let addresses = Addresses {
-        gateway: Some(bots.address),
+        gateway: Some(bots.address()),
         officers: Some(registration.0),
         enrolment: Some(registration.1),
         status: Some(status.address()),
@@ -230,12 +229,11 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     );
     Ok(Running {
         addresses,
-        gateway: Some(bots.gateway),
+        instance: Some(bots),
         status: Some(status),
         published,
         ca: Some(ca),
         stop: start.stop,
-        threads: bots.threads,
         tasks,
         ledger,
     })
@@ -266,6 +264,12 @@ impl Running {
         self.stop.clone()
     }
 
+    /// The gateway, for its figures and the states of its agents.
+    #[must_use]
+    pub fn gateway(&self) -> Option<&Arc<Gateway>> {
+        self.instance.as_ref().map(Instance::gateway)
+    }
+
     /// The present by the ledger: entries and root of its last checkpoint, signed.
     #[must_use]
     pub fn checkpoint(&self) -> Arc<str> {
@@ -278,11 +282,11 @@ impl Running {
     /// When the ledger's last state cannot be written.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
-        let threads = std::mem::take(&mut self.threads);
-        let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
-        match tokio::time::timeout(STOP_TIME, joined).await {
-            Ok(Ok(true)) => {}
-            _ => tracing::error!("a gateway runtime did not end in order"),
+        if let Some(instance) = self.instance.take() {
+            let stopped = tokio::task::spawn_blocking(move || instance.stop());
+            if tokio::time::timeout(STOP_TIME, stopped).await.is_err() {
+                tracing::error!("the gateway did not end in order");
+            }
         }
         if let Some(status) = self.status.take()
             && tokio::time::timeout(STOP_TIME, status.stop()).await.is_err()

@@ -1,84 +1,67 @@
-//! The gateway role: runtimes side by side, each with its own listener on the shared address and its own connections to venues; one
-//! more runtime that follows the ledger, the prices and what rests at the venues.
+//! The gateway role: one instance with its TLS, its bounds and its venues, as the configuration has them.
 
-use std::{net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use ca_core::profiles::Settings as House;
 use extensions::{
     Clock, Counterparty,
     certificate::{AgentPathProfile, LONGEST_AGENT_LIFE_SECONDS},
 };
 use gateway_service::{
-    api::Bots,
-    gateway::{Gateway, Settings, Venues},
+    gateway::Settings,
+    instance::{Instance, MakeVenue, Plan, VenuePlan},
     listener::{
-        accept::{Bounds, Listener, bind_shared},
+        accept::Bounds,
         tls::{AgentVerifier, server_config_with},
     },
-    pipeline::{follow, prices::PriceFeed, watch::Watch},
     session::Inspected,
     venue::{Venue, binance},
 };
 use rustls::ServerConfig;
-use tokio::{net::TcpListener, sync::Semaphore};
-use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
 use super::{Start, chain};
 use crate::{
     client,
-    config::{Config, VenueKind},
+    config::{Venue as VenueSection, VenueKind},
     founding, pem,
 };
 
-/// What a request under way gets to end after a stop, beside the send deadline.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
-
-/// The running role.
-pub(super) struct Running {
-    pub(super) address: SocketAddr,
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) threads: Vec<JoinHandle<()>>,
-}
-
-pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Running> {
-    let config = start.config;
-    let section = &config.gateway;
-    let settings = Settings {
-        messages_per_second: section.messages_per_second,
-        send_deadline: Duration::from_millis(section.send_deadline_ms),
-        reference_max_age: Duration::from_millis(section.price_age_ms),
-        body_bytes: section.body_bytes,
-        ..Settings::new(section.id)
-    };
-    let counterparties: Vec<Counterparty> = config.venues.keys().copied().collect();
-    let gateway = Arc::new(Gateway::new(
-        settings,
-        start.ledger.clone(),
-        start.writer(section.id.as_str()).await?,
-        start.clocks.decision(),
-        start.clocks.real(),
-        &counterparties,
-    ));
-    // One set to find what is wrong with a venue before anything listens.
-    drop(venues(config, &start.clocks.real())?);
-    let next = follow::catch_up(&gateway, 0).await?;
+pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Instance> {
+    let section = &start.config.gateway;
     let inspected = Arc::new(Inspected::new(path_profile(&start.published.settings)));
-    let tls = tls(start, inspected.clone())?;
-    let mut threads = vec![follower(start, gateway.clone(), next)?];
-    let free = Arc::new(Semaphore::new(section.connections));
-    let mut address = section.listen;
-    for place in 0..section.threads {
-        let socket = bind_shared(address).with_context(|| format!("gateway.listen: {address} cannot be bound"))?;
-        address = socket.local_addr()?;
-        threads.push(listener(start, place, socket, &gateway, &inspected, &tls, &free)?);
+    let mut venues = Vec::new();
+    let every = Duration::from_millis(section.price_every_ms);
+    for (counterparty, venue) in &start.config.venues {
+        let named = || format!("venues.{counterparty}");
+        venues.push(plan(*counterparty, venue, every, start.clocks.real()).with_context(named)?);
     }
-    Ok(Running {
-        address,
-        gateway,
-        threads,
-    })
+    let plan = Plan {
+        settings: Settings {
+            messages_per_second: section.messages_per_second,
+            send_deadline: Duration::from_millis(section.send_deadline_ms),
+            reference_max_age: Duration::from_millis(section.price_age_ms),
+            body_bytes: section.body_bytes,
+            ..Settings::new(section.id)
+        },
+        ledger: start.ledger.clone(),
+        writer: start.writer(section.id.as_str()).await?,
+        clock: start.clocks.decision(),
+        real_clock: start.clocks.real(),
+        listen: section.listen,
+        threads: section.threads,
+        proxy_protocol: section.proxy_protocol,
+        bounds: Bounds {
+            connections: section.connections,
+            handshake: Duration::from_millis(section.handshake_ms),
+            head_bytes: section.head_bytes,
+            ..Bounds::default()
+        },
+        tls: tls(start, inspected.clone())?,
+        inspected,
+        venues,
+    };
+    Ok(Instance::start(plan).await?)
 }
 
 /// What a bot's path is held to at each handshake.
@@ -104,136 +87,44 @@ fn tls(start: &Start<'_>, inspected: Arc<Inspected>) -> anyhow::Result<Arc<Serve
     Ok(Arc::new(server_config_with(Arc::new(verifier), key)?))
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
-fn listener(
-    start: &Start<'_>,
-    place: usize,
-    socket: std::net::TcpListener,
-    gateway: &Arc<Gateway>,
-    inspected: &Arc<Inspected>,
-    tls: &Arc<ServerConfig>,
-    free: &Arc<Semaphore>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let section = &start.config.gateway;
-    let bounds = Bounds {
-        connections: section.connections,
-        handshake: Duration::from_millis(section.handshake_ms),
-        head_bytes: section.head_bytes,
-        ..Bounds::default()
-    };
-    let venues = Arc::new(venues(start.config, &start.clocks.real())?);
-    let listener = Arc::new(Listener {
-        tls: TlsAcceptor::from(tls.clone()),
-        bounds,
-        proxy_protocol: section.proxy_protocol,
-        free: free.clone(),
-        service: Bots::new(gateway.clone(), venues, inspected.clone()),
-    });
-    let (gateway, stop, runtime) = (gateway.clone(), start.stop.clone(), runtime()?);
-    let work = move || {
-        runtime.block_on(async move {
-            match TcpListener::from_std(socket) {
-                Ok(socket) => listener.serve(socket, stop).await,
-                Err(error) => return tracing::error!(%error, "the gateway's socket cannot be used"),
-            }
-            // Orders that were permitted are sent within their deadline; their outcomes are appended behind.
-            tokio::time::sleep(gateway.settings.send_deadline + LAST_ANSWERS).await;
-        });
-    };
-    Ok(std::thread::Builder::new()
-        .name(format!("gateway-{place}"))
-        .spawn(work)?)
-}
-
-/// The runtime beside the order path: the ledger's follower, each venue's prices, each venue's watch.
-fn follower(start: &Start<'_>, gateway: Arc<Gateway>, next: u64) -> anyhow::Result<JoinHandle<()>> {
-    let config = start.config;
-    let venues = Arc::new(venues(config, &start.clocks.real())?);
-    let every = Duration::from_millis(config.gateway.price_every_ms);
-    let mut feeds = Vec::new();
-    let mut watches = Vec::new();
-    for (counterparty, section) in &config.venues {
-        let (Some(venue), Some(prices)) = (venues.get(counterparty), gateway.prices.get(counterparty)) else {
-            bail!("venue {counterparty} has no adapter");
-        };
-        feeds.push(PriceFeed {
-            prices: prices.clone(),
-            venue: venue.clone(),
-            instruments: section
-                .instruments
-                .iter()
-                .map(|(instrument, unit)| (*instrument, *unit))
-                .collect(),
-            clock: gateway.clock.clone(),
-            every,
-        });
-        let longest = Duration::from_millis(settings(section)?.longest_delay_ms());
-        let watch = Watch::new(
-            gateway.clone(),
-            venues.clone(),
-            *counterparty,
-            venue.clone(),
-            every,
-            longest,
-        );
-        watches.push(watch);
-    }
-    let (stop, runtime) = (start.stop.clone(), runtime()?);
-    let work = move || {
-        runtime.block_on(async move {
-            // Followed a little longer than orders are answered, so that the last outcomes are folded.
-            let last = CancellationToken::new();
-            let mut tasks = tokio::task::JoinSet::new();
-            for feed in feeds {
-                tasks.spawn(feed.run(stop.clone()));
-            }
-            for watch in watches {
-                tasks.spawn(watch.run(stop.clone()));
-            }
-            tasks.spawn(follow::run(gateway.clone(), venues, next, last.clone()));
-            stop.cancelled().await;
-            tokio::time::sleep(gateway.settings.send_deadline + LAST_ANSWERS).await;
-            last.cancel();
-            while tasks.join_next().await.is_some() {}
-        });
-    };
-    Ok(std::thread::Builder::new()
-        .name("gateway-follow".to_owned())
-        .spawn(work)?)
-}
-
-fn settings(section: &crate::config::Venue) -> anyhow::Result<binance::Settings> {
-    let base = section
-        .url
-        .parse()
-        .with_context(|| format!("venue url {:?}", section.url))?;
+/// One venue: its credential is read once, here, and goes to the adapters alone.
+fn plan(
+    counterparty: Counterparty,
+    section: &VenueSection,
+    every: Duration,
+    real: Arc<dyn Clock>,
+) -> anyhow::Result<VenuePlan> {
+    let VenueKind::Binance = section.kind;
+    let key = founding::read_private(&section.api_key_file)?;
+    let secret = founding::read_private(&section.secret_file)?;
+    let credential = binance::Credential::new(key.trim(), secret.trim())?;
+    let base = section.url.parse().with_context(|| format!("url {:?}", section.url))?;
     let mut settings = binance::Settings::new(base, section.instruments.keys().copied());
-    settings.symbols.extend(
-        section
-            .symbols
-            .iter()
-            .map(|(instrument, symbol)| (*instrument, symbol.clone())),
-    );
+    let named = section
+        .symbols
+        .iter()
+        .map(|(instrument, symbol)| (*instrument, symbol.clone()));
+    settings.symbols.extend(named);
     if let Some(roots) = &section.roots_file {
         settings.tls = Some(Arc::new(client::client_config(&pem::certificates(roots)?, None)?));
     }
-    Ok(settings)
-}
-
-/// One adapter for each venue, for one runtime.
-fn venues(config: &Config, real: &Arc<dyn Clock>) -> anyhow::Result<Venues> {
-    let mut venues = Venues::new();
-    for (counterparty, section) in &config.venues {
-        let named = || format!("venues.{counterparty}");
-        let secret = |path| Ok::<_, anyhow::Error>(founding::read_private(path)?.trim().to_owned());
-        let (key, secret) = (secret(&section.api_key_file), secret(&section.secret_file));
-        let credential = binance::Credential::new(&key.with_context(named)?, &secret.with_context(named)?);
-        let VenueKind::Binance = section.kind;
-        let venue = binance::Binance::new(settings(section).with_context(named)?, credential?, real.clone());
-        venues.insert(*counterparty, Arc::new(venue.with_context(named)?) as Arc<dyn Venue>);
-    }
-    Ok(venues)
+    let longest_delay = Duration::from_millis(settings.longest_delay_ms());
+    let make: MakeVenue = Arc::new(move || {
+        let venue = binance::Binance::new(settings.clone(), credential.clone(), real.clone());
+        venue
+            .map(|venue| Arc::new(venue) as Arc<dyn Venue>)
+            .map_err(|error| error.to_string())
+    });
+    Ok(VenuePlan {
+        counterparty,
+        instruments: section
+            .instruments
+            .iter()
+            .map(|(instrument, unit)| (*instrument, *unit))
+            .collect(),
+        make,
+        longest_delay,
+        prices_every: every,
+        watch_every: every,
+    })
 }

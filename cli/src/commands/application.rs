@@ -1,0 +1,116 @@
+//! `application`: mandates, from asking to approval.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use extensions::{ApprovalDecision, MandateId};
+use serde_json::Value;
+
+use super::{House, document, report::Report};
+
+const MANDATE: &str = "\
+A mandate file:
+  agent = \"bot-1\"
+  mandate = \"m-1\"
+  expires = \"2027-06-30T00:00:00Z\"
+  rationale = \"why these limits fit the purpose\"
+
+  [conduct]
+  on_halt = \"cancel_all\"                   # or cancel_risk_increasing
+  on_unanswered_warning = \"reduce_only\"    # or freeze, revoke
+  repeat_window_ms = 500
+  scoring = \"enforce\"                      # or \"observe until 2026-12-31T00:00:00Z\"
+
+  [limits]
+  per_order = [\"EUR 50000\"]
+  per_day = [\"EUR 1000000\"]
+  order_rates = [\"20/1s\", \"600/1m\"]
+  instruments = [\"BTC_EUR\"]
+  counterparties = [\"exchange_a\"]
+  regions = [\"local\"]
+  hours = [\"Mon-Fri 07:00-20:00\"]           # or [\"always\"]
+  order_types = [\"limit\", \"market\"]
+  price_collar_bps = 200
+  order_proof = false";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Ask for a mandate, or change what is asked: earlier signatures then count no more.
+    #[command(after_help = MANDATE)]
+    Submit {
+        /// The mandate, TOML or JSON.
+        file: PathBuf,
+    },
+    /// All applications.
+    List,
+    /// One application in plain words, with what changes and what is still needed.
+    Show {
+        /// The mandate.
+        mandate: MandateId,
+    },
+    /// Approve it, with your own signature over exactly the document shown.
+    Approve {
+        /// The mandate.
+        mandate: MandateId,
+    },
+    /// Say no, with a reason for the applicant.
+    Reject {
+        /// The mandate.
+        mandate: MandateId,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Report> {
+    let mut officer = house.officer()?;
+    match command {
+        Command::Submit { file } => {
+            let body = document(&file)?;
+            let answer = officer.post("/v1/applications", &body).await?;
+            let text = format!(
+                "Asked for {} (revision {}). Officers read it with `mandatum application show` and sign it with `approve`.",
+                answer["mandate"].as_str().unwrap_or("?"),
+                answer["revision"]
+            );
+            Ok(Report::new(text, answer))
+        }
+        Command::List => Ok(Report::of_json(officer.get("/v1/applications?limit=500").await?)),
+        Command::Show { mandate } => {
+            let shown = officer.get(&format!("/v1/applications/{mandate}")).await?;
+            Ok(Report::new(words(&shown), shown))
+        }
+        Command::Approve { mandate } => {
+            let decision = ApprovalDecision::Approve;
+            let answer = officer.decide_application(mandate.as_str(), decision, None).await?;
+            let text = match answer["approved"].as_bool() {
+                Some(true) => format!("{mandate} is approved."),
+                _ => format!(
+                    "Signed: {} of {} officers have approved {mandate}.",
+                    answer["approvals"], answer["officers_needed"]
+                ),
+            };
+            Ok(Report::new(text, answer))
+        }
+        Command::Reject { mandate, reason } => {
+            let decision = ApprovalDecision::Reject;
+            let answer = officer
+                .decide_application(mandate.as_str(), decision, Some(&reason))
+                .await?;
+            Ok(Report::new(format!("{mandate} is rejected."), answer))
+        }
+    }
+}
+
+fn words(shown: &Value) -> String {
+    let text = |member: &str| shown[member].as_str().unwrap_or_default();
+    let mut words = format!("{} ({})\n\n{}\n", text("mandate"), text("status"), text("in_words"));
+    for rule in shown["rules_open"].as_array().into_iter().flatten() {
+        words.push_str(&format!(
+            "\nstill open: {}",
+            rule["reason"].as_str().unwrap_or_default()
+        ));
+    }
+    words
+}

@@ -1,0 +1,157 @@
+//! `init`, `serve`, `demo`.
+
+use std::{fmt::Write as _, path::PathBuf, sync::Arc};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use extensions::{OfficerId, oids::Environment};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{House, report::Report};
+use crate::{
+    clock::SystemClock,
+    config, founding, logs,
+    serve::{self, Clocks, Role, Roles},
+};
+
+/// Found a house.
+///
+/// Writes DIR/mandatum.toml when there is none (edit it and run again with --use-config to found what it says), makes both roots
+/// with their issuing CAs, the listeners' certificates and the ledger, and prints one-time tokens for the first officers.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Init {
+    /// The first officers, at least two: ada,grace.
+    #[arg(long, value_delimiter = ',', required_unless_present = "use_config")]
+    officers: Vec<OfficerId>,
+    /// Found what DIR/mandatum.toml says.
+    #[arg(long, conflicts_with_all = ["officers", "trust_domain", "production"])]
+    use_config: bool,
+    /// An FQDN in your control; part of every bot's name.
+    #[arg(long, default_value = "bots.example.com")]
+    trust_domain: String,
+    /// The ledger's name.
+    #[arg(long, default_value = "mandatum")]
+    ledger: String,
+    /// Write the configuration for production and stop: it needs your PEN and a passphrase before it can be founded.
+    #[arg(long)]
+    production: bool,
+}
+
+pub(super) async fn init(house: &House, command: Init) -> anyhow::Result<Report> {
+    if !command.use_config {
+        if house.file.exists() {
+            bail!(
+                "{} exists already: found what it says with `mandatum init --use-config`, or choose another --dir",
+                house.file.display()
+            );
+        }
+        std::fs::create_dir_all(&house.dir).with_context(|| format!("cannot make {}", house.dir.display()))?;
+        let environment = if command.production {
+            Environment::Production
+        } else {
+            Environment::Sandbox
+        };
+        let text = config::template(&command.ledger, &command.trust_domain, environment, &command.officers);
+        std::fs::write(&house.file, text).with_context(|| format!("cannot write {}", house.file.display()))?;
+        if command.production {
+            let text = format!(
+                "Wrote {}. Set house.pen and paths.passphrase_file in it, then run `mandatum init --use-config`.",
+                house.file.display()
+            );
+            return Ok(Report::new(text, json!({ "config": house.file })));
+        }
+    }
+    let config = house.config()?;
+    let founded = founding::found(&config, Arc::new(SystemClock)).await?;
+    founded.ledger.close().await?;
+    let mut text = founded.transcript.clone();
+    let roots = std::path::absolute(&config.paths.roots).unwrap_or_else(|_| config.paths.roots.clone());
+    let _ = writeln!(
+        text,
+        "\nBoth roots' keys are in {}.\nTake that folder offline now: two removable disks, two places, nothing left here. No server ever loads it.\n",
+        roots.display()
+    );
+    text.push_str("One-time tokens of the first officers (shown once, kept nowhere)\n");
+    for token in &founded.tokens {
+        let _ = writeln!(
+            text,
+            "  {}  {}  use before {}",
+            token.officer, token.token, token.use_before
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nNext\n  mandatum --dir {0} serve\n  mandatum --dir {0} officer enrol {1} --token TOKEN",
+        house.dir.display(),
+        founded.tokens.first().map_or("ID", |token| token.officer.as_str())
+    );
+    let tokens = founded
+        .tokens
+        .iter()
+        .map(|token| json!({ "officer": token.officer, "token": token.token, "use_before": token.use_before }));
+    let json = json!({
+        "config": house.file,
+        "ledger": config.house.ledger,
+        "roots": roots,
+        "tokens": tokens.collect::<Vec<_>>(),
+        "transcript": founded.transcript,
+    });
+    Ok(Report::new(text, json))
+}
+
+/// Run the house until interrupted (SIGINT, SIGTERM).
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// One role alone; needs a store that several processes share.
+    #[arg(long)]
+    role: Option<Role>,
+}
+
+pub(super) async fn serve(house: &House, command: Serve) -> anyhow::Result<Report> {
+    let config = house.config()?;
+    logs::start(&config.logs);
+    let stop = CancellationToken::new();
+    let roles = command.role.map_or(Roles::All, Roles::Only);
+    let running = serve::run(&config, roles, Clocks::system(), stop.clone()).await?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let a = running.addresses;
+    let shown = |address: Option<std::net::SocketAddr>| address.map_or_else(|| "-".to_owned(), |a| a.to_string());
+    eprintln!(
+        "serving: bots {} · officers {} · enrolment {} · status {} · operations {}",
+        shown(a.gateway),
+        shown(a.officers),
+        shown(a.enrolment),
+        shown(a.status),
+        shown(a.operations)
+    );
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = stop.cancelled() => {}
+    }
+    running.stop().await?;
+    Ok(Report::new("", json!({ "stopped": true })))
+}
+
+/// The whole story in one command: five bots trade over real mTLS; one runs away, one's key is stolen, one drifts.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// A stream of orders that further bots replay: FILE.csv or FILE.csv.gz.
+    #[arg(long, value_name = "FILE")]
+    orders: Option<PathBuf>,
+    /// The seed of everything that is drawn.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep running at the end, until interrupted.
+    #[arg(long)]
+    hold: bool,
+}
+
+pub(super) async fn demo(_house: &House, command: Demo) -> anyhow::Result<Report> {
+    let Demo { orders, seed, hold } = command;
+    tracing::debug!(?orders, seed, hold, "demo");
+    bail!("the demonstration is not part of this build yet; `mandatum --help` shows the same steps by hand")
+}

@@ -1,0 +1,118 @@
+//! `verify`, `rebuild`, `erase`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ::ledger::{
+    Ledger, PublicKey,
+    verify::{Options, verify_directory, verify_export},
+};
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    House,
+    report::{Exit, Failure, Report},
+};
+use crate::{clock::SystemClock, founding};
+
+/// Check every entry, every stream's numbering, every checkpoint and every sealed text, offline.
+///
+/// Needs public keys alone. Reads beside a running server, up to the checkpoint found at its start.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mandatum --dir house verify\n  mandatum verify /media/copy/ledger --key BASE64\n  mandatum verify export.jsonl --key BASE64"
+)]
+pub(super) struct Verify {
+    /// The ledger's folder, or an export; the house's own when absent.
+    path: Option<PathBuf>,
+    /// The ledger root public key, got apart from the ledger (the ceremony's transcript shows it).
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The head file, against a rolled-back store; the house's own when no path is given.
+    #[arg(long, value_name = "FILE")]
+    head: Option<PathBuf>,
+}
+
+pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Report> {
+    let (path, head) = match command.path {
+        Some(path) => (path, command.head),
+        None => {
+            let paths = house.config()?.paths;
+            (paths.ledger, Some(command.head.unwrap_or(paths.head)))
+        }
+    };
+    let key = command.key.map(|text| {
+        PublicKey::parse(&text)
+            .ok_or_else(|| Failure::new(Exit::Usage, "--key: expected an Ed25519 public key in base64"))
+    });
+    let options = Options {
+        ledger_root: key.transpose()?,
+        head_file: head.filter(|head| head.exists()),
+        fold: None,
+    };
+    let verified = if path.is_dir() {
+        verify_directory(&path, options).await
+    } else {
+        verify_export(&path, options)
+    };
+    match verified {
+        Ok(report) => {
+            let json = json!({
+                "checkpoints": report.checkpoints,
+                "entries": report.entries,
+                "epoch": report.epoch,
+                "head_file_checked": report.head_file_checked,
+                "late": report.late,
+                "ledger": report.ledger_id,
+                "ok": true,
+                "root": report.root,
+                "root_key_given": report.root_was_given,
+                "streams": report.streams,
+                "texts_checked": report.texts_checked,
+                "texts_erased": report.texts_erased,
+            });
+            Ok(Report::new(format!("verified: {report}"), json))
+        }
+        Err(fault) => {
+            let answer = json!({ "ok": false, "place": fault.place.to_string(), "reason": fault.reason });
+            Err(Failure {
+                exit: Exit::Unverified,
+                message: format!("does not verify: {fault}"),
+                answer: Some(answer),
+            }
+            .into())
+        }
+    }
+}
+
+pub(super) async fn rebuild(house: &House) -> anyhow::Result<Report> {
+    let config = house.config()?;
+    let ledger = Ledger::open(founding::ledger_config(&config, Arc::new(SystemClock))).await?;
+    let entries = ledger.rebuild().await?;
+    ledger.close().await?;
+    Ok(Report::new(
+        format!("views made again from {entries} entries"),
+        json!({ "entries": entries }),
+    ))
+}
+
+/// Destroy the keys under which a subject's texts are sealed.
+#[derive(Debug, Args)]
+pub(super) struct Erase {
+    /// agent:ID, officer:ID or owner:ID.
+    #[arg(long)]
+    subject: String,
+    /// Why; recorded.
+    #[arg(long)]
+    reason: String,
+}
+
+pub(super) async fn erase(house: &House, command: Erase) -> anyhow::Result<Report> {
+    let body = json!({ "reason": command.reason, "subject": command.subject });
+    let answer = house.officer()?.post("/v1/erase", &body).await?;
+    let text = format!(
+        "{} keys destroyed; every proof still verifies",
+        answer["keys_destroyed"]
+    );
+    Ok(Report::new(text, answer))
+}
