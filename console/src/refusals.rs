@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_storm_of_refusals_is_one_entry_a_minute() {
         let (refusals, ada) = (Refusals::default(), OfficerId::new("ada").unwrap());
-        let at = |second| Timestamp::from_seconds(1_000 + second);
+        let at = |second: i64| Timestamp::from_seconds(1_000 + second);
         assert_eq!(refusals.count(ada, "ROLE_MISSING", at(0)), Some(1));
         for second in 0..59 {
             assert_eq!(refusals.count(ada, "ROLE_MISSING", at(second)), None);

@@ -1,0 +1,8 @@
+//! A whole house on loopback: ceremony, `ca` role, officers with real certificates, the API behind its gate.
+
+mod access;
+mod approvals;
+mod bench;
+mod standing;
+
+pub(crate) use bench::{Bench, csr};
