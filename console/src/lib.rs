@@ -141,8 +141,9 @@ impl Console {
                 .map_err(|error| error.to_string())
         };
         let anchors = &self.config.anchors;
-        // webpki asks for an OID that lives as long as the process.
-        let usage = KeyUsage::required(Box::leak(purpose.into_boxed_slice()));
+        // webpki holds issuing CAs to a *required* purpose too, and ours have none: the profile check requires it of the leaf, as the
+        // sole one. The OID must live as long as the process.
+        let usage = KeyUsage::required_if_present(Box::leak(purpose.into_boxed_slice()));
         let verifier = PathVerifier::new(&anchors.agent_root, &anchors.agent_issuing, usage, Box::new(check));
         tls_of(verifier, identity)
     }
