@@ -340,18 +340,7 @@ fn authorities(maker: &mut Maker<'_>) -> Result<Certificates, CeremonyError> {
     };
     let spki = responder_key.public_key_spki();
     let responder = maker.certificate(&profile, spki, RESPONDER_LIFE_SECONDS, Some(&agent_ca), &agent_key)?;
-    for server in &plan.servers {
-        let note = "a listener's own key; signs TLS handshakes alone";
-        let key = maker.key(&plan.key_folder, &format!("{}.key", server.name), p256, note)?;
-        let profile = Profile::Server {
-            name: server.name.clone(),
-            hosts: server.hosts.clone(),
-            addresses: server.addresses.clone(),
-        };
-        let spki = key.public_key_spki();
-        let certificate = maker.certificate(&profile, spki, SERVER_LIFE_SECONDS, Some(&house_ca), &house_key)?;
-        maker.publish(&format!("{}.pem", server.name), &[&certificate, &house_issuing])?;
-    }
+    servers(maker, &house_ca, &house_issuing, &house_key)?;
     maker.publish("root.pem", &[&agent_root])?;
     maker.publish("issuing.pem", &[&agent_issuing])?;
     maker.publish("house.pem", &[&house_root])?;
@@ -364,6 +353,30 @@ fn authorities(maker: &mut Maker<'_>) -> Result<Certificates, CeremonyError> {
         house_issuing,
         responder,
     })
+}
+
+/// Each listener's own key and certificate.
+fn servers(
+    maker: &mut Maker<'_>,
+    house_ca: &IssuingCa,
+    house_issuing: &[u8],
+    house_key: &dyn Signer,
+) -> Result<(), CeremonyError> {
+    let plan = maker.plan;
+    for server in &plan.servers {
+        let note = "a listener's own key; signs TLS handshakes alone";
+        let file = format!("{}.key", server.name);
+        let key = maker.key(&plan.key_folder, &file, KeyAlgorithm::EcdsaP256Sha256, note)?;
+        let profile = Profile::Server {
+            name: server.name.clone(),
+            hosts: server.hosts.clone(),
+            addresses: server.addresses.clone(),
+        };
+        let spki = key.public_key_spki();
+        let certificate = maker.certificate(&profile, spki, SERVER_LIFE_SECONDS, Some(house_ca), house_key)?;
+        maker.publish(&format!("{}.pem", server.name), &[&certificate, house_issuing])?;
+    }
+    Ok(())
 }
 
 async fn record<R: Record + Send + 'static>(writer: &Writer, record: R, now: Timestamp) -> Result<(), CeremonyError> {

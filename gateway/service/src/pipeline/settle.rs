@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use extensions::mandate::OnUnansweredWarning;
+use extensions::{Timestamp, mandate::OnUnansweredWarning};
 use gateway_policy::{AgentEvent, CancelSource};
 use revocation_core::{
     Actor, RevocationReason, StandingEvent, WarningEnd,
@@ -54,8 +54,20 @@ pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
     if unread > 0 {
         report_unread(gateway, slot, unread);
     }
-    let Some((default, deadline)) = owed else { return };
-    let agent = slot.agent;
+    if let Some((default, deadline)) = owed {
+        default_holds(gateway, venues, slot, default, deadline);
+    }
+}
+
+/// A warning's deadline passed without an answer: writes down that the mandate's default holds, and carries it out.
+fn default_holds(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    slot: &Arc<Slot>,
+    default: OnUnansweredWarning,
+    deadline: Timestamp,
+) {
+    let (agent, now) = (slot.agent, gateway.clock.now());
     let tag = format!("default-{}", deadline.micros());
     let report = |event: StandingEvent, part: &str| {
         let report = Report::new(
