@@ -5,16 +5,17 @@ use axum::{
     extract::{Path, Query, State},
 };
 use ca_core::{
+    Event,
     approval::{Question, check_signature, judge},
     events::{
         ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, CaCertificateUse,
         EnrolmentTokenIssued,
     },
     narrowing::{DIMENSIONS, within},
-    register::{Mandate, MandateStatus, RequestState, SignedApproval},
+    register::{Mandate, MandateStatus, Request, RequestState, SignedApproval},
 };
 use extensions::{
-    AgentId, ApprovalDecision, Digest, MandateDocument, MandateId, SealedText, Timestamp, limits::Authority,
+    AgentId, ApprovalDecision, Digest, MandateDocument, MandateId, SealedText, StreamId, Timestamp, limits::Authority,
     mandate::Conduct,
 };
 use serde::Deserialize;
@@ -29,6 +30,9 @@ use crate::{
     record::{Draft, place, random_bytes, seal, token as new_token},
     view::View,
 };
+
+/// Entries of a mandate's stream that are looked at for what was in force before.
+const MOST_ENTRIES: usize = 4_096;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,58 +181,118 @@ pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page
     Ok(Json(json!({"applications": applications, "next": next})))
 }
 
-/// The mandate in force to compare with: the agent's approved one, the newest by its approval, other than this application.
-fn current<'a>(view: &'a View, application: &Mandate) -> Option<&'a Mandate> {
-    let others = view
-        .register
-        .mandates()
-        .filter(|one| one.agent() == application.agent() && one.id() != application.id());
+/// What an officer compares with, and the texts beside the application.
+#[derive(Default)]
+struct Background {
+    /// The document in force: of an earlier revision of this mandate, or of the agent's newest other one.
+    current: Option<MandateDocument>,
+    purpose: Option<String>,
+    rationale: Option<String>,
+}
+
+/// The agent's newest approved mandate other than this one.
+fn other(view: &View, application: &Mandate) -> Option<MandateDocument> {
+    let others = view.register.mandates();
     others
+        .filter(|one| one.agent() == application.agent() && one.id() != application.id())
         .filter_map(|one| match one.status() {
             MandateStatus::Approved { position, .. } => Some((*position, one)),
             _ => None,
         })
         .max_by_key(|(position, _)| *position)
-        .map(|(_, one)| one)
+        .map(|(_, one)| one.document().clone())
+}
+
+async fn background(console: &Console, application: &Mandate, other: Option<MandateDocument>) -> Background {
+    let mut found = Background {
+        current: other,
+        ..Background::default()
+    };
+    let agent = console
+        .ledger
+        .read_stream(&StreamId::agent(application.agent()), 0, 1)
+        .await;
+    if let Some(registered) = agent.unwrap_or_default().first() {
+        let purpose = application.document().purpose_commitment;
+        found.purpose = console
+            .ledger
+            .unseal(registered.position, &purpose)
+            .await
+            .ok()
+            .flatten();
+    }
+    let stream = StreamId::mandate(application.id());
+    let entries = console
+        .ledger
+        .read_stream(&stream, 0, MOST_ENTRIES)
+        .await
+        .unwrap_or_default();
+    let mut asked = None;
+    for entry in &entries {
+        match Event::decode(&entry.kind, entry.body()) {
+            Some(Ok(Event::ApplicationSubmitted(event))) => asked = Some((entry.position, event)),
+            Some(Ok(Event::ApplicationApproved(event))) => {
+                let approved = asked.as_ref().filter(|(_, asked)| asked.revision == event.revision);
+                if let Some((_, approved)) = approved.filter(|_| event.revision < application.revision()) {
+                    found.current = Some(approved.document.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some((position, _)) = asked {
+        let rationale = application.document().rationale_commitment;
+        found.rationale = console.ledger.unseal(position, &rationale).await.ok().flatten();
+    }
+    found
 }
 
 pub(super) async fn show(State(console): State<Console>, Path(mandate): Path<String>) -> Answer {
     let mandate: MandateId = parse("MANDATE", &mandate)?;
-    let view = console.view().await?;
-    let found = view
-        .register
-        .mandate(&mandate)
-        .ok_or_else(|| Problem::missing("such application"))?;
-    let judged = judge(found, None, &view.register, &|currency, amount| {
-        view.officers_for(currency, amount)
-    });
+    let (found, other, judged) = {
+        let view = console.view().await?;
+        let found = view.register.mandate(&mandate);
+        let found = found.ok_or_else(|| Problem::missing("such application"))?;
+        let threshold = |currency: &_, amount| view.officers_for(currency, amount);
+        let judged = judge(found, None, &view.register, &threshold);
+        (found.clone(), other(&view, found), judged)
+    };
+    let background = background(&console, &found, other).await;
     let (open, met): (Vec<_>, Vec<_>) = judged.rules.iter().partition(|rule| !rule.met);
-    let mut answer = brief(found, console.clocks.real.now());
+    let mut answer = brief(&found, console.clocks.real.now());
+    answer["changes"] = background
+        .current
+        .as_ref()
+        .map_or(Value::Null, |current| changes(current, found.document()));
     answer["document"] = json!(found.document());
     answer["document_digest"] = json!(found.document().digest());
     answer["in_words"] = json!(found.document().plain_words());
-    answer["changes"] = current(&view, found).map_or(Value::Null, |current| {
-        let changes = current.document().diff(found.document());
-        let changes = changes
-            .iter()
-            .map(|change| json!({"new": change.new, "old": change.old, "what": change.what, "wider": change.wider}));
-        json!({"from": current.id(), "list": changes.collect::<Vec<_>>()})
-    });
     answer["nonce"] = json!(found.nonce());
     answer["officers_needed"] = json!(judged.needed);
-    answer["rules_open"] = json!(open);
+    answer["purpose"] = json!(background.purpose);
+    answer["rationale"] = json!(background.rationale);
+    answer["requests"] = found.requests().iter().map(request).collect();
     answer["rules_met"] = json!(met);
+    answer["rules_open"] = json!(open);
     answer["signatures"] = found.signatures().iter().map(|signed| json!(signed.record)).collect();
-    let requests = found.requests().iter().map(|request| {
-        let state = match &request.state {
-            RequestState::Waiting => "waiting",
-            RequestState::Reserved(_) => "reserved",
-            RequestState::Issued { .. } => "issued",
-        };
-        json!({"csr": request.digest, "key": request.spki, "renews": request.renews, "state": state})
-    });
-    answer["requests"] = requests.collect();
     Ok(Json(answer))
+}
+
+fn changes(current: &MandateDocument, new: &MandateDocument) -> Value {
+    let list = current.diff(new);
+    let list = list
+        .iter()
+        .map(|change| json!({"new": change.new, "old": change.old, "what": change.what, "wider": change.wider}));
+    json!({"from": current.mandate, "from_digest": current.digest(), "list": list.collect::<Vec<_>>()})
+}
+
+fn request(request: &Request) -> Value {
+    let state = match &request.state {
+        RequestState::Waiting => "waiting",
+        RequestState::Reserved(_) => "reserved",
+        RequestState::Issued { .. } => "issued",
+    };
+    json!({"csr": request.digest, "key": request.spki, "renews": request.renews, "state": state})
 }
 
 /// One officer's yes or no.

@@ -465,17 +465,14 @@ fn may_be_reinstated(view: &View, wanted: &AgentDocument, now: Timestamp) -> Res
         let detail = format!("incident {id} is not reviewed: acknowledge it and have its review signed first");
         return Err(Problem::conflict("INCIDENT_OPEN", &detail));
     }
-    match wanted.incident {
-        Some(incident)
-            if !view
-                .incidents
-                .get(&incident)
-                .is_some_and(|(agent, _, _)| *agent == wanted.agent) =>
-        {
-            Err(Problem::missing("such incident of this agent"))
-        }
-        _ => Ok(()),
+    let of_another = |incident: IncidentId| {
+        let found = view.incidents.get(&incident);
+        found.is_none_or(|(agent, _, _)| *agent != wanted.agent)
+    };
+    if wanted.incident.is_some_and(of_another) {
+        return Err(Problem::missing("such incident of this agent"));
     }
+    Ok(())
 }
 
 fn review(view: &View, document: &Value, signatures: Vec<ApprovalRecord>) -> Result<IncidentReviewed, Problem> {

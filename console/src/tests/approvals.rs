@@ -54,6 +54,19 @@ async fn one_officer_who_is_not_the_applicant() {
     bench
         .refused(&bench.ben, path, bench.ben.signs(&shown, "approve"), "NOT_PENDING")
         .await;
+    // A further revision is shown beside what is in force, with its texts.
+    bench.application("mm-1", "m-1", "600000").await;
+    let (_, shown) = bench.get(&bench.ben, "/v1/applications/m-1").await;
+    let change = &shown["changes"]["list"][0];
+    assert_eq!(
+        (&change["what"], &change["wider"]),
+        (&json!("limits.per_day"), &json!(true)),
+        "{shown}"
+    );
+    assert_eq!(
+        (&shown["purpose"], &shown["rationale"]),
+        (&json!("makes markets"), &json!("small"))
+    );
 }
 
 /// Above the threshold: one officer twice is one officer. Control: the second person.

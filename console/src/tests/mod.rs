@@ -3,6 +3,7 @@
 mod access;
 mod approvals;
 mod bench;
+mod bounds;
 mod standing;
 
 pub(crate) use bench::{Bench, csr};
