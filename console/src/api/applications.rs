@@ -65,7 +65,7 @@ pub(super) async fn submit(
                 "nonce": event.nonce,
                 "revision": event.revision,
             });
-            Ok(Draft::new(event, console.clocks.decision.now()))
+            Ok(Draft::new(event, console.clocks.real.now()))
         })
         .await?;
     shown["entry"] = place(&recorded);
@@ -349,7 +349,7 @@ fn checked(
     let signed = SignedApproval {
         record: body.record(caller),
         position: view.next_position(),
-        at: console.clocks.decision.now(),
+        at: console.clocks.real.now(),
     };
     let question = Question {
         document: mandate.document().digest(),
@@ -428,7 +428,7 @@ fn rejection(
         mandate: *mandate.id(),
         revision: mandate.revision(),
     };
-    let draft = Draft::new(event, console.clocks.decision.now()).also(rejected);
+    let draft = Draft::new(event, console.clocks.real.now()).also(rejected);
     Ok((draft, json!({"approved": false, "rejected": true})))
 }
 
@@ -467,7 +467,7 @@ pub(super) async fn token(
                 token: digest,
                 use_before,
             };
-            Ok(Draft::new(event, console.clocks.decision.now()))
+            Ok(Draft::new(event, console.clocks.real.now()))
         })
         .await?;
     Ok(Json(json!({

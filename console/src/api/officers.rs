@@ -117,7 +117,7 @@ pub(super) async fn remove(
         officer,
         removed_by: caller.officer,
     };
-    let draft = Draft::new(event, console.clocks.decision.now()).also(reason);
+    let draft = Draft::new(event, console.clocks.real.now()).also(reason);
     let recorded = console.narrow(draft, None).await?;
     Ok(Json(json!({"entry": place(&recorded)})))
 }
@@ -144,7 +144,7 @@ pub(super) async fn erase(State(console): State<Console>, Extension(caller): By,
     // The intent first: an erasure that is not recorded does not happen.
     let event = acted(caller.officer, "subject.erased", &body.subject, &body.reason)?;
     let recorded = console
-        .report(Draft::new(event, console.clocks.decision.now()), None)
+        .report(Draft::new(event, console.clocks.real.now()), None)
         .await?;
     let keys = console.ledger.erase(&body.subject).await;
     let keys = keys.map_err(|error| Problem::unavailable(&format!("the keys could not be destroyed: {error}")))?;
@@ -265,7 +265,7 @@ fn requested(
         payload: OfficerTask { token: digest }.to_payload(),
         due: now,
     };
-    Ok(Draft::new(event, console.clocks.decision.now()).task(task))
+    Ok(Draft::new(event, console.clocks.real.now()).task(task))
 }
 
 /// RFC 7468.

@@ -87,7 +87,7 @@ fn bound(
         spki: csr.spki_digest(),
         token,
     };
-    let mut draft = Draft::new(event, console.clocks.decision.now());
+    let mut draft = Draft::new(event, console.clocks.real.now());
     if matches!(mandate.status(), MandateStatus::Approved { .. }) {
         draft = draft.task(issue_task(mandate.id(), csr.digest(), now));
     }

@@ -105,5 +105,5 @@ fn requested(
         spki: csr.spki_digest(),
     };
     let task = issue_task(&mandate, csr.digest(), console.clocks.real.now());
-    Ok(Draft::new(event, console.clocks.decision.now()).task(task))
+    Ok(Draft::new(event, console.clocks.real.now()).task(task))
 }

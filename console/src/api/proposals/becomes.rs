@@ -1,0 +1,195 @@
+//! What each kind of proposal says, and the entry it becomes: judged on things as they stand when the last signature is there.
+
+use anomaly::{BaselineApproved, BaselineContent, ProposedBaseline};
+use ca_core::events::{OfficerTokenIssued, Role};
+use extensions::{AgentId, ApprovalRecord, Digest, IncidentId, OfficerId, Timestamp};
+use revocation_core::{
+    HouseEvent, HouseScope, RegionTable,
+    house::{HouseReinstated, RegionsSet, Thresholds, ThresholdsSet},
+    incident::{Finding, IncidentEvent, IncidentReviewed},
+    standing::{AgentReinstated, Move},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{problem::Problem, record::Draft, view::View};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AgentDocument {
+    pub(super) agent: AgentId,
+    incident: Option<IncidentId>,
+    #[serde(rename = "purpose")]
+    _purpose: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScopeDocument {
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    scope: HouseScope,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReviewDocument {
+    agent: AgentId,
+    finding: Finding,
+    incident: IncidentId,
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    root_cause: Digest,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThresholdsDocument {
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    thresholds: Thresholds,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegionsDocument {
+    networks: RegionTable,
+    #[serde(rename = "purpose")]
+    _purpose: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenDocument {
+    officer: OfficerId,
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    roles: Vec<Role>,
+    token: Digest,
+    use_before: Timestamp,
+}
+
+pub(super) fn read<T: DeserializeOwned>(document: &Value) -> Result<T, Problem> {
+    T::deserialize(document).map_err(|error| Problem::bad("DOCUMENT", &error.to_string()))
+}
+
+/// The entry a proposal becomes, judged on things as they stand.
+pub(super) fn entry(
+    view: &View,
+    becomes: &str,
+    document: &Value,
+    signatures: Vec<ApprovalRecord>,
+    references: Vec<String>,
+    decided: Timestamp,
+    real: Timestamp,
+) -> Result<Draft, Problem> {
+    match becomes {
+        "baseline.approved" => baseline(view, document, references).map(|event| Draft::new(event, decided)),
+        "agent.reinstated" => {
+            let wanted: AgentDocument = read(document)?;
+            may_be_reinstated(view, &wanted, decided)?;
+            let event = AgentReinstated {
+                agent: wanted.agent,
+                certificates_from: real,
+                incident: wanted.incident,
+                signatures,
+            };
+            Ok(Draft::new(event, decided))
+        }
+        "house.reinstated" => {
+            let event = HouseReinstated {
+                certificates_from: real,
+                scope: read::<ScopeDocument>(document)?.scope,
+                signatures,
+            };
+            let moves = event.signatures.is_empty() || view.house.clone().apply(&HouseEvent::Reinstated(event.clone()));
+            let unmoved = || Problem::conflict("STANDING", "nothing of this scope is revoked");
+            moves.then(|| Draft::new(event, decided)).ok_or_else(unmoved)
+        }
+        "house.thresholds_set" => {
+            let thresholds = read::<ThresholdsDocument>(document)?.thresholds;
+            Ok(Draft::new(ThresholdsSet { signatures, thresholds }, decided))
+        }
+        "house.regions_set" => {
+            let networks = read::<RegionsDocument>(document)?.networks;
+            Ok(Draft::new(RegionsSet { networks, signatures }, decided))
+        }
+        "incident.reviewed" => review(view, document, signatures).map(|event| Draft::new(event, decided)),
+        "officer.token_issued" => {
+            let wanted: TokenDocument = read(document)?;
+            let event = OfficerTokenIssued {
+                issued_by: signatures.last().map(|signature| signature.officer),
+                officer: wanted.officer,
+                roles: wanted.roles,
+                token: wanted.token,
+                use_before: wanted.use_before,
+            };
+            Ok(Draft::new(event, decided))
+        }
+        other => Err(Problem::bad("DOCUMENT", &format!("no proposal becomes {other}"))),
+    }
+}
+
+fn baseline(view: &View, document: &Value, references: Vec<String>) -> Result<BaselineApproved, Problem> {
+    let content = read::<BaselineContent>(document)?;
+    let proposed = ProposedBaseline::new(content).map_err(|fault| Problem::bad("DOCUMENT", &fault.to_string()))?;
+    let (agent, version) = (proposed.content().agent, proposed.content().version);
+    let baselines = view.baselines.get(&agent);
+    let recorded = baselines.is_some_and(|known| known.proposed.iter().any(|one| one.digest == proposed.digest()));
+    let in_force = baselines
+        .and_then(|known| known.approved.as_ref())
+        .map_or(0, |(approved, _)| approved.version);
+    if !recorded || version <= in_force {
+        let detail =
+            format!("version {version} is not a recorded proposal behind the one in force ({in_force}): propose again");
+        return Err(Problem::conflict("STALE", &detail));
+    }
+    Ok(BaselineApproved {
+        agent,
+        approvals: references,
+        baseline: proposed.digest(),
+        version,
+    })
+}
+
+/// Only a revoked agent, and only once each of its incidents is reviewed.
+fn may_be_reinstated(view: &View, wanted: &AgentDocument, now: Timestamp) -> Result<(), Problem> {
+    if !view.standing_of(&wanted.agent).permits(Move::Reinstate, now) {
+        return Err(Problem::conflict("STANDING", "the agent is not revoked"));
+    }
+    let mut of_agent = view
+        .incidents
+        .iter()
+        .filter(|(_, (agent, _, _))| *agent == wanted.agent);
+    if let Some((id, _)) = of_agent.find(|(_, (_, incident, _))| incident.finding().is_none()) {
+        let detail = format!("incident {id} is not reviewed: acknowledge it and have its review signed first");
+        return Err(Problem::conflict("INCIDENT_OPEN", &detail));
+    }
+    let of_another = |incident: IncidentId| {
+        let found = view.incidents.get(&incident);
+        found.is_none_or(|(agent, _, _)| *agent != wanted.agent)
+    };
+    if wanted.incident.is_some_and(of_another) {
+        return Err(Problem::missing("such incident of this agent"));
+    }
+    Ok(())
+}
+
+fn review(view: &View, document: &Value, signatures: Vec<ApprovalRecord>) -> Result<IncidentReviewed, Problem> {
+    let wanted: ReviewDocument = read(document)?;
+    let found = view
+        .incidents
+        .get(&wanted.incident)
+        .filter(|(agent, _, _)| *agent == wanted.agent);
+    let (_, state, _) = found.ok_or_else(|| Problem::missing("such incident of this agent"))?;
+    let event = IncidentReviewed {
+        agent: wanted.agent,
+        finding: wanted.finding,
+        incident: wanted.incident,
+        root_cause: wanted.root_cause,
+        signatures,
+    };
+    let step = state.clone().step(&IncidentEvent::Reviewed(event.clone()));
+    step.map_err(|error| Problem::conflict("INCIDENT", &error.to_string()))?;
+    Ok(event)
+}
