@@ -131,3 +131,27 @@ async fn who_left_and_tokens_that_were_used_open_nothing() {
         (StatusCode::FORBIDDEN, Some("TOKEN_BOUND"))
     );
 }
+
+/// The page that officers and tools read is the table. Negative control: another role in one row of it.
+#[test]
+fn the_page_says_what_the_table_says() {
+    let page = include_str!("../../../docs/officers-api.md");
+    for route in ROUTES {
+        let roles: Vec<String> = route
+            .roles
+            .iter()
+            .map(|role| format!("{role:?}").to_ascii_lowercase())
+            .collect();
+        let roles = if roles.is_empty() {
+            "any officer".to_owned()
+        } else {
+            roles.join(", ")
+        };
+        let row = format!("| {} | `{}` | {roles} | ", route.method, route.path);
+        assert!(page.contains(&row), "{row}");
+    }
+    assert_eq!(
+        page.matches("| GET | `/v1/").count() + page.matches("| POST | `/v1/").count(),
+        ROUTES.len()
+    );
+}
