@@ -109,8 +109,8 @@ enum Command {
     Rebuild,
     /// Destroy the keys of a person's texts; every proof still verifies.
     Erase(ledger::Erase),
-    /// The whole story in one command: five bots, two of them stopped.
-    Demo(house::Demo),
+    /// The whole story in one command: five bots trade over mTLS; one runs away, one's key is stolen, one drifts.
+    Demo(crate::demo::Args),
 }
 
 /// What every command is told.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod demo;
 pub mod founding;
 pub mod logs;
 pub mod officer;

@@ -1,6 +1,6 @@
 //! `init`, `serve`, `demo`.
 
-use std::{fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{fmt::Write as _, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -9,7 +9,10 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{House, report::Report};
+use super::{
+    House,
+    report::{Exit, Failure, Report},
+};
 use crate::{
     clock::SystemClock,
     config, founding, logs,
@@ -136,22 +139,25 @@ pub(super) async fn serve(house: &House, command: Serve) -> anyhow::Result<Repor
     Ok(Report::new("", json!({ "stopped": true })))
 }
 
-/// The whole story in one command: five bots trade over real mTLS; one runs away, one's key is stolen, one drifts.
-#[derive(Debug, Args)]
-pub(super) struct Demo {
-    /// A stream of orders that further bots replay: FILE.csv or FILE.csv.gz.
-    #[arg(long, value_name = "FILE")]
-    orders: Option<PathBuf>,
-    /// The seed of everything that is drawn.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Keep running at the end, until interrupted.
-    #[arg(long)]
-    hold: bool,
-}
-
-pub(super) async fn demo(_house: &House, command: Demo) -> anyhow::Result<Report> {
-    let Demo { orders, seed, hold } = command;
-    tracing::debug!(?orders, seed, hold, "demo");
-    bail!("the demonstration is not part of this build yet; `mandatum --help` shows the same steps by hand")
+/// `demo`: in the folder that `--dir` names, or a temporary one.
+pub(super) async fn demo(house: &House, args: crate::demo::Args) -> anyhow::Result<Report> {
+    let dir = (house.dir.as_os_str() != ".").then(|| house.dir.clone());
+    let args = crate::demo::Args { dir, ..args };
+    let report = crate::demo::run(&args).await?;
+    let json = serde_json::to_value(&report)?;
+    if report.faults.is_empty() {
+        return Ok(Report::new(report.to_string(), json));
+    }
+    if !house.json {
+        eprintln!("{report}");
+    }
+    let failure = Failure::new(
+        Exit::Failed,
+        format!("the demonstration does not hold: {}", report.faults.join("; ")),
+    );
+    Err(Failure {
+        answer: Some(json),
+        ..failure
+    }
+    .into())
 }
