@@ -87,6 +87,8 @@ async fn written() -> (tempfile::TempDir, PathBuf, PathBuf) {
     ledger.erase("agent:arb-1").await.expect("erases");
     let mut out = Vec::new();
     export::export(&ledger, true, &mut out).await.expect("exports");
+    let authorised = serde_json::to_vec(&ledger.receipt(2).await.expect("the second writer's key")).expect("JSON");
+    fs::write(folder.path().join("authorised.json"), authorised).expect("writes");
     ledger.close().await.expect("closes");
     let (exported, kept) = (folder.path().join("export"), folder.path().join("receipt.json"));
     fs::write(&exported, out).expect("writes");
@@ -134,9 +136,23 @@ async fn a_second_verifier_agrees() {
     let (code, said) = verdict(&python, &[&["receipt", receipt_path.as_str()], &pinned[..]].concat());
     assert_eq!(code, Some(0), "{said}");
 
+    let authorised = text(&folder.path().join("authorised.json"));
+    let by_root = |root: &str| {
+        verdict(
+            &python,
+            &["receipt", &receipt_path, "--authorised", &authorised, "--root", root],
+        )
+    };
+    assert_eq!(by_root(&root).0, Some(0), "{}", by_root(&root).1);
+
     let other = key("root", 8).public().to_string();
     let (code, said) = verdict(&python, &["export", &export_path, "--root", &other]);
     assert!(code == Some(1) && said.contains("another ledger root key"), "{said}");
+    let (code, said) = by_root(&other);
+    assert!(
+        code == Some(1) && said.contains("not signed by the ledger root key given"),
+        "{said}"
+    );
     let changed = folder.path().join("changed");
     for (path, from, to, named) in [
         (

@@ -269,10 +269,11 @@ pub async fn found(plan: &Plan<'_>, config: ledger::Config, now: Timestamp) -> R
     let (ledger, writer) = Ledger::create(config, &plan.ledger_id, &ledger_root, key).await?;
     let tokens = first_entries(&mut maker, &writer, &certificates, &officers).await?;
     let mut transcript = maker.transcript;
-    let root_spki = Base64(ledger_root.public_key_spki().to_vec());
+    // As `mandatum verify --key` and other verifiers take it: the 32 bytes of the key in base64.
+    let root_key = ledger.root_key();
     let _ = writeln!(
         transcript,
-        "\nLedger {}\n  root key {root_spki}\n  `mandatum verify` needs this key and the ledger's files alone.",
+        "\nLedger {}\n  root key {root_key}\n  `mandatum verify` needs this key and the ledger's files alone.",
         plan.ledger_id
     );
     transcript.push_str(&duties(plan));
