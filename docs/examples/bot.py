@@ -68,6 +68,7 @@ class Gateway:
         self.url = url.rstrip("/")
         self.session = requests.Session()
         self.session.cert, self.session.verify = (certificate, key), trust
+        self.session.trust_env = False  # or REQUESTS_CA_BUNDLE would replace the pinned root, and a proxy come between
         self.signing = OwnKey(certificate, key) if signed else None
 
     def prepare(self, body):
@@ -84,7 +85,9 @@ class Gateway:
         while True:
             try:
                 answer = self.session.send(self.prepare(body), timeout=10)
-            except requests.ConnectionError:
+            except requests.exceptions.SSLError:
+                raise  # the wrong gateway, or a certificate that it does not take: repeating does not help
+            except (requests.ConnectionError, requests.Timeout):
                 answer = None  # nobody knows whether it arrived: ask with the same id
             if answer is not None and not may_be_repeated(answer):
                 return answer
@@ -119,6 +122,8 @@ class Gateway:
                             last_id = int(event["id"])
                             yield last_id, event["event"], json.loads(event["data"])
                             event = {}
+            except requests.exceptions.SSLError:
+                raise
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
                 time.sleep(1)
 
