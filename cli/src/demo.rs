@@ -4,6 +4,7 @@
 //! Nothing of the outcome is written anywhere here: [`scenario`] says what the bots do, the scorer says who is stopped.
 
 mod audit;
+mod conclude;
 mod house;
 mod play;
 mod progress;
@@ -18,28 +19,22 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::Context;
-use extensions::AgentId;
 
 pub use audit::AgentAudit;
 pub use report::{BotReport, Replayed, Report, Stopped};
 pub use scenario::{DEFAULT_SEED, Fate, TRADING_DAYS};
 
-use crate::clock::SystemClock;
-use audit::Audit;
+use crate::{clock::SystemClock, officer::Officer};
 use house::{House, Markets};
 use play::{Player, Stage};
 use progress::Progress;
 use recorded::Recorded;
-use scenario::Scenario;
+use scenario::{Bot, Scenario};
 use trader::Trader;
-
-/// How long the house must have been silent before its ledger is read, and how long that is waited for.
-const SILENCE: Duration = Duration::from_millis(600);
-const SILENCE_WITHIN: Duration = Duration::from_secs(15);
 
 /// What a demonstration is asked to be.
 #[derive(Debug, Clone, clap::Args)]
@@ -121,204 +116,67 @@ async fn perform(args: &Args, directory: &Path) -> anyhow::Result<Report> {
     let recorded = match &args.orders {
         Some(file) => {
             let after = scenario.start.plus_seconds(i64::from(args.days) * 86_400);
-            Some(recorded::read(file, after)?)
+            recorded::read(file, after)?
         }
-        None => None,
+        None => Recorded::default(),
     };
-    let replayed = recorded
-        .as_ref()
-        .zip(args.orders.as_ref())
-        .map(|(recorded, file)| Replayed {
-            file: file.clone(),
-            bots: recorded.bots.len(),
-            orders: recorded.steps.len(),
-            left_out: recorded.left_out,
-            weeks: recorded.weeks,
-        });
-    let Recorded {
-        bots,
-        steps,
-        symbols,
-        counterparties,
-        ..
-    } = recorded.unwrap_or_default();
-    let markets = Markets::new(args.seed, symbols, &counterparties)?;
-    scenario.bots.extend(bots);
-    scenario.steps.extend(steps);
+    let mut report = Report {
+        directory: directory.to_owned(),
+        kept: args.dir.is_some(),
+        replayed: args.orders.clone().map(|file| recorded.summary(file)),
+        seed: args.seed,
+        ..Report::default()
+    };
+    let markets = Markets::new(args.seed, &recorded)?;
+    scenario.bots.extend(recorded.bots);
+    scenario.steps.extend(recorded.steps);
     let (house, mut officers) = House::open(directory, &scenario, markets).await?;
     progress.say(&format!(
         "house founded in {}, {} officers enrolled, every role running",
         directory.display(),
         officers.len()
     ));
-    let (origin, gateway) = house.gateway()?;
     let mut players = BTreeMap::new();
     for bot in &scenario.bots {
-        let identity = house
-            .admit(bot, &mut officers, &progress)
-            .await
-            .with_context(|| format!("admitting {}", bot.agent))?;
-        let roots = house.roots.clone();
-        let trader = Trader::new(
-            identity,
-            origin.clone(),
-            roots,
-            Arc::new(SystemClock),
-            bot.limits.order_proof,
-        );
-        players.insert(bot.agent, Player::new(bot.clone(), trader));
+        let player = admit(&house, bot, &mut officers, &progress).await;
+        players.insert(bot.agent, player.with_context(|| format!("admitting {}", bot.agent))?);
     }
     parts.end("founding, officers, bots");
-    let stage = Stage {
-        clock: house.clock.clone(),
-        instance: house.running.instance.as_ref().context("the gateway")?,
-        gateway,
-        host: "localhost".to_owned(),
-        roots: house.roots.clone(),
-        status: house.config.status.public_url(),
-        issuer: house.running.published.agent_issuing.to_vec(),
-    };
     progress.expect(scenario.steps.len());
+    let stage = stage(&house)?;
     stage
         .play(&scenario.steps, &mut players, &house.receiver, &progress)
         .await?;
     progress.done();
     parts.end("trading");
-    let mut report = Report {
-        seed: args.seed,
-        directory: directory.to_owned(),
-        replayed,
-        ..Report::default()
-    };
-    let mut standings = BTreeMap::new();
-    for agent in players.keys() {
-        standings.insert(*agent, house.standing(agent, &mut officers).await?);
-    }
-    silence(&house).await;
+    conclude::examine(&house, &mut officers, players, &mut report).await?;
     if args.hold {
-        tell_how(&house, &scenario)?;
-        tokio::signal::ctrl_c().await?;
+        conclude::hold(&house, &scenario, &mut report).await?;
+        parts.last = Instant::now();
     }
-    conclude(house, players, standings, &mut report).await?;
+    conclude::stop_and_verify(house, &mut report).await?;
     parts.end("reading and verifying");
     report.seconds = parts.seconds;
     report.faults = report.judge();
     Ok(report)
 }
 
-/// Waits until nothing is appended any more: outcomes, deliveries.
-async fn silence(house: &House) {
-    let begun = Instant::now();
-    let mut size = house.running.ledger.head().size;
-    while begun.elapsed() < SILENCE_WITHIN {
-        tokio::time::sleep(SILENCE).await;
-        let now = house.running.ledger.head().size;
-        if now == size {
-            return;
-        }
-        size = now;
-    }
-}
-
-/// Reads the ledger, stops the house, verifies the ledger offline, and holds the venue's log against it.
-async fn conclude(
-    house: House,
-    players: BTreeMap<AgentId, Player>,
-    mut standings: BTreeMap<AgentId, String>,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    let mut audit = Audit::of(&house.running.ledger).await?;
-    let root = house.running.ledger.root_key();
-    report.webhooks = house.receiver.counts();
-    let House {
-        running,
-        config,
-        directory,
-        venue,
-        ..
-    } = house;
-    running.stop().await?;
-    drop(venue);
-    audit.hold_against(taken(&directory.join("venue.jsonl"))?);
-    report.take(&audit);
-    let options = ledger::verify::Options {
-        ledger_root: Some(root),
-        head_file: Some(config.paths.head.clone()),
-        fold: None,
-    };
-    match ledger::verify::verify_directory(&config.paths.ledger, options).await {
-        Ok(verified) => report.verified = Some(format!("verified offline: {verified}")),
-        Err(fault) => report.tampered = Some(fault.to_string()),
-    }
-    for (agent, player) in players {
-        report.foreign_region = report.foreign_region.take().or_else(|| player.foreign.clone());
-        report.bots.push(BotReport {
-            agent,
-            fate: player.bot.fate,
-            default: player.bot.conduct.on_unanswered_warning,
-            standing: standings.remove(&agent).unwrap_or_default(),
-            audit: audit.agents.get(&agent).cloned().unwrap_or_default(),
-            stopped: player.stopped,
-            unsent: player.unsent,
-            reduced: player.reduced,
-        });
-    }
-    report.files = kept(&directory, &report.bots);
-    Ok(())
-}
-
-/// The client ids of the orders that the venue took, from its own log.
-fn taken(log: &Path) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(log).with_context(|| format!("cannot read {}", log.display()))?;
-    let mut taken = Vec::new();
-    for line in text.lines() {
-        let received: serde_json::Value = serde_json::from_str(line).context("a line of the venue's log")?;
-        let order = received["method"] == "POST" && received["path"] == "/api/v3/order" && received["status"] == 200;
-        if order {
-            let parameters = received["parameters"].as_str().unwrap_or_default();
-            let id = parameters
-                .split('&')
-                .find_map(|pair| pair.strip_prefix("newClientOrderId="));
-            taken.push(id.unwrap_or_default().to_owned());
-        }
-    }
-    Ok(taken)
-}
-
-/// The files that a reader will look for, as far as they are there.
-fn kept(directory: &Path, bots: &[BotReport]) -> Vec<String> {
-    let mut files = [
-        "ca/root.pem",
-        "ca/issuing.pem",
-        "ca/house.pem",
-        "crl.der",
-        "ledger",
-        "venue.jsonl",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    files.extend(bots.iter().map(|bot| format!("agents/{}/certificate.pem", bot.agent)));
-    files.retain(|file| directory.join(file).exists());
-    files
-}
-
-/// Addresses and examples for whoever looks around while it is held.
-fn tell_how(house: &House, scenario: &Scenario) -> anyhow::Result<()> {
+async fn admit(house: &House, bot: &Bot, officers: &mut [Officer], progress: &Progress) -> anyhow::Result<Player> {
+    let identity = house.admit(bot, officers, progress).await?;
     let (origin, _) = house.gateway()?;
-    let directory = house.directory.display();
-    let status = house.config.status.public_url();
-    let bot = scenario
-        .bots
-        .iter()
-        .find(|bot| bot.fate == Fate::Unharmed)
-        .context("a bot that goes on")?;
-    eprintln!(
-        "\nHeld until Ctrl-C.\n  bots       {0}\n  status     {status}\n  addresses  {2:?}\n\n\
-         curl --cacert {directory}/ca/house.pem --cert {directory}/agents/{1}/chain.pem --key {directory}/agents/{1}/key.pem \\\n  \
-         --interface 127.0.1.1 {0}/v1/me\ncurl -s {status}/agents.crl | openssl crl -inform DER -noout -text\n",
-        origin.url(),
-        bot.agent,
-        house.running.addresses,
-    );
-    Ok(())
+    let signs = bot.limits.order_proof;
+    let trader = Trader::new(identity, origin, house.roots.clone(), Arc::new(SystemClock), signs);
+    Ok(Player::new(bot.clone(), trader))
+}
+
+fn stage(house: &House) -> anyhow::Result<Stage<'_>> {
+    Ok(Stage {
+        clock: house.clock.clone(),
+        instance: house.running.instance.as_ref().context("the gateway")?,
+        gateway: house.gateway()?.1,
+        host: "localhost".to_owned(),
+        roots: house.roots.clone(),
+        status: house.config.status.public_url(),
+        issuer: house.running.published.agent_issuing.to_vec(),
+    })
 }

@@ -13,6 +13,7 @@ use anomaly::Observation;
 use anyhow::{Context, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ca_keys::{FileSigner, Protection};
+use extensions::limits::MOST_UNITS;
 use extensions::{
     AgentId, ApprovalDecision, Clock as _, Counterparty, Currency, Decimal, Digest, Instrument, OfficerId, Random as _,
 };
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     progress::Progress,
     receiver::Receiver,
+    recorded::Recorded,
     scenario::{Bot, REGIONS, Scenario},
     trader::Identity,
 };
@@ -43,6 +45,8 @@ use crate::{
 const OFFICERS: [&str; 3] = ["officer-1", "officer-2", "officer-3"];
 /// Mandates with an amount above this need both who approve.
 const TWO_OFFICERS_ABOVE: &str = "EUR = \"2000000\"";
+/// The highest amount of any mandate, in each unit.
+const CEILING: &str = "1000000000000";
 /// The gateway's account at the paper venue.
 const ACCOUNT: &str = "gateway";
 const LIFE_SECONDS: i64 = 30 * 86_400;
@@ -83,24 +87,50 @@ impl Markets {
     ///
     /// # Errors
     /// When an instrument has no two parts.
-    pub(super) fn new(seed: u64, recorded: Vec<Symbol>, counterparties: &[Counterparty]) -> anyhow::Result<Self> {
+    pub(super) fn new(seed: u64, recorded: &Recorded) -> anyhow::Result<Self> {
         let mut symbols = Vec::new();
         for (name, start) in [("BTC_EUR", 50_000_u64), ("ETH_EUR", 2_500)] {
             symbols.push(Symbol::walking(Instrument::new(name)?, start.into(), seed)?);
         }
         let own: Vec<Instrument> = symbols.iter().map(|symbol| symbol.instrument).collect();
-        symbols.extend(recorded.into_iter().filter(|symbol| !own.contains(&symbol.instrument)));
-        let mut names = vec![Counterparty::new("exchange_a")?];
-        names.extend(
-            counterparties
+        let further = recorded
+            .symbols
+            .iter()
+            .filter(|symbol| !own.contains(&symbol.instrument));
+        symbols.extend(further.cloned());
+        let mut counterparties = vec![Counterparty::new("exchange_a")?];
+        counterparties.extend(
+            recorded
+                .counterparties
                 .iter()
                 .copied()
                 .filter(|name| name.as_str() != "exchange_a"),
         );
         Ok(Self {
             symbols,
-            counterparties: names,
+            counterparties,
         })
+    }
+
+    /// The ceiling in the agent root: every unit that is traded, the common ones first, as many as a certificate holds.
+    fn ceiling(&self) -> String {
+        let mut units: Vec<&str> = vec!["EUR"];
+        for symbol in &self.symbols {
+            if !units.contains(&symbol.quote.as_str()) {
+                units.push(&symbol.quote);
+            }
+        }
+        let amounts: Vec<String> = units
+            .iter()
+            .take(MOST_UNITS)
+            .map(|unit| format!("\"{unit} {CEILING}\""))
+            .collect();
+        let amounts = amounts.join(", ");
+        format!(
+            "\n[house.ceiling]\nper_order = [{amounts}]\nper_day = [{amounts}]\norder_rates = [\"1000/1s\", \"60000/1m\"]\n\
+             instruments = \"any\"\ncounterparties = \"any\"\nregions = \"any\"\nhours = [\"always\"]\n\
+             order_types = [\"limit\", \"market\", \"stop_limit\", \"stop_market\"]\nprice_collar_bps = 2000\norder_proof = false\n"
+        )
     }
 }
 
@@ -356,6 +386,7 @@ fn configuration(markets: &Markets, venue: &fixtures_venue::Handle, receiver: &R
     for (network, region) in REGIONS {
         let _ = writeln!(text, "{region} = [\"{network}\"]");
     }
+    text.push_str(&markets.ceiling());
     for (section, key) in [
         ("gateway", "listen"),
         ("console", "officers"),

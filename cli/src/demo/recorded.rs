@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
@@ -16,6 +16,7 @@ use fixtures_venue::{
     streams::{self, Row},
 };
 
+use super::report::Replayed;
 use super::scenario::{Bot, Fate, Sender, Step, address_of, names};
 
 /// The most orders of a file that are replayed; later ones are left out, and the report says so.
@@ -44,6 +45,19 @@ pub(super) struct Recorded {
     pub(super) weeks: i64,
 }
 
+impl Recorded {
+    /// What was made of `file`, for the report.
+    pub(super) fn summary(&self, file: PathBuf) -> Replayed {
+        Replayed {
+            bots: self.bots.len(),
+            file,
+            left_out: self.left_out,
+            orders: self.steps.len(),
+            weeks: self.weeks,
+        }
+    }
+}
+
 /// Reads `file` and moves its rows by whole weeks to begin at `after` or later.
 ///
 /// # Errors
@@ -62,10 +76,10 @@ pub(super) fn read(file: &Path, after: Timestamp) -> anyhow::Result<Recorded> {
         .filter_map(|row| row.in_steps(finest));
     let mut rows: Vec<Row> = usable.map(|row| streams::shift_by(row, weeks)).collect();
     rows.sort_by_key(|row| row.at);
+    rows.truncate(MOST_ORDERS);
     let agents: BTreeSet<AgentId> = rows.iter().map(|row| row.agent).collect();
     let agents: BTreeSet<AgentId> = agents.into_iter().take(MOST_AGENTS).collect();
     rows.retain(|row| agents.contains(&row.agent));
-    rows.truncate(MOST_ORDERS);
     let counterparties: BTreeSet<Counterparty> = rows.iter().map(|row| row.counterparty).collect();
     if rows.is_empty() {
         bail!("{} holds no order with a price and a quantity", file.display());

@@ -1,6 +1,8 @@
 //! The report of a demonstration, and its verdict: what did not hold, each by name.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+mod words;
+
+use std::{collections::BTreeMap, path::PathBuf};
 
 use extensions::AgentId;
 use revocation_core::warning::WarningDefault;
@@ -55,6 +57,8 @@ pub struct BotReport {
     pub stopped: Option<Stopped>,
     /// Orders it never sent, because it was stopped.
     pub unsent: u64,
+    /// Whether the CRL that is kept lists its certificate; absent for a bot that was not stopped.
+    pub in_crl_file: Option<bool>,
     /// After its warning ended in the default: a reduction that was permitted, an increase that was refused.
     pub reduced: Option<bool>,
 }
@@ -79,8 +83,10 @@ pub struct Replayed {
 pub struct Report {
     /// The seed.
     pub seed: u64,
-    /// The folder, when it was kept.
+    /// The folder.
     pub directory: PathBuf,
+    /// Whether that folder stays.
+    pub kept: bool,
     /// Orders decided.
     pub orders: u64,
     /// Permits.
@@ -219,6 +225,9 @@ impl BotReport {
                 self.audit.revocations
             ));
         }
+        if self.in_crl_file != Some(true) {
+            faults.push(format!("{name}: crl.der does not list its certificate"));
+        }
         if stopped.taken_again > 0 {
             faults.push(format!(
                 "{name}: {} orders were taken after its revocation",
@@ -281,136 +290,6 @@ impl BotReport {
     }
 }
 
-fn milliseconds(value: Option<f64>) -> String {
-    value.map_or_else(|| "never".to_owned(), |value| format!("{value:.1} ms"))
-}
-
-fn score(value: u32) -> String {
-    format!("{:.3}", f64::from(value) / 1e6)
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "Demonstration, seed {}", self.seed)?;
-        writeln!(
-            out,
-            "  orders {}, permits {}, refusals {}, warnings {}, revocations {}",
-            self.orders,
-            self.permits,
-            self.orders - self.permits,
-            self.warnings,
-            self.revocations
-        )?;
-        for (code, count) in &self.refusals {
-            writeln!(out, "    {count:>6}  {code}")?;
-        }
-        if let Some(replayed) = &self.replayed {
-            writeln!(
-                out,
-                "  replayed {}: {} orders of {} bots, moved by {} weeks, {} rows left out",
-                replayed.file.display(),
-                replayed.orders,
-                replayed.bots,
-                replayed.weeks,
-                replayed.left_out
-            )?;
-        }
-        for bot in &self.bots {
-            write!(out, "{bot}")?;
-        }
-        writeln!(
-            out,
-            "\n  permits numbered after a revocation   {}",
-            self.permits_after_revocation
-        )?;
-        writeln!(
-            out,
-            "  venue orders {}, without a permit    {}",
-            self.venue_orders, self.orders_without_permit
-        )?;
-        writeln!(
-            out,
-            "  webhooks taken {}, with a bad signature {}",
-            self.webhooks.0, self.webhooks.1
-        )?;
-        writeln!(out, "  ledger  {}", self.verified.as_deref().unwrap_or("NOT VERIFIED"))?;
-        writeln!(
-            out,
-            "  files   {} in {}",
-            self.files.join(", "),
-            self.directory.display()
-        )?;
-        let parts: Vec<String> = self
-            .seconds
-            .iter()
-            .map(|(part, seconds)| format!("{part} {seconds:.1} s"))
-            .collect();
-        writeln!(out, "  time    {}", parts.join(", "))?;
-        if self.faults.is_empty() {
-            return writeln!(out, "\nEverything holds.");
-        }
-        writeln!(out, "\nDOES NOT HOLD")?;
-        self.faults.iter().try_for_each(|fault| writeln!(out, "  - {fault}"))
-    }
-}
-
-impl fmt::Display for BotReport {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let audit = &self.audit;
-        writeln!(
-            out,
-            "\n  {}: {} orders, {} permits; {} at the end",
-            self.agent, audit.orders, audit.permits, self.standing
-        )?;
-        for warned in &audit.warnings {
-            writeln!(out, "    warned at {}", score(*warned))?;
-        }
-        if !audit.endings.is_empty() {
-            writeln!(out, "    warnings ended: {}", audit.endings.join(", "))?;
-        }
-        if let Some(reduced) = self.reduced {
-            let permitted = if reduced { "permitted" } else { "REFUSED" };
-            writeln!(out, "    a reduction afterwards: {permitted}")?;
-        }
-        if audit.would_have > 0 {
-            writeln!(
-                out,
-                "    {} scores, observed only, would have warned or revoked",
-                audit.would_have
-            )?;
-        }
-        let Some(stopped) = &self.stopped else { return Ok(()) };
-        writeln!(
-            out,
-            "    revoked at {} by its {} after {} orders of that kind; cancelled {}, kept {}, could not cancel {}",
-            audit
-                .revocations
-                .first()
-                .map_or_else(String::new, |value| score(*value)),
-            audit.leading.as_deref().unwrap_or("score"),
-            stopped.orders,
-            audit.cancelled,
-            audit.kept,
-            audit.not_cancelled
-        )?;
-        writeln!(
-            out,
-            "    from the decisive order to: reply {}, last of {} sessions closed {}, OCSP {}, CRL {}, webhook {}",
-            milliseconds(stopped.reply_ms),
-            stopped.sessions,
-            milliseconds(stopped.sessions_closed_ms),
-            milliseconds(stopped.ocsp_ms),
-            milliseconds(stopped.crl_ms),
-            milliseconds(stopped.webhook_ms),
-        )?;
-        writeln!(
-            out,
-            "    tried again {} times, taken {}",
-            stopped.tried_again, stopped.taken_again
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,11 +307,13 @@ mod tests {
             stopped: None,
             unsent: 0,
             reduced: None,
+            in_crl_file: None,
         }
     }
 
     fn good() -> Report {
         let mut stopped = bot(Fate::RunsAway, "a");
+        stopped.in_crl_file = Some(true);
         stopped.audit.revoked_at = Some(7);
         stopped.audit.revocations = vec![900_000];
         stopped.stopped = Some(Stopped {
@@ -464,7 +345,7 @@ mod tests {
     fn whatever_does_not_hold_is_named() {
         assert_eq!(good().judge(), Vec::<String>::new());
         type Change = fn(&mut Report);
-        let off: [(Change, &str); 11] = [
+        let off: [(Change, &str); 12] = [
             (|report| report.permits_after_revocation = 1, "numbered after"),
             (|report| report.orders_without_permit = 1, "no permit"),
             (|report| report.verified = None, "not verified"),
@@ -475,6 +356,7 @@ mod tests {
                 |report| report.bots[0].stopped.as_mut().unwrap().taken_again = 1,
                 "after its revocation",
             ),
+            (|report| report.bots[0].in_crl_file = Some(false), "crl.der"),
             (|report| report.bots[1].audit.warnings.clear(), "b was not warned"),
             (
                 |report| report.bots[1].audit.endings = vec!["decayed".to_owned()],
