@@ -72,6 +72,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value lives for the whole process")]
 enum Command {
     /// Found a house: both roots, issuing CAs, the ledger, tokens for the first officers.
     Init(house::Init),
@@ -120,7 +121,6 @@ pub struct House {
     file: PathBuf,
     officer: Option<String>,
     server: Option<String>,
-    json: bool,
 }
 
 impl House {
@@ -206,7 +206,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         file,
         officer: cli.officer,
         server: cli.server,
-        json: cli.json,
     };
     match cli.command {
         Command::Init(command) => house::init(&context, command).await,

@@ -8,8 +8,11 @@ const INTEGER: u8 = 0x02;
 const OID: u8 = 0x06;
 const CONTEXT_0: u8 = 0xa0;
 
+/// Tag, contents, the whole, the rest.
+type Element<'a> = (u8, &'a [u8], &'a [u8], &'a [u8]);
+
 /// One element of DER: tag, contents, whole element, and what follows it. Lengths of up to three octets.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+fn element(bytes: &[u8]) -> Option<Element<'_>> {
     let (tag, first) = (*bytes.first()?, usize::from(*bytes.get(1)?));
     let (length, header) = match first {
         0..=0x7f => (first, 2),

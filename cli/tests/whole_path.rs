@@ -1,6 +1,8 @@
 //! The whole path in one process over real listeners: found, serve, officers enrol, a mandate is approved, a bot enrols and learns,
 //! one order is permitted and its receipt verifies, one is refused, the record verifies. Then one byte is changed, and it does not.
 
+#![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -111,13 +113,12 @@ impl World {
 
     async fn found(&self) -> BTreeMap<String, String> {
         let founded = founding::found(&self.config, Arc::new(SystemClock)).await.unwrap();
-        let tokens = founded
+        let tokens: BTreeMap<String, String> = founded
             .tokens
             .iter()
             .map(|token| (token.officer.to_string(), token.token.clone()))
             .collect();
-        for (_, token) in &tokens {
-            let token: &String = token;
+        for token in tokens.values() {
             assert!(
                 !founded.transcript.contains(token.as_str()),
                 "the transcript holds no secret"

@@ -30,7 +30,7 @@ pub(super) struct Init {
     #[arg(long, value_delimiter = ',', required_unless_present = "use_config")]
     officers: Vec<OfficerId>,
     /// Found what DIR/mandatum.toml says.
-    #[arg(long, conflicts_with_all = ["officers", "trust_domain", "production"])]
+    #[arg(long, conflicts_with_all = ["officers", "trust_domain", "production", "only_config"])]
     use_config: bool,
     /// An FQDN in your control; part of every bot's name.
     #[arg(long, default_value = "bots.example.com")]
@@ -38,6 +38,9 @@ pub(super) struct Init {
     /// The ledger's name.
     #[arg(long, default_value = "mandatum")]
     ledger: String,
+    /// Write the configuration and stop, to be edited and founded with --use-config.
+    #[arg(long)]
+    only_config: bool,
     /// Write the configuration for production and stop: it needs your PEN and a passphrase before it can be founded.
     #[arg(long)]
     production: bool,
@@ -59,9 +62,14 @@ pub(super) async fn init(house: &House, command: Init) -> anyhow::Result<Report>
         };
         let text = config::template(&command.ledger, &command.trust_domain, environment, &command.officers);
         std::fs::write(&house.file, text).with_context(|| format!("cannot write {}", house.file.display()))?;
-        if command.production {
+        if command.production || command.only_config {
+            let set = if command.production {
+                "Set house.pen and paths.passphrase_file"
+            } else {
+                "Set what you need"
+            };
             let text = format!(
-                "Wrote {}. Set house.pen and paths.passphrase_file in it, then run `mandatum init --use-config`.",
+                "Wrote {}. {set} in it, then run `mandatum init --use-config`.",
                 house.file.display()
             );
             return Ok(Report::new(text, json!({ "config": house.file })));

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ::ledger::{
-    Ledger, PublicKey,
+    Ledger, LedgerError, PublicKey,
     verify::{Options, verify_directory, verify_export},
 };
 use clap::Args;
@@ -87,7 +87,11 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
 
 pub(super) async fn rebuild(house: &House) -> anyhow::Result<Report> {
     let config = house.config()?;
-    let ledger = Ledger::open(founding::ledger_config(&config, Arc::new(SystemClock))).await?;
+    let opened = Ledger::open(founding::ledger_config(&config, Arc::new(SystemClock))).await;
+    let ledger = opened.map_err(|error| match error {
+        LedgerError::InUse(_) => Failure::new(Exit::Unavailable, error.to_string()).into(),
+        other => anyhow::Error::from(other),
+    })?;
     let entries = ledger.rebuild().await?;
     ledger.close().await?;
     Ok(Report::new(

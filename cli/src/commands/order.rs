@@ -12,6 +12,7 @@ use super::{
 use crate::{bot::Bot, client::Reply};
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value lives for the whole process")]
 pub(super) enum Command {
     /// Send one order; prints the outcome with its receipt, or the reasons of the refusal.
     ///
@@ -154,7 +155,7 @@ fn body(house: &House, send: &Send) -> anyhow::Result<Value> {
         ("stop_price", send.stop_price.map(|price| json!(price))),
         ("time_in_force", send.time_in_force.as_ref().map(|word| json!(word))),
         ("reasoning", send.reasoning.as_ref().map(|text| json!(text))),
-        ("reduce_only", send.reduce_only.then(|| json!(true))),
+        ("reduce_only", send.reduce_only.then_some(Value::Bool(true))),
     ] {
         if let Some(value) = value {
             order[member] = value;
