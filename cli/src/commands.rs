@@ -121,6 +121,7 @@ pub struct House {
     file: PathBuf,
     officer: Option<String>,
     server: Option<String>,
+    json: bool,
 }
 
 impl House {
@@ -206,6 +207,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         file,
         officer: cli.officer,
         server: cli.server,
+        json: cli.json,
     };
     match cli.command {
         Command::Init(command) => house::init(&context, command).await,
