@@ -32,16 +32,20 @@ pub use observations::{read_observations, send_observations};
 
 const EXAMPLES: &str = "\
 FIRST STEPS
-  mandatum init --dir house --officers ada,grace       found a sandbox house; prints one-time tokens
-  mandatum --dir house serve                           run it
-  mandatum --dir house officer enrol ada --token T     make ada's key and certificate
-  mandatum --dir house --officer ada agent register bot-1 --owner desk --model m-1 --purpose 'market making'
-  mandatum --dir house --officer ada application submit mandate.toml
-  mandatum --dir house --officer grace application approve m-1
-  mandatum --dir house --officer ada agent token bot-1 --mandate m-1
-  mandatum --dir house agent enrol bot-1 --token T     make the bot's key and certificate
-  mandatum --dir house order send --agent bot-1 --id 1 --side buy --quantity 0.1 --price 60000 BTC_EUR
-  mandatum --dir house verify                          check the whole record
+  export MANDATUM_DIR=house                     or --dir house with each command
+  mandatum init --officers ada,grace,joan       found a sandbox house; prints a one-time token for each
+    Who applies never approves, and two approve where house.two_officers_above names no amount for the currency:
+    hence three officers. Add a venue to house/mandatum.toml: `mandatum paper-venue --help` shows one for a start.
+  mandatum serve &                              run it
+  mandatum officer enrol ada --token T          make ada's key and certificate; grace and joan likewise
+  mandatum --officer ada agent register bot-1 --owner desk --model m-1 --purpose 'market making'
+  mandatum --officer ada application submit mandate.toml      `application submit --help` shows the file
+  mandatum --officer grace application approve m-1
+  mandatum --officer joan application approve m-1
+  mandatum --officer ada agent token bot-1 --mandate m-1
+  mandatum agent enrol bot-1 --token T          make the bot's key and certificate
+  mandatum order send --agent bot-1 --id 1 --side buy --quantity 0.01 --price 49000 BTC_EUR
+  mandatum verify                               check the whole record
 
 EXIT CODES
   0 done · 1 failed · 2 command line or configuration not understood · 3 refused · 4 unavailable · 5 does not verify

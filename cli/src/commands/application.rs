@@ -19,7 +19,7 @@ A mandate file:
   on_halt = \"cancel_all\"                   # or cancel_risk_increasing
   on_unanswered_warning = \"reduce_only\"    # or freeze, revoke
   repeat_window_ms = 500
-  scoring = \"enforce\"                      # or \"observe until 2026-12-31T00:00:00Z\"
+  scoring = \"observe until 2027-01-31T00:00:00Z\"   # or \"enforce\": see below
 
   [limits]
   per_order = [\"EUR 50000\"]
@@ -28,10 +28,14 @@ A mandate file:
   instruments = [\"BTC_EUR\"]
   counterparties = [\"exchange_a\"]
   regions = [\"local\"]
-  hours = [\"Mon-Fri 07:00-20:00\"]           # or [\"always\"]
+  hours = [\"always\"]                        # or [\"Mon-Fri 07:00-20:00\"], UTC
   order_types = [\"limit\", \"market\"]
   price_collar_bps = 200
-  order_proof = false";
+  order_proof = false
+
+For a start let scores only be observed: they are computed and recorded, and stop nothing until the date. Under \"enforce\" a bot
+needs an approved baseline, learnt from its history (`observations import`, `baseline propose`, `baseline approve`); without one
+its orders are refused with BASELINE_MISSING.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

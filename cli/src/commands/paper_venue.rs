@@ -12,10 +12,25 @@ use super::report::Report;
 use super::{House, report::Exit, report::Failure};
 use crate::{clock::SystemClock, founding};
 
+const SET_UP: &str = "\
+A house that trades on it:
+  umask 077; mkdir house/venues
+  openssl rand -hex 16 > house/venues/exchange_a.key
+  openssl rand -hex 32 > house/venues/exchange_a.secret
+  mandatum paper-venue --api-key-file house/venues/exchange_a.key --secret-file house/venues/exchange_a.secret BTC_EUR=50000 &
+
+and in house/mandatum.toml, before `mandatum serve`:
+  [venues.exchange_a]
+  url = \"http://127.0.0.1:9090\"
+  api_key_file = \"venues/exchange_a.key\"
+  secret_file = \"venues/exchange_a.secret\"
+  instruments = { BTC_EUR = \"EUR\" }";
+
 /// A small exchange that speaks Binance's spot REST API on loopback: resting orders, fills, filters, and a log of every request.
 ///
 /// Example: mandatum paper-venue --listen 127.0.0.1:9090 --api-key-file key --secret-file secret BTC_EUR=60000 ETH_EUR=2500
 #[derive(Debug, Args)]
+#[command(after_long_help = SET_UP)]
 pub(super) struct PaperVenue {
     /// Where it listens; loopback only.
     #[arg(long, default_value = "127.0.0.1:9090")]

@@ -51,6 +51,7 @@ codes! {
     BodyTooLarge = "BODY_TOO_LARGE", 413, "The body is longer than an order can be.";
     OrderMalformed = "ORDER_MALFORMED", 400, "The body is not the strict JSON an order is written in.";
     OrderInvalid = "ORDER_INVALID", 422, "The body is JSON, but a field is missing, unknown or outside its form.";
+    CertificateRequired = "CERTIFICATE_REQUIRED", 401, "No client certificate was presented.";
     RateMessages = "RATE_MESSAGES", 429, "More messages than the gateway reads from one agent; the order was counted, not read.";
     OrderNotFound = "ORDER_NOT_FOUND", 404, "This agent has no order with that client order id.";
     // 1: who asks, and in what standing.

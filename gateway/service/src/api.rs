@@ -81,13 +81,7 @@ async fn unknown_path() -> Response {
 async fn certificate_required() -> Response {
     let detail = "this listener needs the bot's own client certificate (TLS 1.3, mutual); none was presented. Enrol with \
                   `mandatum agent enrol`, then configure certificate and key in your client";
-    problem::Problem::new(
-        axum::http::StatusCode::UNAUTHORIZED,
-        "CERTIFICATE_REQUIRED",
-        "No client certificate was presented.",
-        detail,
-    )
-    .into_response()
+    orders::problem(Code::CertificateRequired, detail).into_response()
 }
 
 async fn too_many_connections() -> Response {
