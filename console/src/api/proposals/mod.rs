@@ -221,12 +221,16 @@ pub(super) async fn sign_one(console: &Console, caller: Caller, reference: &str,
         answer["accepted"] = json!(false);
         return Ok(Json(answer));
     }
-    if let Some(became) = complete(console, reference).await? {
-        answer["accepted"] = json!(true);
-        answer["became"] = became;
+    match complete(console, reference).await {
+        Ok(Some(became)) => answer["became"] = became,
+        Ok(None) => {}
+        // Whoever carries on what was interrupted has appended it in the meantime: this signature was recorded, and counted.
+        Err(problem) if problem.code() == "DECIDED" => {}
+        Err(problem) => return Err(problem),
     }
     let view = console.view().await?;
     let proposal = find(&view, reference)?;
+    answer["accepted"] = json!(proposal.outcome());
     answer["officers_needed"] = json!(needed(&view, proposal.becomes(), proposal.document()).unwrap_or(2));
     answer["signatures"] = json!(proposal.signatures().count());
     Ok(Json(answer))
