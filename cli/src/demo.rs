@@ -1,7 +1,7 @@
 //! `mandatum demo`: the whole product on one machine in a minute. A house is founded, five bots trade through the gateway over mTLS
 //! under a stepped clock, two of them are stopped, a third is warned; what happened is read from the ledger and held against the venue.
 //!
-//! Nothing of the outcome is written anywhere here: [`scenario`] says what the bots do, the scorer says who is stopped.
+//! Nothing of the outcome is written anywhere here: `scenario` says what the bots do, the scorer says who is stopped.
 
 mod audit;
 mod conclude;

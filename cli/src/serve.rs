@@ -159,12 +159,8 @@ impl Start<'_> {
     }
 }
 
-/// Starts the roles on the house that `config` names; they stop when `stop` is cancelled or by [`Running::stop`].
-///
-/// # Errors
-/// When the house was not founded, another process has its ledger, a key or certificate cannot be used, an address is taken, or the
-/// environment does not permit what is asked.
-pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: CancellationToken) -> anyhow::Result<Running> {
+/// Refuses what this build or the house's environment does not permit.
+fn permitted(config: &Config, roles: Roles, clocks: &Clocks) -> anyhow::Result<()> {
     if let Roles::Only(role) = roles {
         bail!(
             "--role {role:?} needs a store that several processes share; the embedded SQLite store has one process. \
@@ -177,6 +173,16 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
             config.house.environment
         );
     }
+    Ok(())
+}
+
+/// Starts the roles on the house that `config` names; they stop when `stop` is cancelled or by [`Running::stop`].
+///
+/// # Errors
+/// When the house was not founded, another process has its ledger, a key or certificate cannot be used, an address is taken, or the
+/// environment does not permit what is asked.
+pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: CancellationToken) -> anyhow::Result<Running> {
+    permitted(config, roles, &clocks)?;
     let ledger = Ledger::open(founding::ledger_config(config, clocks.real()))
         .await
         .with_context(|| format!("the ledger in {} cannot be opened", config.paths.ledger.display()))?;

@@ -132,16 +132,7 @@ impl Stage<'_> {
             .await;
         let fatal = matches!(player.bot.fate, Fate::RunsAway | Fate::KeyStolen) && step.row.label != Label::Clean;
         if fatal && player.stopped.is_none() {
-            player.misfortune += 1;
-            if player.sessions.is_none() {
-                progress.say(&format!(
-                    "{}  {}: {}",
-                    step.row.at,
-                    player.bot.agent,
-                    misfortune(player.bot.fate)
-                ));
-                player.sessions = Some(self.idle(player, step.from).await?);
-            }
+            self.befall(step, player, progress).await?;
         }
         let rests = player.bot.fate != Fate::Replays;
         let answered = player.trader.order(&step.row, step.from, rests).await?;
@@ -151,34 +142,33 @@ impl Stage<'_> {
             return Ok(());
         }
         if let Told::Refused(codes) = &answered.told {
+            let named = |wanted: [&str; 2]| codes.iter().any(|code| wanted.contains(&code.as_str()));
+            let said = format!("{}  {}", step.row.at, player.bot.agent);
             if step.sender == Sender::Thief && player.foreign.is_none() {
-                player.foreign = codes
-                    .iter()
-                    .find(|code| *code == "REGION_NOT_ALLOWED")
-                    .or(codes.first())
-                    .cloned();
+                let region = codes.iter().find(|code| *code == "REGION_NOT_ALLOWED");
+                player.foreign = region.or(codes.first()).cloned();
             }
-            if codes
-                .iter()
-                .any(|code| code == "ANOMALY_REVOKED" || code == "AGENT_REVOKED")
-            {
-                progress.say(&format!(
-                    "{}  {}: stopped ({})",
-                    step.row.at,
-                    player.bot.agent,
-                    codes.join(", ")
-                ));
+            if named(["ANOMALY_REVOKED", "AGENT_REVOKED"]) {
+                progress.say(&format!("{said}: stopped ({})", codes.join(", ")));
                 player.stopped = Some(self.measure(player, &answered, receiver).await?);
-            } else if codes
-                .iter()
-                .any(|code| code == "STATE_REDUCE_ONLY" || code == "STATE_FROZEN")
-            {
-                progress.say(&format!("{}  {}: {}", step.row.at, player.bot.agent, codes.join(", ")));
+            } else if named(["STATE_REDUCE_ONLY", "STATE_FROZEN"]) {
+                progress.say(&format!("{said}: {}", codes.join(", ")));
                 self.narrow(step, player).await?;
             }
         }
         if player.trader.resting >= SWEEP_AT {
             player.trader.sweep(step.from).await?;
+        }
+        Ok(())
+    }
+
+    /// One more order of a misfortune; idle sessions are opened at its first, to see them close.
+    async fn befall(&self, step: &Step, player: &mut Player, progress: &Progress) -> anyhow::Result<()> {
+        player.misfortune += 1;
+        if player.sessions.is_none() {
+            let what = misfortune(player.bot.fate);
+            progress.say(&format!("{}  {}: {what}", step.row.at, player.bot.agent));
+            player.sessions = Some(self.idle(player, step.from).await?);
         }
         Ok(())
     }
