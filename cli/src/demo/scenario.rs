@@ -270,3 +270,67 @@ fn bot(profile: &Profile, fate: Fate, scoring: Scoring, history: Vec<Row>) -> Bo
         history,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anomaly::{BaselineApproved, Learning, Mode, Observation, ScorerState, Settings, score};
+
+    use super::*;
+
+    fn observed(step: &Row, region: Option<Region>) -> Observation {
+        Observation {
+            at: step.at,
+            counterparty: step.counterparty,
+            currency: step.currency,
+            instrument: step.instrument,
+            notional: step.quantity.checked_mul(step.price),
+            refused: false,
+            region,
+        }
+    }
+
+    /// The highest score of a bot over its orders, by the scorer alone: no gateway, no warning, nobody stopped.
+    fn highest(scenario: &Scenario, bot: &Bot) -> u32 {
+        let mut learning = Learning::new(bot.agent);
+        for row in &bot.history {
+            learning.observe(observed(row, Some(row.region)));
+        }
+        let proposed = learning.propose(&Settings::house(), None).unwrap();
+        assert_eq!(proposed.content().mode, Mode::Enforce, "{}", bot.agent);
+        let approval = BaselineApproved {
+            agent: bot.agent,
+            approvals: vec!["officer/officer-1/1".to_owned()],
+            baseline: proposed.digest(),
+            version: proposed.content().version,
+        };
+        let baseline = proposed.approve(&approval).unwrap();
+        let mut state = ScorerState::NEW;
+        let own = scenario.steps.iter().filter(|step| step.row.agent == bot.agent);
+        let scores = own.map(|step| {
+            let region = (step.from != NOWHERE).then_some(step.row.region);
+            let observation = observed(&step.row, region);
+            let scored = score(&baseline, &state, &observation);
+            state.apply(scored.record(), &observation);
+            scored.score()
+        });
+        scores.max().unwrap_or_default()
+    }
+
+    /// The story comes out by the scorer for several seeds, not for one that was found. Control: a `DRIFT_SIZE` of 1.1, or a
+    /// runaway of rate and size 1, turns it red.
+    #[test]
+    fn misfortunes_show_in_the_score_and_nothing_else_does() {
+        for seed in [DEFAULT_SEED, 1, 2, 3] {
+            let scenario = Scenario::of(seed, TRADING_DAYS, true);
+            for bot in &scenario.bots {
+                let (least, most) = match bot.fate {
+                    Fate::RunsAway | Fate::KeyStolen => (850_000, 1_000_000),
+                    Fate::Drifts => (750_000, 1_000_000),
+                    Fate::Unharmed | Fate::Replays => (0, 749_999),
+                };
+                let score = highest(&scenario, bot);
+                assert!((least..=most).contains(&score), "seed {seed}, {}: {score}", bot.agent);
+            }
+        }
+    }
+}
