@@ -222,7 +222,6 @@ pub(super) fn told(story: OrderStory, receipt: Option<ledger::Receipt>) -> Respo
             return failed(Code::Withheld, detail);
         }
         OrderStatus::Permitted | OrderStatus::InDoubt => StatusCode::ACCEPTED,
-        _ if receipt.is_some() => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
     (status, Json(Answer { story, receipt })).into_response()
