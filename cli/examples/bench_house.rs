@@ -132,7 +132,7 @@ instruments = {{ ETH_EUR = "EUR" }}
     );
     let file = folder.join("mandatum.toml");
     std::fs::write(&file, text)?;
-    Config::load(&file)
+    Ok(Config::load(&file)?)
 }
 
 fn in_days(days: i64) -> String {
