@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ::ledger::{
     Ledger, LedgerError, PublicKey,
-    verify::{Options, verify_directory, verify_export},
+    verify::{Options, states::States, verify_directory, verify_export},
 };
 use clap::Args;
 use serde_json::json;
@@ -45,10 +45,11 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
         PublicKey::parse(&text)
             .ok_or_else(|| Failure::new(Exit::Usage, "--key: expected an Ed25519 public key in base64"))
     });
+    let mut states = States::default();
     let options = Options {
         ledger_root: key.transpose()?,
         head_file: head.filter(|head| head.exists()),
-        fold: None,
+        fold: Some(&mut states),
     };
     let verified = if path.is_dir() {
         verify_directory(&path, options).await
@@ -66,6 +67,7 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
                 "ledger": report.ledger_id,
                 "ok": true,
                 "root": report.root,
+                "state_digests_checked": states.compared(),
                 "root_key_given": report.root_was_given,
                 "streams": report.streams,
                 "texts_checked": report.texts_checked,

@@ -109,8 +109,9 @@ fn no_permit_is_numbered_after_a_revocation() {
             let late = world.submit(0, &sessions[0], &order("late")).await;
             assert!(matches!(late, Submitted::Refused(..)), "round {round}: {late:?}");
         }
-        println!("{} rounds: {permitted} permitted, {stopped} refused", rounds());
+        println!("soak: {} rounds: {permitted} permitted, {stopped} refused", rounds());
         sent_once_and_recorded(&world).await;
+        verifies_with_states(&world).await;
     });
 }
 
@@ -139,6 +140,20 @@ async fn sent_once_and_recorded(world: &World) {
     }
 }
 
+/// The ledger verifies offline, every decision names the entry before it, and every recorded digest is what the entries fold to:
+/// replay and live state are the same, whatever was lost and decided again in between.
+async fn verifies_with_states(world: &World) {
+    let mut states = ledger::verify::states::States::default();
+    let options = ledger::verify::Options {
+        fold: Some(&mut states),
+        ..Default::default()
+    };
+    let report = ledger::verify::verify_directory(world.directory.path(), options)
+        .await
+        .expect("verifies");
+    println!("{report}; {} state digests compared", states.compared());
+}
+
 #[test]
 fn a_replay_storm_is_one_order_at_the_venue() {
     rt().block_on(async {
@@ -165,6 +180,7 @@ fn a_replay_storm_is_one_order_at_the_venue() {
             .map(|instance| instance.venue.sends().len())
             .sum();
         assert_eq!(sends, 1, "over both instances");
+        verifies_with_states(&world).await;
     });
 }
 

@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod source;
+pub mod states;
 
 pub use source::{verify_directory, verify_export};
 
