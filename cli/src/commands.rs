@@ -5,6 +5,7 @@
 mod agent;
 mod application;
 mod baseline;
+mod export;
 mod house;
 mod ledger;
 mod limits;
@@ -110,6 +111,8 @@ enum Command {
     Limits(limits::Command),
     /// Check the whole record offline; names the first entry that does not hold.
     Verify(ledger::Verify),
+    /// Write the whole record to one file, for an auditor.
+    Export(export::Export),
     /// Make the views again from the record. Refuses beside a running server.
     Rebuild,
     /// Destroy the keys of a person's texts; every proof still verifies.
@@ -226,6 +229,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::PaperVenue(command) => paper_venue::run(&context, command).await,
         Command::Limits(command) => limits::run(&context, command),
         Command::Verify(command) => ledger::verify(&context, command).await,
+        Command::Export(command) => export::export(&context, command).await,
         Command::Rebuild => ledger::rebuild(&context).await,
         Command::Erase(command) => ledger::erase(&context, command).await,
         Command::Demo(command) => house::demo(&context, command).await,

@@ -3,7 +3,10 @@
 //! `entry <leaf hash> <entry bytes>` · `text <ordinal> <commitment> <JSON, or "erased">` behind the entry it belongs to ·
 //! `checkpoint <JSON string of the signed note>` behind the last entry it signs.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use extensions::Digest;
 
@@ -11,6 +14,7 @@ use crate::{
     ledger::{Ledger, LedgerError},
     store::MOST_READ,
     tree,
+    verify::{Fault, Place, StoreReader},
 };
 
 /// One line of an export.
@@ -73,6 +77,26 @@ pub fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     }
 }
 
+/// Writes one line, its newline included.
+fn write_line(line: &Line<'_>, out: &mut (dyn Write + Send)) -> io::Result<()> {
+    match line {
+        Line::Entry { leaf, bytes } => {
+            write!(out, "entry {leaf} ")?;
+            out.write_all(bytes)?;
+            out.write_all(b"\n")
+        }
+        Line::Checkpoint { note } => writeln!(out, "checkpoint {}", serde_json::to_string(note)?),
+        Line::Text {
+            ordinal,
+            commitment,
+            text,
+        } => {
+            let json = text.as_ref().map_or(Ok("erased".to_owned()), serde_json::to_string)?;
+            writeln!(out, "text {ordinal} {commitment} {json}")
+        }
+    }
+}
+
 /// Fuzz target: any bytes are a line or not.
 pub fn fuzz_line(data: &[u8]) {
     let _ = parse_line(data);
@@ -98,26 +122,48 @@ pub async fn export(ledger: &Ledger, with_texts: bool, out: &mut (dyn Write + Se
             if position == signed {
                 signed = ledger.batch_end(position).await?.0;
             }
-            write!(out, "entry {} ", tree::leaf_hash(&entry.bytes)).map_err(io)?;
-            out.write_all(&entry.bytes)
-                .and_then(|()| out.write_all(b"\n"))
-                .map_err(io)?;
+            let line = Line::Entry {
+                leaf: tree::leaf_hash(&entry.bytes),
+                bytes: &entry.bytes,
+            };
+            write_line(&line, out).map_err(io)?;
             if with_texts {
                 for (ordinal, commitment, text) in ledger.texts(position).await? {
-                    let text = text.map(|text| (Digest(text.salt), text.subject, text.text));
-                    let json = text.map_or(Ok("erased".to_owned()), |text| serde_json::to_string(&text));
-                    let json = json.map_err(|error| io(error.into()))?;
-                    writeln!(out, "text {ordinal} {commitment} {json}").map_err(io)?;
+                    let line = Line::Text {
+                        ordinal,
+                        commitment,
+                        text: text.map(|text| (Digest(text.salt), text.subject, text.text)),
+                    };
+                    write_line(&line, out).map_err(io)?;
                 }
             }
             position += 1;
             if position == signed {
-                let note = ledger.batch_end(position - 1).await?.1;
-                let json = serde_json::to_string(&note).map_err(|error| io(error.into()))?;
-                writeln!(out, "checkpoint {json}").map_err(io)?;
+                let note = ledger.batch_end(position - 1).await?.1.to_string();
+                write_line(&Line::Checkpoint { note }, out).map_err(io)?;
             }
         }
     }
     out.flush().map_err(io)?;
+    Ok(position)
+}
+
+/// Writes the log that lies in `directory` as [`export`] does, read-only, beside the server that may write to it. Nothing is verified on the way:
+/// hold the result against public keys with [`verify_export`](crate::verify::verify_export).
+///
+/// # Errors
+/// When the store or `out` fails, or an entry or a checkpoint is missing.
+pub async fn export_directory(directory: &Path, with_texts: bool, out: &mut (dyn Write + Send)) -> Result<u64, Fault> {
+    let unwritten = |error: io::Error| Fault::new(Place::Source, format!("writing the export: {error}"));
+    let mut store = StoreReader::open(directory).await?;
+    let size = store.head().await?.size;
+    let mut position = 0;
+    while position < size {
+        let Some(page) = store.batches(position, size).await? else {
+            return Err(Fault::new(Place::Entry(position), "no checkpoint signs it"));
+        };
+        position = store.lines(&page, with_texts, |line| write_line(&line, out).map_err(unwritten))?;
+    }
+    out.flush().map_err(unwritten)?;
     Ok(position)
 }

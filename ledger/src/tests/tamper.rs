@@ -166,6 +166,9 @@ async fn an_export_verifies_and_names_a_changed_line() {
         .expect("recorded");
     let mut out = Vec::new();
     assert_eq!(export::export(&ledger, true, &mut out).await.expect("exports"), 4);
+    let mut beside = Vec::new();
+    let read = export::export_directory(&folder.path().join("store"), true, &mut beside).await;
+    assert_eq!((read.expect("exports"), &beside), (4, &out), "beside the open ledger");
     let path = folder.path().join("export");
     let verify = |bytes: &[u8]| {
         std::fs::write(&path, bytes).expect("writes");
@@ -203,6 +206,14 @@ async fn an_export_verifies_and_names_a_changed_line() {
     export::export(&ledger, true, &mut erased).await.expect("exports");
     assert_eq!(verify(&erased).expect("erasure breaks no proof").texts_erased, 1);
     ledger.close().await.expect("closes");
+    beside.clear();
+    let read = export::export_directory(&folder.path().join("store"), true, &mut beside).await;
+    assert_eq!((read.expect("exports"), &beside), (4, &erased), "of a closed ledger");
+    beside.clear();
+    let read = export::export_directory(&folder.path().join("store"), false, &mut beside).await;
+    assert_eq!(read.expect("exports"), 4);
+    assert_eq!(verify(&beside).expect("redaction breaks no proof").texts_checked, 0);
+    assert!(!beside.windows(6).any(|line| line == b"\ntext "), "texts are asked for");
     let report = super::tamper::verify(folder.path())
         .await
         .expect("erasure breaks no proof");

@@ -25,6 +25,7 @@ use crate::{
 mod source;
 pub mod states;
 
+pub(crate) use source::StoreReader;
 pub use source::{verify_directory, verify_export};
 
 /// Where something does not hold.
@@ -76,7 +77,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn new(place: Place, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(place: Place, reason: impl Into<String>) -> Self {
         Self {
             place,
             reason: reason.into(),

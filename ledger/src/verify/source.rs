@@ -61,13 +61,24 @@ pub async fn verify_directory(directory: &Path, options: Options<'_>) -> Result<
     verifier.finish()
 }
 
-struct StoreReader {
+/// A store's folder, read-only, beside the server that may write to it.
+pub(crate) struct StoreReader {
     connection: SqliteConnection,
     subjects: SubjectKeys,
 }
 
-struct Start {
-    size: u64,
+/// Some whole batches, as they are stored.
+pub(crate) struct Page {
+    from: u64,
+    checkpoints: Vec<SqliteRow>,
+    entries: Vec<SqliteRow>,
+    texts: Vec<SqliteRow>,
+}
+
+/// What the store said of itself when it was opened.
+pub(crate) struct Start {
+    /// What its last checkpoint signs.
+    pub(crate) size: u64,
     entries: u64,
     row_size: u64,
     row_epoch: u64,
@@ -79,7 +90,7 @@ fn unsigned(row: &SqliteRow, column: usize) -> Result<u64, Fault> {
 }
 
 impl StoreReader {
-    async fn open(directory: &Path) -> Result<Self, Fault> {
+    pub(crate) async fn open(directory: &Path) -> Result<Self, Fault> {
         let path = directory.join("ledger.db");
         if !path.exists() {
             return Err(source(format!("there is no ledger in {}", directory.display())));
@@ -106,7 +117,7 @@ impl StoreReader {
         query.fetch_all(&mut self.connection).await.map_err(source)
     }
 
-    async fn head(&mut self) -> Result<Start, Fault> {
+    pub(crate) async fn head(&mut self) -> Result<Start, Fault> {
         let sql = "SELECT (SELECT coalesce(max(size), 0) FROM checkpoints), (SELECT coalesce(max(position), -1) + 1 FROM entries),
             size, epoch, root, ?, ? FROM head";
         let rows = self.rows(sql, [0, 0]).await?;
@@ -120,25 +131,39 @@ impl StoreReader {
         })
     }
 
-    /// Some whole batches: their checkpoints, entries and texts.
-    async fn page(&mut self, verifier: &mut Verifier<'_>, end: u64) -> Result<(), Fault> {
-        let from = verifier.signed_size();
+    /// Some whole batches from `from` on: their checkpoints, entries and texts. `None` when no checkpoint is left up to `end`.
+    pub(crate) async fn batches(&mut self, from: u64, end: u64) -> Result<Option<Page>, Fault> {
         let sql = "SELECT size, note, frontier FROM checkpoints WHERE size > ? AND size <= ? ORDER BY size LIMIT 512";
         let mut checkpoints = self.rows(sql, [from, end]).await?;
         let last = checkpoints
             .iter()
             .rposition(|row| unsigned(row, 0).is_ok_and(|size| size <= from + ROWS));
         checkpoints.truncate(last.map_or(1, |last| last + 1));
-        let Some(last) = checkpoints.last() else { return Ok(()) };
+        let Some(last) = checkpoints.last() else {
+            return Ok(None);
+        };
         let bounds = [from, unsigned(last, 0)?];
         let sql = "SELECT position, bytes, leaf FROM entries WHERE position >= ? AND position < ? ORDER BY position";
         let entries = self.rows(sql, bounds).await?;
         let sql = "SELECT position, ordinal, subject, key_id, commitment, ciphertext FROM sealed
             WHERE position >= ? AND position < ? ORDER BY position, ordinal";
         let texts = self.rows(sql, bounds).await?;
-        let mut inspected = inspect_all(&entries)?.into_iter();
+        Ok(Some(Page {
+            from,
+            checkpoints,
+            entries,
+            texts,
+        }))
+    }
+
+    async fn page(&mut self, verifier: &mut Verifier<'_>, end: u64) -> Result<(), Fault> {
+        let from = verifier.signed_size();
+        let Some(page) = self.batches(from, end).await? else {
+            return Ok(());
+        };
+        let mut inspected = inspect_all(&page.entries)?.into_iter();
         let mut next = from;
-        for row in &checkpoints {
+        for row in &page.checkpoints {
             let size = unsigned(row, 0)?;
             while next < size {
                 let Some(one) = inspected.next() else {
@@ -152,10 +177,61 @@ impl StoreReader {
                 .map_err(|e| Fault::new(Place::Checkpoint(size), e.to_string()))?;
             verifier.checkpoint(size, note, Some(row.try_get(2).map_err(source)?))?;
         }
-        for row in &texts {
-            self.text(verifier, row, &entries, from)?;
+        for row in &page.texts {
+            self.text(verifier, row, &page.entries, from)?;
         }
         Ok(())
+    }
+
+    /// The lines of a page in an export. Returns the position after its last entry.
+    pub(crate) fn lines<W: FnMut(Line<'_>) -> Result<(), Fault>>(
+        &self,
+        page: &Page,
+        with_texts: bool,
+        mut write: W,
+    ) -> Result<u64, Fault> {
+        let (mut entries, mut texts) = (page.entries.iter(), page.texts.iter().peekable());
+        let mut next = page.from;
+        for row in &page.checkpoints {
+            let size = unsigned(row, 0)?;
+            for entry in entries
+                .by_ref()
+                .take(usize::try_from(size - next).unwrap_or(usize::MAX))
+            {
+                let bytes: &[u8] = entry.try_get(1).map_err(source)?;
+                if unsigned(entry, 0)? != next {
+                    return Err(Fault::new(Place::Entry(next), "is missing"));
+                }
+                write(Line::Entry {
+                    leaf: crate::tree::leaf_hash(bytes),
+                    bytes,
+                })?;
+                while let Some(text) = texts.next_if(|text| unsigned(text, 0).is_ok_and(|at| at == next)) {
+                    if with_texts {
+                        write(self.text_line(text)?)?;
+                    }
+                }
+                next += 1;
+            }
+            if next != size {
+                return Err(Fault::new(Place::Entry(next), "is missing"));
+            }
+            let note = row.try_get(1).map_err(source)?;
+            write(Line::Checkpoint { note })?;
+        }
+        Ok(next)
+    }
+
+    fn text_line(&self, row: &SqliteRow) -> Result<Line<'static>, Fault> {
+        let (position, ordinal) = (unsigned(row, 0)?, unsigned(row, 1)?);
+        let changed = || Fault::new(Place::Sealed(position, ordinal), "was changed");
+        let sealed: SealedRow = crate::store::sqlite::sealed_of(row, 2).ok_or_else(changed)?;
+        let text = self.subjects.open_sealed(&sealed).map_err(|()| changed())?;
+        Ok(Line::Text {
+            ordinal,
+            commitment: sealed.commitment,
+            text: text.map(|text| (Digest(text.salt), text.subject, text.text)),
+        })
     }
 
     fn text(
