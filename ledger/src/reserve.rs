@@ -4,11 +4,12 @@
 //! counted. Each record carries an id and its writer's signature; the next start appends them first, marked late.
 
 use std::{
+    collections::HashSet,
     fs::{File, OpenOptions},
     io,
     os::unix::fs::FileExt,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use extensions::{StreamId, Timestamp};
@@ -35,6 +36,8 @@ const FRAME_BYTES: usize = 4 + 64;
 pub(crate) struct Reserve {
     file: File,
     parts: Mutex<[Part; 2]>,
+    /// Stream and id of each append kept since the file was emptied: the same one again needs no more room.
+    kept: Mutex<HashSet<(StreamId, Arc<str>)>>,
 }
 
 #[derive(Clone, Copy)]
@@ -109,16 +112,29 @@ impl Reserve {
         Ok(Self {
             file,
             parts: Mutex::new(parts),
+            kept: Mutex::default(),
         })
     }
 
     /// Writes one append's records, durable when this returns `Kept`.
     pub(crate) fn keep(&self, item: &Item, key: &CheckpointKey) -> Reserved {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = item
+            .drafts
+            .first()
+            .map(|draft| draft.stream.clone())
+            .zip(item.id.clone());
+        if name.as_ref().is_some_and(|name| kept.contains(name)) {
+            return Reserved::Kept;
+        }
         let index = usize::from(is_cancel(item));
         let part = &mut parts[index];
         match self.write(part, item, key) {
-            Ok(true) => Reserved::Kept,
+            Ok(true) => {
+                kept.extend(name);
+                Reserved::Kept
+            }
             Ok(false) | Err(_) => {
                 part.counted += 1;
                 // The count is a courtesy to the next start: when even this fails there is nothing left to tell it with.
@@ -174,6 +190,7 @@ impl Reserve {
         let zeros = vec![0; usize::try_from(HEADER_BYTES + HALTS_BYTES + CANCELS_BYTES).map_err(io::Error::other)?];
         self.file.write_all_at(&zeros, 0)?;
         self.file.sync_data()?;
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for part in parts.iter_mut() {
             (part.at, part.counted) = (part.start, 0);
         }

@@ -112,6 +112,10 @@ async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<
         }
         tokio::time::sleep(pause).await;
         pause *= 2;
+        if slot.lock().state.open_order(&open.order.client_order_id).is_none() {
+            // It has ended meanwhile: withheld at the gate, refused by the venue, filled.
+            return CancelState::NotOpen;
+        }
     }
     CancelState::CouldNot { why }
 }

@@ -3,7 +3,10 @@
 //! Freezes, revocations and approvals made elsewhere arrive here. Being late is harmless: the stream refuses a permit that
 //! was decided without them. Being deaf is not, so the view has a lease ([`Gateway::view`]).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use extensions::{StreamKind, canonical};
 use gateway_policy::CancelSource;
@@ -54,7 +57,12 @@ pub async fn catch_up(gateway: &Gateway, from: u64) -> Result<u64, LedgerError> 
 /// Follows the ledger from position `next` until `stop`.
 pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, mut next: u64, stop: CancellationToken) {
     let mut batches = gateway.ledger.committed();
+    let mut swept = Instant::now();
     loop {
+        if swept.elapsed() >= HEARTBEAT {
+            fold_stale(&gateway);
+            swept = Instant::now();
+        }
         if let Err(error) = read_missed(&gateway, &venues, &mut next).await {
             tracing::error!(%error, "the ledger cannot be read; orders will be refused when the view's lease ends");
         }
@@ -75,6 +83,26 @@ pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, mut next: u64, stop
             Ok(Err(RecvError::Lagged(_))) | Err(_) => {}
             Ok(Err(RecvError::Closed)) => return,
         }
+    }
+}
+
+/// Folds slots again that lost a number to another writer: a bot that is silent, or was revoked, does not do it by its orders.
+/// On a ledger that cannot write nothing is gained by it.
+fn fold_stale(gateway: &Arc<Gateway>) {
+    if gateway.ledger.closed().is_some() {
+        return;
+    }
+    for slot in gateway.slots() {
+        if !slot.lock().is_stale() || slot.is_syncing() {
+            continue;
+        }
+        let gateway = gateway.clone();
+        tokio::spawn(async move {
+            match slot.resync(&gateway.ledger, &gateway.writer).await {
+                Ok(()) => slot.reconsider_gate(gateway.clock.now()),
+                Err(error) => tracing::error!(agent = %slot.agent, %error, "an agent's stream cannot be read"),
+            }
+        });
     }
 }
 
@@ -150,7 +178,7 @@ fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Commit
             halt::carry_out(gateway, venues, &slot, plan, CancelSource::Officer);
         }
         StandingEvent::Frozen(_) => slot.close_gate(),
-        StandingEvent::Resumed(_) | StandingEvent::Reinstated(_) => slot.open_gate(),
+        StandingEvent::Resumed(_) | StandingEvent::Reinstated(_) => slot.reconsider_gate(gateway.clock.now()),
         StandingEvent::CertificateRevoked(revoked) => {
             gateway
                 .sessions

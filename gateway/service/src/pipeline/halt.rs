@@ -73,12 +73,12 @@ pub async fn cancel_all(
 
 /// What happens to a halt that did not become a record.
 ///
-/// When another writer was first, the order is decided again and its gate decided with it. When the ledger cannot write,
-/// the halt happens all the same (ARCHITECTURE §1): it goes to the reserve file and is appended, marked late, on recovery.
+/// When another writer was first, the order is decided again; until then the gate stays closed, and opens only when nothing
+/// else closed it meanwhile ([`Slot::reconsider_gate`]). When the ledger cannot write, the halt happens all the same
+/// (ARCHITECTURE §1): it goes to the reserve file, once, and is appended, marked late, on recovery.
 pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Session, lost: &Lost) {
     let slot = &session.slot;
-    if let Lost::Conflict(_) = lost {
-        slot.open_gate();
+    if matches!(lost, Lost::Conflict(_)) || !slot.halt_unrecorded() {
         return;
     }
     let revoked = AgentRevoked {
@@ -92,7 +92,13 @@ pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Sessio
     let event = AgentEvent::Standing(StandingEvent::Revoked(revoked.clone()));
     slot.report(
         &gateway.writer,
-        Report::new(&revoked, event, format!("halt-{}", now.micros()), now).narrowing(),
+        Report::new(
+            &revoked,
+            event,
+            format!("halt-{}", gateway.ledger.stream_next(slot.stream())),
+            now,
+        )
+        .narrowing(),
     );
     let on_halt = session
         .mandate

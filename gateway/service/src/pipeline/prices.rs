@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use extensions::{Clock, Counterparty, Currency, Instrument, Timestamp};
@@ -15,7 +15,7 @@ use crate::venue::Venue;
 /// The latest reference price of each listed instrument.
 #[derive(Debug, Default)]
 pub struct Prices {
-    latest: RwLock<HashMap<Instrument, ReferencePrice>>,
+    latest: RwLock<HashMap<Instrument, (Instant, ReferencePrice)>>,
 }
 
 impl Prices {
@@ -26,7 +26,7 @@ impl Prices {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(instrument)
-            .copied()
+            .map(|(_, price)| *price)
     }
 
     /// Whether no instrument has a price yet.
@@ -35,13 +35,13 @@ impl Prices {
         self.latest.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Takes a price observed at `at`, by the decision clock. One that was asked for earlier and answered later (by another
-    /// feed, or before a step of the clock) does not take the place of a newer one.
-    pub fn observe(&self, instrument: Instrument, price: ReferencePrice) {
+    /// Takes a price that was asked for at `asked`. One that was asked for earlier and answered later (by another feed) does not
+    /// take the place of a newer one; which is newer the monotonic clock says, since the decision clock may step back.
+    pub fn observe(&self, instrument: Instrument, price: ReferencePrice, asked: Instant) {
         let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
-        let known = latest.entry(instrument).or_insert(price);
-        if known.at <= price.at {
-            *known = price;
+        let known = latest.entry(instrument).or_insert((asked, price));
+        if known.0 <= asked {
+            *known = (asked, price);
         }
     }
 }
@@ -75,7 +75,7 @@ impl PriceFeed {
         let Some((_, currency)) = self.instruments.iter().find(|(listed, _)| listed == instrument) else {
             return;
         };
-        let at: Timestamp = self.clock.now();
+        let (at, asked): (Timestamp, Instant) = (self.clock.now(), Instant::now());
         match self.venue.reference_price(*instrument).await {
             Ok(quote) if quote.price.is_positive() => {
                 self.prices.observe(
@@ -85,6 +85,7 @@ impl PriceFeed {
                         currency: *currency,
                         price: quote.price,
                     },
+                    asked,
                 );
             }
             Ok(_) => tracing::warn!(%instrument, "the venue names a price that is not above zero"),
@@ -117,8 +118,15 @@ mod tests {
             currency: Currency::new("EUR").expect("a unit"),
             price: price.into(),
         };
-        for (observed, known) in [(price(10, 5), 5), (price(9, 4), 5), (price(10, 6), 6)] {
-            prices.observe(instrument, observed);
+        let start = Instant::now();
+        let asked = |millis| start + Duration::from_millis(millis);
+        for (observed, at, known) in [
+            (price(10, 5), 10, 5),
+            (price(9, 4), 9, 5),
+            (price(10, 6), 10, 6),
+            (price(2, 7), 11, 7),
+        ] {
+            prices.observe(instrument, observed, asked(at));
             assert_eq!(prices.of(&instrument).map(|price| price.price), Some(u64::into(known)));
         }
     }

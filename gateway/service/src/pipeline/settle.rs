@@ -47,7 +47,9 @@ pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
     let now = gateway.clock.now();
     let (unread, owed) = {
         let mut inner = slot.lock();
-        let owed = inner.state.standing().owes_default(now);
+        // A stale slot is folded again first; on a ledger that cannot write that never comes, and the default holds without it.
+        let known = !inner.is_stale() || gateway.ledger.closed().is_some() && !slot.has_unrecorded_halt();
+        let owed = inner.state.standing().owes_default(now).filter(|_| known);
         let deadline = inner.state.standing().warning().map(|warning| warning.deadline);
         (inner.messages.settle(Instant::now()), owed.zip(deadline))
     };

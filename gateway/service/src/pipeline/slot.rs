@@ -14,6 +14,7 @@ use anomaly::ApprovedBaseline;
 use extensions::{AgentId, Record, StreamId, Timestamp, canonical};
 use gateway_policy::{AgentEvent, AgentState, EntryAt};
 use ledger::{Append, CommittedEntry, Ledger, LedgerError, Writer};
+use revocation_core::Standing;
 use tokio::sync::Notify;
 
 use super::{endings::Endings, known_ids::KnownIds, unread::MessageBound};
@@ -30,6 +31,7 @@ pub struct Slot {
     pub agent: AgentId,
     stream: StreamId,
     halted: AtomicBool,
+    unrecorded_halt: AtomicBool,
     inner: Mutex<Inner>,
     syncing: tokio::sync::Mutex<()>,
     drained: Notify,
@@ -118,6 +120,7 @@ impl Slot {
             agent,
             stream: StreamId::agent(&agent),
             halted: AtomicBool::new(false),
+            unrecorded_halt: AtomicBool::new(false),
             inner: Mutex::new(Inner::empty(agent)),
             syncing: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
@@ -130,9 +133,27 @@ impl Slot {
         self.halted.store(true, Ordering::SeqCst);
     }
 
-    /// Opens the gate again, after officers resumed or reinstated the agent.
-    pub fn open_gate(&self) {
-        self.halted.store(false, Ordering::SeqCst);
+    /// Opens the gate when nothing that is folded or queued keeps it closed at `now`: after officers resumed or reinstated the
+    /// agent, and after a halt lost its number to another writer. A stale slot is looked at again once it is folded.
+    pub fn reconsider_gate(&self, now: Timestamp) {
+        let inner = self.lock();
+        let stopped = matches!(inner.state.standing_at(now), Standing::Revoked | Standing::Frozen);
+        if !inner.stale && !stopped && !self.has_unrecorded_halt() {
+            self.halted.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Closes the gate for the rest of this process: the agent was halted and the ledger could not write it down. Says whether
+    /// that is news.
+    pub fn halt_unrecorded(&self) -> bool {
+        self.close_gate();
+        !self.unrecorded_halt.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether the agent was halted without a record.
+    #[must_use]
+    pub fn has_unrecorded_halt(&self) -> bool {
+        self.unrecorded_halt.load(Ordering::SeqCst)
     }
 
     /// Whether orders may be sent.
@@ -168,13 +189,14 @@ impl Slot {
         self.changed.notify_waiters();
     }
 
-    /// Reports an event: applies it to the state, counts its number, queues it. A stale slot keeps it until it is folded again.
+    /// Reports an event: applies it to the state, counts its number, queues it. A stale slot keeps it until it is folded again,
+    /// unless it narrows: that is queued at once, and read back when the slot is folded.
     ///
     /// The answer of the ledger is not waited for; a report that cannot be written is found again by recovery, or kept in the
     /// reserve file when it narrows.
     pub fn report(self: &Arc<Self>, writer: &Writer, report: Report) {
         let mut inner = self.lock();
-        if inner.stale {
+        if inner.stale && !report.narrowing {
             if inner.deferred.len() < DEFERRED_REPORTS {
                 inner.deferred.push(report);
             } else {
@@ -210,7 +232,9 @@ impl Slot {
         }
         match writer.queue(append) {
             Ok(pending) => {
-                inner.apply(at, &event);
+                if !inner.stale {
+                    inner.apply(at, &event);
+                }
                 inner.pending += 1;
                 let slot = self.clone();
                 tokio::spawn(async move {
@@ -267,7 +291,7 @@ impl Slot {
                 }
             }
             let mut inner = self.lock();
-            if fresh.state.next_number() < ledger.stream_next(&self.stream) {
+            if inner.pending > 0 || fresh.state.next_number() < ledger.stream_next(&self.stream) {
                 continue;
             }
             fresh.nonces = std::mem::take(&mut inner.nonces);
@@ -281,6 +305,12 @@ impl Slot {
         }
         self.changed.notify_waiters();
         Ok(())
+    }
+
+    /// Whether somebody is folding it again.
+    #[must_use]
+    pub fn is_syncing(&self) -> bool {
+        self.syncing.try_lock().is_err()
     }
 
     async fn drain(&self) {

@@ -60,6 +60,7 @@ enum Turn {
     Halt(Pending<Halt>),
     Repeat,
     Full(String),
+    HaltFull(String),
     Stale,
 }
 
@@ -105,6 +106,10 @@ pub async fn submit(
             },
             Turn::Repeat => return super::repeat::answer(gateway, slot, order).await,
             Turn::Full(reason) => return unavailable(gateway, reason),
+            Turn::HaltFull(reason) => {
+                halt::unrecorded(gateway, venues, session, &Lost::Unavailable(reason.clone()));
+                return unavailable(gateway, reason);
+            }
             Turn::Stale => Lost::Conflict(0),
         };
         match lost {
@@ -113,6 +118,7 @@ pub async fn submit(
                 if let Err(error) = slot.resync(&gateway.ledger, &gateway.writer).await {
                     return unavailable(gateway, error.to_string());
                 }
+                slot.reconsider_gate(gateway.clock.now());
                 reach_epoch(gateway, epoch).await;
             }
             Lost::Unavailable(reason) => return unavailable(gateway, reason),
@@ -222,7 +228,10 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
         Decision::Halt(halt) => {
             // The gate closes before anything that can fail.
             slot.close_gate();
-            queue(gateway, slot, &mut inner, halt, order, signed, Turn::Halt)
+            match queue(gateway, slot, &mut inner, halt, order, signed, Turn::Halt) {
+                Turn::Full(reason) => Turn::HaltFull(reason),
+                turn => turn,
+            }
         }
     }
 }

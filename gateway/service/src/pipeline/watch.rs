@@ -9,6 +9,7 @@ use std::{
 use extensions::{AgentId, Counterparty, Instrument};
 use gateway_policy::{CancelSource, OpenMark, OpenOrder, OutcomeState};
 use revocation_core::Standing;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -35,6 +36,8 @@ pub struct Watch {
     lease: Duration,
     first_seen: HashMap<(AgentId, u64), Instant>,
     executions: HashMap<Instrument, ExecutionId>,
+    /// Cancels of halted agents that are on their way: they may take long, and the others' orders do not wait for them.
+    halting: HashMap<AgentId, JoinHandle<()>>,
 }
 
 impl Watch {
@@ -61,6 +64,7 @@ impl Watch {
             lease,
             first_seen,
             executions,
+            halting: HashMap::new(),
         }
     }
 
@@ -82,8 +86,9 @@ impl Watch {
             .retain(|key, _| open.iter().any(|(slot, order)| (slot.agent, order.number) == *key));
         self.read_fills(&open).await;
         self.end_orders(&open).await;
+        self.halting.retain(|_, cancels| !cancels.is_finished());
         for slot in self.gateway.slots() {
-            self.keep_halted(&slot).await;
+            self.keep_halted(&slot);
         }
     }
 
@@ -202,12 +207,14 @@ impl Watch {
     }
 
     /// A revoked agent's orders: what the plan would cancel now, fills since counted, is cancelled until the venue answers.
-    async fn keep_halted(&self, slot: &Arc<Slot>) {
+    fn keep_halted(&mut self, slot: &Arc<Slot>) {
+        if self.halting.contains_key(&slot.agent) {
+            return;
+        }
         let planned = {
             let inner = slot.lock();
-            if inner.state.open_orders().is_empty()
-                || inner.state.standing_at(self.gateway.clock.now()) != Standing::Revoked
-            {
+            let revoked = inner.state.standing_at(self.gateway.clock.now()) == Standing::Revoked;
+            if inner.state.open_orders().is_empty() || !revoked && !slot.has_unrecorded_halt() {
                 return;
             }
             inner
@@ -215,7 +222,12 @@ impl Watch {
                 .reconsider_kept(self.gateway.mandates.on_halt_of(&slot.agent))
         };
         if !planned.is_empty() {
-            halt::cancel_all(&self.gateway, &self.venues, slot, &planned, CancelSource::Halt).await;
+            let (gateway, venues, slot) = (self.gateway.clone(), self.venues.clone(), slot.clone());
+            let agent = slot.agent;
+            let cancels = tokio::spawn(async move {
+                halt::cancel_all(&gateway, &venues, &slot, &planned, CancelSource::Halt).await;
+            });
+            self.halting.insert(agent, cancels);
         }
     }
 }

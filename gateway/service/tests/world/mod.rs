@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -27,7 +28,7 @@ use extensions::{
     certificate::{AgentPathProfile, LONGEST_AGENT_LIFE_SECONDS, TrustDomain},
     oids::OidArc,
 };
-use gateway_policy::{Order, Permit, ReferencePrice};
+use gateway_policy::{AgentEvent, Order, Permit, ReferencePrice};
 use gateway_service::{
     gateway::{Gateway, Settings, Venues},
     pipeline::{
@@ -35,9 +36,19 @@ use gateway_service::{
         submit::{Signed, Submitted, submit},
     },
     session::{Inspected, Session},
-    venue::{Answer, CancelOutcome, Doubt, ExecutionId, OrderKey, OrderReport, Outcome, SendGate, Trade, Venue},
+    venue::{
+        Answer, CancelOutcome, Doubt, ExecutionFill, ExecutionId, OrderKey, OrderLife, OrderReport, Outcome, SendGate,
+        Trade, Venue,
+    },
 };
-use ledger::{Append, CheckpointKey, CheckpointKeyAuthorised, Config, EphemeralKey, Ledger, Recorded, Writer};
+use ledger::{
+    Append, CheckpointKey, CheckpointKeyAuthorised, Config, EphemeralKey, Ledger, Recorded, Writer,
+    store::{
+        Store,
+        fault::{Fault, FaultStore},
+        sqlite::SqliteStore,
+    },
+};
 use tokio_util::sync::CancellationToken;
 
 /// A clock that tests set.
@@ -71,6 +82,12 @@ pub enum Mood {
     Accept,
     /// Act, and never answer.
     LoseAnswers,
+    /// Lose the order itself, and never answer.
+    LoseOrders,
+    /// Fill whole at once, at 100.
+    Fill,
+    /// Be slow: wait for `CountingVenue::go` before the gate is asked.
+    Wait,
 }
 
 /// A venue that counts: each send with the id it was sent under and the monotonic moment.
@@ -78,6 +95,14 @@ pub struct CountingVenue {
     pub sent: Mutex<Vec<(String, std::time::Instant)>>,
     pub cancelled: Mutex<Vec<String>>,
     pub mood: Mutex<Mood>,
+    /// Lets orders go on that wait.
+    pub go: tokio::sync::Semaphore,
+    /// Orders that ended at the venue.
+    pub ended: Mutex<HashMap<String, OrderLife>>,
+    /// Cancels that are still lost.
+    pub deaf: AtomicI64,
+    /// What traded since.
+    pub trades: Mutex<Vec<Trade>>,
 }
 
 impl CountingVenue {
@@ -86,7 +111,24 @@ impl CountingVenue {
             sent: Mutex::default(),
             cancelled: Mutex::default(),
             mood: Mutex::new(Mood::Accept),
+            go: tokio::sync::Semaphore::new(0),
+            ended: Mutex::default(),
+            deaf: AtomicI64::new(0),
+            trades: Mutex::default(),
         })
+    }
+
+    /// Sets what it does with the next orders.
+    pub fn be(&self, mood: Mood) {
+        *self.mood.lock().expect("held") = mood;
+    }
+
+    /// The ids whose cancels it was sent, each once.
+    pub fn cancels(&self) -> Vec<String> {
+        let mut ids = self.cancelled.lock().expect("held").clone();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     pub fn sends(&self) -> Vec<String> {
@@ -99,12 +141,17 @@ impl CountingVenue {
     }
 }
 
+/// The id of one execution.
+pub fn execution(number: u64) -> ExecutionId {
+    ExecutionId::new(&number.to_string()).expect("id")
+}
+
 fn report(id: &str, instrument: Instrument, quantity: extensions::Decimal) -> OrderReport {
     OrderReport {
         client_id: gateway_service::venue::VenueClientId::new(id),
         venue_order_id: gateway_service::venue::VenueOrderId::new(&format!("v-{id}")).expect("id"),
         instrument,
-        life: gateway_service::venue::OrderLife::Open,
+        life: OrderLife::Open,
         quantity,
         executed: extensions::Decimal::ZERO,
         fills: Vec::new(),
@@ -116,19 +163,37 @@ impl Venue for CountingVenue {
         Box::pin(async move {
             // As the wire is: the gate is asked, then the bytes leave, with nothing between.
             let id = permit.record().venue_order_id().to_string();
+            let mood = *self.mood.lock().expect("held");
+            if mood == Mood::Wait {
+                self.go.acquire().await.expect("open").forget();
+            }
             if !gate.may_send() {
                 return Outcome::Withheld(gateway_service::venue::NotSent::GateClosed);
+            }
+            if mood == Mood::LoseOrders {
+                return Outcome::Unknown(Doubt::Timeout);
             }
             self.sent
                 .lock()
                 .expect("held")
                 .push((id.clone(), std::time::Instant::now()));
             tokio::task::yield_now().await;
-            if *self.mood.lock().expect("held") == Mood::LoseAnswers {
+            if mood == Mood::LoseAnswers {
                 return Outcome::Unknown(Doubt::Timeout);
             }
             let order = permit.record().order();
-            Outcome::Accepted(report(&id, order.instrument, order.quantity))
+            let mut report = report(&id, order.instrument, order.quantity);
+            if mood == Mood::Fill {
+                self.ended.lock().expect("held").insert(id, OrderLife::Filled);
+                report.life = OrderLife::Filled;
+                report.executed = order.quantity;
+                report.fills.push(ExecutionFill {
+                    execution_id: execution(1_000_000 + permit.record().number()),
+                    quantity: order.quantity,
+                    price: "100".parse().expect("price"),
+                });
+            }
+            Outcome::Accepted(report)
         })
     }
 
@@ -136,11 +201,18 @@ impl Venue for CountingVenue {
         Box::pin(async move {
             let id = order.client_id.as_str().to_owned();
             self.cancelled.lock().expect("held").push(id.clone());
+            if self.deaf.fetch_sub(1, Ordering::SeqCst) > 0 {
+                return CancelOutcome::Unknown(Doubt::Timeout);
+            }
             if !self.sends().contains(&id) {
                 return CancelOutcome::NotThere;
             }
             let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
-            report.life = gateway_service::venue::OrderLife::Cancelled;
+            let mut ended = self.ended.lock().expect("held");
+            report.life = *ended.entry(id).or_insert(OrderLife::Cancelled);
+            if report.life == OrderLife::Filled {
+                report.executed = report.quantity;
+            }
             CancelOutcome::Closed(report)
         })
     }
@@ -148,10 +220,14 @@ impl Venue for CountingVenue {
     fn query<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, Result<Option<OrderReport>, Doubt>> {
         Box::pin(async move {
             let id = order.client_id.as_str().to_owned();
-            Ok(self
-                .sends()
-                .contains(&id)
-                .then(|| report(&id, order.instrument, extensions::Decimal::from(1))))
+            if !self.sends().contains(&id) {
+                return Ok(None);
+            }
+            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
+            if let Some(life) = self.ended.lock().expect("held").get(&id) {
+                report.life = *life;
+            }
+            Ok(Some(report))
         })
     }
 
@@ -159,8 +235,14 @@ impl Venue for CountingVenue {
         Box::pin(async move { Ok(Vec::new()) })
     }
 
-    fn trades_since(&self, _: Instrument, _: Option<ExecutionId>) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
-        Box::pin(async move { Ok(Vec::new()) })
+    fn trades_since(&self, _: Instrument, after: Option<ExecutionId>) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
+        Box::pin(async move {
+            let trades = self.trades.lock().expect("held");
+            let new = trades
+                .iter()
+                .filter(|trade| after.is_none_or(|after| trade.execution_id > after));
+            Ok(new.cloned().collect())
+        })
     }
 
     fn reference_price(
@@ -176,6 +258,8 @@ pub struct Instance {
     pub gateway: Arc<Gateway>,
     pub venues: Arc<Venues>,
     pub venue: Arc<CountingVenue>,
+    /// Stops its follower.
+    pub stop: CancellationToken,
 }
 
 /// The house.
@@ -185,7 +269,9 @@ pub struct World {
     pub officer: Writer,
     pub instances: Vec<Instance>,
     pub directory: tempfile::TempDir,
-    stop: CancellationToken,
+    pub stop: CancellationToken,
+    /// What the settings of further instances are changed by.
+    pub tune: fn(&mut Settings),
     root: Vec<u8>,
     issuing: IssuingCa,
     issuing_key: Key,
@@ -287,6 +373,7 @@ impl World {
             instances: Vec::new(),
             directory,
             stop: CancellationToken::new(),
+            tune: |_| {},
             root,
             issuing: IssuingCa::read(&issuing, &ceremony).expect("issuing"),
             issuing_key,
@@ -296,11 +383,49 @@ impl World {
             approver: key(KeyAlgorithm::Ed25519),
         };
         world.found().await;
-        for place in 0..count {
-            let instance = world.instance(&format!("gw-{}", place + 1), &ledger_root).await;
-            world.instances.push(instance);
-        }
+        world.start(count).await;
         world
+    }
+
+    /// Starts further gateway instances, up to `count` of them.
+    pub async fn start(&mut self, count: usize) {
+        for place in self.instances.len()..count {
+            let instance = self.instance(&format!("gw-{}", place + 1), &ledger_root()).await;
+            self.instances.push(instance);
+        }
+    }
+
+    /// Stops every instance and opens the ledger again, under `count` new instances: on a store that fails as told after the
+    /// given count of commits, or on a sound one. The venues remember: they outlive gateways.
+    pub async fn reopen(&mut self, count: usize, fault: Option<(Fault, u64)>) {
+        self.stop.cancel();
+        self.stop = CancellationToken::new();
+        let venues: Vec<_> = self.instances.drain(..).map(|instance| instance.venue).collect();
+        drop(self.ledger.close().await);
+        let config = Config::new(self.directory.path(), self.clock.clone());
+        let store = SqliteStore::open(&config.directory, config.wal_bytes)
+            .await
+            .expect("opens");
+        let mut store: Arc<dyn Store> = Arc::new(store);
+        if let Some((fault, passes)) = fault {
+            // The authorisations of the console's key and of each instance's come first.
+            store = Arc::new(FaultStore::new(store, fault, passes + 1 + count as u64));
+        }
+        self.ledger = Ledger::open_on(config, store).await.expect("opens");
+        self.officer = self.writer("console").await;
+        self.start(count).await;
+        for (instance, old) in self.instances.iter().zip(venues) {
+            *instance.venue.sent.lock().expect("held") = old.sent.lock().expect("held").clone();
+            *instance.venue.ended.lock().expect("held") = old.ended.lock().expect("held").clone();
+        }
+    }
+
+    /// A writer with a key of its own.
+    pub async fn writer(&self, name: &str) -> Writer {
+        let key = CheckpointKey::ephemeral("test", name);
+        let authorised = CheckpointKeyAuthorised::sign("test", &key, self.clock.now(), &ledger_root());
+        let authorised = authorised.expect("authorised");
+        self.ledger.writer(key, Some(authorised)).await.expect("writer")
     }
 
     async fn instance(&self, name: &str, ledger_root: &dyn Signer) -> Instance {
@@ -311,6 +436,7 @@ impl World {
         let mut settings = Settings::new(GatewayId::new(name).expect("id"));
         settings.messages_per_second = 1_000_000;
         settings.view_lease = Duration::from_secs(60);
+        (self.tune)(&mut settings);
         let gateway = Gateway::new(
             settings,
             self.ledger.clone(),
@@ -324,8 +450,14 @@ impl World {
         let venues: Arc<Venues> = Arc::new([(exchange, venue.clone() as Arc<dyn Venue>)].into_iter().collect());
         self.quote(&gateway, "100");
         let next = follow::catch_up(&gateway, 0).await.expect("caught up");
-        tokio::spawn(follow::run(gateway.clone(), venues.clone(), next, self.stop.clone()));
-        Instance { gateway, venues, venue }
+        let stop = self.stop.child_token();
+        tokio::spawn(follow::run(gateway.clone(), venues.clone(), next, stop.clone()));
+        Instance {
+            gateway,
+            venues,
+            venue,
+            stop,
+        }
     }
 
     /// Sets the reference price of BTC_EUR, as of now.
@@ -336,7 +468,7 @@ impl World {
             price: price.parse().expect("price"),
         };
         for prices in gateway.prices.values() {
-            prices.observe("BTC_EUR".parse().expect("instrument"), quote);
+            prices.observe("BTC_EUR".parse().expect("instrument"), quote, std::time::Instant::now());
         }
     }
 
@@ -412,7 +544,12 @@ impl World {
 
     /// Registers an agent, has its mandate approved, issues its certificate: its leaf.
     pub async fn agent(&self, name: &str) -> Vec<u8> {
-        let document = document(name);
+        self.agent_of(document(name)).await
+    }
+
+    /// The same, with a mandate of its own.
+    pub async fn agent_of(&self, document: MandateDocument) -> Vec<u8> {
+        let name = document.agent.to_string();
         self.append(AgentRegistered {
             agent: document.agent,
             declared_code_digest: None,
@@ -470,6 +607,60 @@ impl World {
         };
         self.append(approved).await;
         self.issue(&document)
+    }
+
+    /// Registers an agent with that conduct and an approved baseline: thirty orders of some 1,000 EUR on each of fourteen days.
+    pub async fn scored(&self, name: &str, conduct: [&str; 3]) -> Vec<u8> {
+        let leaf = self.agent_of(document_with(name, conduct)).await;
+        let mut learning = anomaly::Learning::new(agent(name));
+        history().into_iter().for_each(|seen| learning.observe(seen));
+        let proposed = learning.propose(&anomaly::Settings::house(), None).expect("fits");
+        assert_eq!(
+            proposed.content().mode,
+            anomaly::Mode::Enforce,
+            "{:?}",
+            proposed.content().report
+        );
+        let approved = anomaly::BaselineApproved {
+            agent: agent(name),
+            approvals: vec!["application 1".to_owned()],
+            baseline: proposed.digest(),
+            version: proposed.content().version,
+        };
+        let now = self.clock.now();
+        let proposal = anomaly::BaselineProposed::of(&proposed);
+        self.officer
+            .append(Append::next(proposal, now))
+            .await
+            .expect("recorded");
+        self.officer
+            .append(Append::next(approved, now))
+            .await
+            .expect("recorded");
+        leaf
+    }
+
+    /// What the agent's stream holds: kind, and whether it came late.
+    pub async fn stream(&self, name: &str) -> Vec<Arc<ledger::CommittedEntry>> {
+        let stream = extensions::StreamId::agent(&agent(name));
+        let entries = self.ledger.read_stream(&stream, 0, 4_096).await.expect("read");
+        for (place, entry) in entries.iter().enumerate() {
+            assert_eq!(entry.number, place as u64, "gapless");
+        }
+        entries
+    }
+
+    /// The venue ids of the agent's recorded permits.
+    pub async fn permits(&self, name: &str) -> Vec<String> {
+        let mut permits = Vec::new();
+        for entry in self.stream(name).await {
+            if let Ok(AgentEvent::Decided(decided)) = AgentEvent::decode(&entry.kind, entry.body())
+                && decided.decision == gateway_policy::DecisionKind::Permit
+            {
+                permits.push(gateway_policy::VenueOrderId::new(&agent(name), entry.number).to_string());
+            }
+        }
+        permits
     }
 
     fn issue(&self, document: &MandateDocument) -> Vec<u8> {
@@ -569,6 +760,42 @@ impl Record for Raw {
     }
 }
 
+/// Orders of working hours, log-normal about 1,000 EUR, the same in every run.
+fn history() -> Vec<anomaly::Observation> {
+    let mut random = 7_u64;
+    let mut below = |limit: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % limit
+    };
+    let mut seen = Vec::new();
+    for day in 0..14 {
+        for _ in 0..25 + below(11) {
+            let normal = (0..12).map(|_| below(1 << 20) as f64 / f64::from(1 << 20)).sum::<f64>() - 6.0;
+            let cents = (100_000.0 * (0.5 * normal).exp()) as i128;
+            let micros = (7 * 3_600_000_000 + below(11 * 3_600_000_000)) as i64;
+            let first = Timestamp::parse("2026-11-02T00:00:00Z").expect("time");
+            seen.push(anomaly::Observation {
+                at: first.plus_seconds(day * 86_400).plus_micros(micros),
+                counterparty: Counterparty::new(EXCHANGE).expect("name"),
+                currency: "EUR".parse().expect("unit"),
+                instrument: "BTC_EUR".parse().expect("instrument"),
+                notional: extensions::Decimal::new(cents, 2),
+                refused: false,
+                region: Some("eu-west-1".parse().expect("region")),
+            });
+        }
+    }
+    seen.sort_by_key(|observation| observation.at);
+    seen
+}
+
+/// An order forty times the usual size.
+pub fn runaway(id: &str) -> String {
+    order(id).replace(r#""quantity":"1""#, r#""quantity":"450""#)
+}
+
 fn envelope() -> AuthorityLimits {
     let text = r#"{"counterparties":"any","hours":["always"],"instruments":"any","order_proof":false,"order_rates":["100000/1s"],"order_types":["limit","market","stop_limit","stop_market"],"per_day":["EUR 100000000"],"per_order":["EUR 1000000"],"price_collar_bps":500,"regions":"any"}"#;
     AuthorityLimits::for_ca(serde_json::from_str(text).expect("limits"))
@@ -576,8 +803,16 @@ fn envelope() -> AuthorityLimits {
 
 /// A mandate that trades BTC_EUR, scored by nobody: scoring is observed far into the future.
 pub fn document(agent: &str) -> MandateDocument {
+    document_with(
+        agent,
+        ["cancel_all", "freeze", "observe until 2030-01-01T00:00:00.000000Z"],
+    )
+}
+
+/// The same, with its own `on_halt`, `on_unanswered_warning` and `scoring`.
+pub fn document_with(agent: &str, [on_halt, unanswered, scoring]: [&str; 3]) -> MandateDocument {
     let text = format!(
-        r#"{{"agent":"{agent}","conduct":{{"on_halt":"cancel_all","on_unanswered_warning":"freeze","repeat_window_ms":0,"scoring":"observe until 2030-01-01T00:00:00.000000Z"}},"declared_model":"m","environment":"sandbox","expires":"2027-01-01T00:00:00.000000Z","limits":{{"counterparties":["{EXCHANGE}"],"hours":["always"],"instruments":["BTC_EUR"],"order_proof":false,"order_rates":["100000/1s"],"order_types":["limit","market"],"per_day":["EUR 50000000"],"per_order":["EUR 50000"],"price_collar_bps":200,"regions":["eu-west-1"]}},"mandate":"m-{agent}","owner":"desk","purpose_commitment":"{zero}","rationale_commitment":"{zero}","version":1}}"#,
+        r#"{{"agent":"{agent}","conduct":{{"on_halt":"{on_halt}","on_unanswered_warning":"{unanswered}","repeat_window_ms":0,"scoring":"{scoring}"}},"declared_model":"m","environment":"sandbox","expires":"2027-01-01T00:00:00.000000Z","limits":{{"counterparties":["{EXCHANGE}"],"hours":["always"],"instruments":["BTC_EUR"],"order_proof":false,"order_rates":["100000/1s"],"order_types":["limit","market","stop_market"],"per_day":["EUR 50000000"],"per_order":["EUR 50000"],"price_collar_bps":200,"regions":["eu-west-1"]}},"mandate":"m-{agent}","owner":"desk","purpose_commitment":"{zero}","rationale_commitment":"{zero}","version":1}}"#,
         zero = "0".repeat(64),
     );
     let document: MandateDocument = serde_json::from_str(&text).expect("document");
