@@ -246,6 +246,21 @@ async fn operations(running: &Running, path: &str) -> (u16, String) {
     (reply.status.as_u16(), String::from_utf8(reply.body.to_vec()).unwrap())
 }
 
+/// Whoever presents no certificate is told so, and nothing else. Control: the same path answers the enrolled bot.
+async fn a_stranger_is_told_what_is_missing(world: &World, running: &Running, bot: &mut Bot) {
+    assert_eq!(bot.call("GET", "/v1/me", "").await.unwrap().status, 200);
+    let mut stranger = Client::new(origin(running.addresses.gateway), &world.roots(), None).unwrap();
+    for (method, path) in [("GET", "/v1/me"), ("POST", "/v1/orders"), ("DELETE", "/v1/orders")] {
+        let told = stranger.send(method, path, &[], "").await.unwrap();
+        assert_eq!(told.status, 401, "{method} {path}");
+        assert_eq!(
+            told.json().unwrap()["code"],
+            json!("CERTIFICATE_REQUIRED"),
+            "{method} {path}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_founding_to_a_verified_record() {
     let world = world().await;
@@ -256,6 +271,7 @@ async fn from_founding_to_a_verified_record() {
     let mut ada = world.officer(&running, "ada", &tokens["ada"]).await;
     let mut grace = world.officer(&running, "grace", &tokens["grace"]).await;
     let mut bot = enrolled(&world, &running, &mut ada, &mut grace).await;
+    a_stranger_is_told_what_is_missing(&world, &running, &mut bot).await;
 
     // Without an approved baseline nothing is permitted.
     let early = bot.send(&order("early", "0.04")).await.unwrap();
