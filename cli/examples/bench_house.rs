@@ -112,6 +112,17 @@ environment = "sandbox"
 officers = ["ada", "grace"]
 two_officers_above = {{ EUR = "1000000000000000000" }}
 regions = {{ eu-west-1 = ["127.0.0.0/8"] }}
+[house.ceiling]
+counterparties = "any"
+hours = ["always"]
+instruments = "any"
+order_proof = false
+order_rates = ["1000000/1s"]
+order_types = ["limit", "market"]
+per_day = ["EUR 1000000000000000"]
+per_order = ["EUR 1000000"]
+price_collar_bps = 1000
+regions = "any"
 [gateway]
 listen = "127.0.0.1:0"
 messages_per_second = 1000000
