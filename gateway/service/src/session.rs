@@ -85,7 +85,8 @@ fn raw_key(algorithm: KeyAlgorithm, spki: &[u8]) -> &[u8] {
     spki.get(spki.len().saturating_sub(length)..).unwrap_or_default()
 }
 
-/// Whether the document and the certificate speak of the same mandate: id, agent, approvers, declared digest, environment.
+/// Whether the document and the certificate speak of the same mandate: id, agent, approvers, declared digest, end, and limits that are
+/// no wider than those that officers signed, whatever the issuing CA may grant.
 fn agrees(mandate: &ApprovedMandate, certificate: &AgentCertificate) -> bool {
     let (document, reference) = (&mandate.document, certificate.mandate());
     document.mandate == reference.id()
@@ -93,6 +94,7 @@ fn agrees(mandate: &ApprovedMandate, certificate: &AgentCertificate) -> bool {
         && mandate.approvers == reference.approvers()
         && document.agent_digest() == certificate.limits().agent_digest()
         && certificate.leaf().not_after() <= document.expires
+        && certificate.limits().authority().is_subset_of(&document.limits).is_ok()
 }
 
 /// Certificates that the handshake's profile check has inspected, so that the session need not inspect them again.
