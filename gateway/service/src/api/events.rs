@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use ledger::CommittedEntry;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{Side, orders::problem};
 use crate::session::Session;
@@ -71,17 +72,12 @@ impl Feed {
             if let Some(bytes) = self.waiting.pop_front() {
                 return bytes;
             }
-            let session = self.session.clone();
-            let changed = session.slot.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            match self
-                .bots
-                .gateway
-                .ledger
-                .read_stream(session.slot.stream(), self.next, PAGE)
-                .await
-            {
+            // Listened for before the read: what becomes durable after it ends the wait. (The slot tells when an entry is queued, which
+            // is too early: its commit would then be missed.)
+            let gateway = self.bots.gateway.clone();
+            let committed = gateway.ledger.committed();
+            let stream = self.session.slot.stream();
+            match gateway.ledger.read_stream(stream, self.next, PAGE).await {
                 Ok(page) if !page.is_empty() => {
                     self.next += page.len() as u64;
                     self.waiting.extend(page.iter().filter_map(|entry| event(entry)));
@@ -90,12 +86,16 @@ impl Feed {
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "an event stream cannot read the ledger; it waits"),
             }
-            if tokio::time::timeout(KEEP_ALIVE, changed).await.is_err() {
+            let longer = async {
+                let mut committed = committed;
+                while gateway.ledger.stream_next(stream) <= self.next {
+                    if let Err(RecvError::Closed) = committed.recv().await {
+                        std::future::pending::<()>().await;
+                    }
+                }
+            };
+            if tokio::time::timeout(KEEP_ALIVE, longer).await.is_err() {
                 return Bytes::from_static(b": still here\n\n");
-            }
-            // Told when queued; durable a moment later.
-            if self.bots.gateway.ledger.stream_next(session.slot.stream()) <= self.next {
-                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
     }
