@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{Path, Query, State},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     response::{IntoResponse, Response},
 };
 use extensions::{ClientOrderId, Currency, Decimal};
@@ -21,6 +24,11 @@ use crate::{
 /// Entries that one call of `GET /v1/fills` reads at most.
 const FILLS_SCAN: usize = 4_096;
 
+/// The answer to a query that holds something else than it may.
+fn unread_query(rejection: &QueryRejection) -> Response {
+    problem(Code::OrderInvalid, format!("the query: {}", rejection.body_text())).into_response()
+}
+
 /// The query of `GET /v1/orders`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +37,14 @@ pub(super) struct OrdersQuery {
 }
 
 /// `GET /v1/orders?status=open`.
-pub(super) async fn orders(Extension(session): Extension<Arc<Session>>, Query(query): Query<OrdersQuery>) -> Response {
+pub(super) async fn orders(
+    Extension(session): Extension<Arc<Session>>,
+    query: Result<Query<OrdersQuery>, QueryRejection>,
+) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(rejection) => return unread_query(&rejection),
+    };
     if query.status.as_deref().is_some_and(|status| status != "open") {
         let detail = "only status=open is listed; ask for an ended order by its id: GET /v1/orders/{client_order_id}";
         return problem(Code::OrderInvalid, detail).into_response();
@@ -51,8 +66,10 @@ pub(super) async fn orders(Extension(session): Extension<Arc<Session>>, Query(qu
 pub(super) async fn order(
     State(bots): State<Arc<Side>>,
     Extension(session): Extension<Arc<Session>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
+    // A path that is not UTF-8 names nothing.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     let found = match ClientOrderId::new(&id) {
         Ok(id) => story(&bots.gateway, &session.slot, &id).await,
         Err(_) => Ok(None),
@@ -91,8 +108,12 @@ struct Fill {
 pub(super) async fn fills(
     State(bots): State<Arc<Side>>,
     Extension(session): Extension<Arc<Session>>,
-    Query(query): Query<FillsQuery>,
+    query: Result<Query<FillsQuery>, QueryRejection>,
 ) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(rejection) => return unread_query(&rejection),
+    };
     let from = query.since.map_or(0, |since| since.saturating_add(1));
     let page = match bots
         .gateway
