@@ -170,6 +170,10 @@ pub struct GatewaySection {
     pub body_bytes: usize,
     /// All header fields of a request, in bytes.
     pub head_bytes: usize,
+    /// From the handshake, or the last answer, to the end of the next request's head, in milliseconds.
+    pub head_ms: u64,
+    /// From the end of an order's head to the end of its body, in milliseconds.
+    pub body_ms: u64,
     /// A permit is sent within this time or never, in milliseconds.
     pub send_deadline_ms: u64,
     /// The oldest reference price that counts, in milliseconds.
@@ -192,6 +196,8 @@ impl Default for GatewaySection {
             handshake_ms: 5_000,
             body_bytes: 16_384,
             head_bytes: 16_384,
+            head_ms: 75_000,
+            body_ms: 10_000,
             send_deadline_ms: 250,
             price_age_ms: 5_000,
             price_every_ms: 500,

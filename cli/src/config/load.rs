@@ -235,6 +235,8 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
         ("gateway.handshake_ms", gateway.handshake_ms, 100, 60_000),
         ("gateway.body_bytes", gateway.body_bytes as u64, 1_024, 1 << 20),
         ("gateway.head_bytes", gateway.head_bytes as u64, 8_192, 1 << 20),
+        ("gateway.head_ms", gateway.head_ms, 100, 600_000),
+        ("gateway.body_ms", gateway.body_ms, 100, 60_000),
         ("gateway.send_deadline_ms", gateway.send_deadline_ms, 10, 10_000),
         ("gateway.price_age_ms", gateway.price_age_ms, 100, 3_600_000),
         ("gateway.price_every_ms", gateway.price_every_ms, 10, 60_000),

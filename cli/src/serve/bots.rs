@@ -42,6 +42,7 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Instance> {
             send_deadline: Duration::from_millis(section.send_deadline_ms),
             reference_max_age: Duration::from_millis(section.price_age_ms),
             body_bytes: section.body_bytes,
+            body_time: Duration::from_millis(section.body_ms),
             ..Settings::new(section.id)
         },
         ledger: start.ledger.clone(),
@@ -55,6 +56,7 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Instance> {
             connections: section.connections,
             handshake: Duration::from_millis(section.handshake_ms),
             head_bytes: section.head_bytes,
+            request_head: Duration::from_millis(section.head_ms),
             ..Bounds::default()
         },
         tls: tls(start, inspected.clone())?,

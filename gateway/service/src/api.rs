@@ -7,7 +7,7 @@ pub mod problem;
 pub mod proof;
 mod reads;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -26,6 +26,9 @@ use crate::{
     metrics::Metrics,
     session::{Inspected, Session},
 };
+
+/// How long a connection that is only told what it lacks may stay.
+const HINT_TIME: Duration = Duration::from_secs(5);
 
 /// What handlers share: the gateway with this runtime's own connections to venues.
 pub(crate) struct Side {
@@ -96,6 +99,7 @@ impl Service for Bots {
         let hint = |router: Router| Opened {
             router,
             closing: CancellationToken::new(),
+            longest: Some(HINT_TIME),
             guard: Box::new(()),
         };
         let Some(certificate) = peer.certificates.first().and_then(|leaf| self.inspected.of(leaf)) else {
@@ -121,6 +125,7 @@ impl Service for Bots {
         Opened {
             router: self.routes.clone().layer(Extension(session)),
             closing,
+            longest: None,
             guard: Box::new(registered),
         }
     }

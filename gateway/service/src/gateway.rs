@@ -39,6 +39,8 @@ pub struct Settings {
     pub repeat_patience: Duration,
     /// The longest order body, in bytes.
     pub body_bytes: usize,
+    /// From the end of an order's head to the end of its body: a body that comes later is not waited for.
+    pub body_time: Duration,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
             view_lease: Duration::from_secs(2),
             repeat_patience: Duration::from_secs(5),
             body_bytes: 16 * 1_024,
+            body_time: Duration::from_secs(10),
         }
     }
 }

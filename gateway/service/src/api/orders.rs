@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Extension, Json,
     body::{Body, Bytes},
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -54,14 +54,9 @@ pub(super) async fn post(
     if let Err(refused) = admit(&bots.gateway, &session.slot) {
         return refused.into_response();
     }
-    let longest = bots.gateway.settings.body_bytes;
-    let body = match Limited::new(body, longest).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => {
-            let detail =
-                format!("the body is longer than {longest} bytes, or ended early; an order never needs that much");
-            return problem(Code::BodyTooLarge, detail).into_response();
-        }
+    let body = match whole_body(&bots.gateway, body).await {
+        Ok(body) => body,
+        Err(refused) => return refused.into_response(),
     };
     let order = match Order::from_json(&body) {
         Ok(order) => order,
@@ -70,6 +65,25 @@ pub(super) async fn post(
     let signed = signed(&bots.gateway, &session, &method, &uri, &headers, &body);
     let submitted = submit(&bots.gateway, &bots.venues, &session, &order, &signed).await;
     answer(&order.order.client_order_id, submitted)
+}
+
+/// The body, bounded in length and in time: a bot that never ends one holds a connection no longer than that.
+async fn whole_body(gateway: &Gateway, body: Body) -> Result<Bytes, Box<Problem>> {
+    let (longest, time) = (gateway.settings.body_bytes, gateway.settings.body_time);
+    match tokio::time::timeout(time, Limited::new(body, longest).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => {
+            let detail =
+                format!("the body is longer than {longest} bytes, or ended early; an order never needs that much");
+            Err(Box::new(problem(Code::BodyTooLarge, detail)))
+        }
+        Err(_) => {
+            let millis = time.as_millis();
+            let detail =
+                format!("the body did not end within {millis} ms of its head; nothing was read, send it again");
+            Err(Box::new(problem(Code::OrderMalformed, detail)))
+        }
+    }
 }
 
 /// The gateway's own bound on messages; what is above it is counted, not read.
@@ -283,8 +297,10 @@ struct CancelAnswer {
 pub(super) async fn delete_one(
     State(bots): State<Arc<Side>>,
     Extension(session): Extension<Arc<Session>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
+    // A path that is not UTF-8 names nothing.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
     let not_found = |id: &str| {
         let detail = format!("no open order {id:?}; it may have ended: ask GET /v1/orders/{{client_order_id}}");
         problem(Code::OrderNotFound, detail).into_response()

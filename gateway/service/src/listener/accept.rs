@@ -1,8 +1,17 @@
 //! The accept loop of the bots' listener: bounded, one task a connection, each raced with its closing token.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::Router;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -73,6 +82,8 @@ pub struct Opened {
     pub router: Router,
     /// Cancelled when it has to close.
     pub closing: CancellationToken,
+    /// Closed after this long in any case: for whoever presented nothing that tells who it is.
+    pub longest: Option<Duration>,
     /// Dropped when it has closed.
     pub guard: Box<dyn std::any::Any + Send>,
 }
@@ -140,9 +151,7 @@ impl<S: Service> Listener<S> {
             Err(_) => return self.service.failed(address, "the handshake took too long"),
         };
         let opened = self.service.open(peer);
-        let guard = opened.guard;
-        self.answer(stream, opened.router, opened.closing, stop).await;
-        drop(guard);
+        self.answer(stream, opened, stop).await;
     }
 
     async fn handshake(&self, mut stream: TcpStream, address: SocketAddr) -> io::Result<(TlsStream<TcpStream>, Peer)> {
@@ -164,14 +173,13 @@ impl<S: Service> Listener<S> {
         ))
     }
 
-    async fn answer(
-        &self,
-        stream: TlsStream<TcpStream>,
-        router: Router,
-        closing: CancellationToken,
-        stop: CancellationToken,
-    ) {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
+    async fn answer(&self, stream: TlsStream<TcpStream>, opened: Opened, stop: CancellationToken) {
+        let (router, closing) = (opened.router, opened.closing);
+        let longest = opened.longest.unwrap_or(Duration::MAX);
+        // The version that TLS agreed on: finding it out from the first octets would wait for them without end.
+        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let builder = auto::Builder::new(TokioExecutor::new());
+        let mut builder = if h2 { builder.http2_only() } else { builder.http1_only() };
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -182,13 +190,27 @@ impl<S: Service> Listener<S> {
             .max_concurrent_streams(self.bounds.streams)
             .max_header_list_size(u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(Some(Duration::from_secs(20)));
-        let service = TowerToHyperService::new(router);
+        let asked = AtomicBool::new(false);
+        let answers = TowerToHyperService::new(router);
+        let service = service_fn(|request| {
+            asked.store(true, Ordering::Relaxed);
+            answers.call(request)
+        });
+        // HTTP/2 has no bound of its own on how long its first octets may take.
+        let unasked = async {
+            tokio::time::sleep(self.bounds.request_head).await;
+            if asked.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,
             () = closing.cancelled() => {}
             () = stop.cancelled() => {}
+            () = unasked => {}
+            () = tokio::time::sleep(longest) => {}
         }
         // The answer that is on its way (the refusal that told of the halt) may still leave; then the connection is cut.
         connection.as_mut().graceful_shutdown();
