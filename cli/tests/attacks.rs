@@ -1,0 +1,18 @@
+//! Attacks on a running house, over real listeners and TLS: each is refused, nothing of it reaches the venue, and the gateway lives.
+
+#[path = "attacks/certificates.rs"]
+mod certificates;
+#[path = "attacks/house.rs"]
+mod house;
+#[path = "attacks/http.rs"]
+mod http;
+#[path = "attacks/orders.rs"]
+mod orders;
+#[path = "attacks/proofs.rs"]
+mod proofs;
+#[path = "attacks/proxy.rs"]
+mod proxy;
+#[path = "attacks/reads.rs"]
+mod reads;
+#[path = "attacks/tls.rs"]
+mod tls;
