@@ -334,6 +334,7 @@ async fn race(steps: Vec<Step>) {
     let (mut believed, mut epochs, mut seen) = ([0_u64; 2], [0_u64; 2], [0_u64; 2]);
     let mut decided = Vec::new();
     let (mut pending, mut acknowledged, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    let mut gates = Vec::new();
     for (index, step) in steps.into_iter().enumerate() {
         let text = format!("{index}");
         match step {
@@ -359,7 +360,7 @@ async fn race(steps: Vec<Step>) {
                 ));
                 believed[w] += 1;
             }
-            Step::Gate => drop(
+            Step::Gate => gates.push(
                 writers[0]
                     .queue(Append::next(gate(), now()).narrowing())
                     .expect("queued"),
@@ -394,6 +395,10 @@ async fn race(steps: Vec<Step>) {
             Ok(recorded) => acknowledged.push((recorded.number(), recorded.into_record().text)),
             Err(error) => refused.push(error.into_record().text),
         }
+    }
+    // Nothing may still be on its way while the log is read.
+    for gate in gates {
+        gate.await.expect("recorded");
     }
     let entries = ledger.read_stream(&stream, 0, 4_096).await.expect("reads");
     for (w, seen, number) in decided {
