@@ -144,7 +144,7 @@ async fn only_certificates_of_the_profile_are_served() {
     let honest = || parts(&house);
     let unchanged = by_issuing_ca(&house, &honest());
     let said = answer(&house, Some(identity(&house, unchanged)), "unchanged").await;
-    assert!(said.starts_with("HTTP/1.1 201"), "the control is served: {said}");
+    assert!(said.starts_with("HTTP/1.1 200"), "the control is served: {said}");
 
     let said = answer(&house, None, "none").await;
     assert!(

@@ -299,7 +299,7 @@ impl House {
     pub(crate) async fn lives(&self, id: &str) {
         let before = self.orders();
         let (answer, _) = self.raw(&closing_post(&order(id).to_string(), ""), LONG).await;
-        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert_eq!(self.orders(), before + 1, "an honest order reaches the venue once");
     }
 

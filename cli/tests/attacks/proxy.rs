@@ -29,7 +29,7 @@ async fn the_region_is_that_of_the_header() {
     let post = |id: &str| closing_post(&order(id).to_string(), "");
     let home = header(Ipv4Addr::new(127, 9, 9, 9));
     let said = answered(&house, &home, &post("home")).await.unwrap();
-    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     for (what, address) in [("of another region", [10, 1, 2, 3]), ("of no region", [203, 0, 113, 9])] {
         let said = answered(
             &house,

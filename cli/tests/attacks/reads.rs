@@ -60,7 +60,7 @@ fn read_and_cancelled(house: &House, version: &str, shown: &str) {
             &[version, "-H", "content-type: application/json", "-d", &body],
             "/v1/orders",
         );
-        assert!(said.ends_with(&format!(" 201 {shown}")), "{said}");
+        assert!(said.ends_with(&format!(" 200 {shown}")), "{said}");
     }
     let me = house.curl(&[version], "/v1/me");
     assert!(
