@@ -1,5 +1,7 @@
 //! Attacks on a running house, over real listeners and TLS: each is refused, nothing of it reaches the venue, and the gateway lives.
 
+#![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
+
 #[path = "attacks/certificates.rs"]
 mod certificates;
 #[path = "attacks/house.rs"]
