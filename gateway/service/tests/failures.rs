@@ -50,8 +50,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Whichever commit fails, lost or kept: what was sent has its permit in the ledger as it is read after a clean opening, what
 /// was answered `LEDGER_UNAVAILABLE` was not sent, not even by a repeat when the record turns out to stand.
 ///
-/// Controls tried: `FaultStore` answering `Fault::Lost` with success for an unwritten batch does not compile (only a store makes
-/// `Committed`); counting `Unavailable` as sent, or dropping the ledger's last entries before the comparison, is red.
+/// Control by construction: sending what is not recorded does not compile (`Venue::forward` takes `Recorded<Permit>` alone).
 #[test]
 fn no_order_is_sent_without_a_durable_permit_whichever_commit_fails() {
     rt().block_on(async {
@@ -177,40 +176,46 @@ fn a_dead_ledger_stops_neither_cancels_nor_a_halt() {
     rt().block_on(async {
         let mut world = World::new(1).await;
         let fuse = fuse(&world).await;
-        let leaf = world.scored("mm-1", ENFORCED).await;
-        let session = world.session(0, &leaf).await;
-        resting(&world, &session, 3).await;
-        for count in 1..fuse {
-            let submitted = world.submit(0, &session, &runaway(&format!("run-{count}"))).await;
-            assert!(
-                !matches!(submitted, Submitted::Halted(..)),
-                "{count}: the twin halted later"
-            );
+        for (name, orders) in [("mm-1", 1), ("mm-2", 3)] {
+            dead_ledger(&mut world, fuse, name, orders).await;
         }
-        settled(&session).await;
-        world.reopen(1, Some((Fault::Lost, 0))).await;
-        let session = world.session(0, &leaf).await;
-        let (gateway, venues) = (world.instances[0].gateway.clone(), world.instances[0].venues.clone());
-        let venue = world.instances[0].venue.clone();
-        let sent = venue.sends().len();
-        let first = session.slot.lock().state.open_orders()[0].clone();
-        let ended = cancel(&gateway, &venues, &session.slot, &first, CancelSource::Bot).await;
-        assert_eq!(ended.state, CancelState::Cancelled);
-        assert!(gateway.ledger.closed().is_some(), "the ledger has closed itself");
-        let connection = connection(&gateway, &session);
-        for place in 0..3 {
-            let submitted = world.submit(0, &session, &runaway(&format!("last-{place}"))).await;
-            assert!(matches!(submitted, Submitted::Unavailable(_)), "{submitted:?}");
-        }
-        assert!(!session.slot.gate_open());
-        assert!(connection.closing.is_cancelled(), "its connections are closed");
-        let open = session.slot.lock().state.open_orders().len();
-        assert!(open >= 3);
-        until("every open order is cancelled", || venue.cancels().len() >= open).await;
-        assert_eq!(venue.sends().len(), sent, "nothing was sent");
-        drop((session, gateway, venues, connection));
-        late(&mut world, &leaf).await;
     });
+}
+
+/// `orders` of a runaway ask for its halt while the ledger is dead.
+async fn dead_ledger(world: &mut World, fuse: usize, name: &str, orders: usize) {
+    let leaf = world.scored(name, ENFORCED).await;
+    let session = world.session(0, &leaf).await;
+    resting(world, &session, 3).await;
+    for count in 1..fuse {
+        let submitted = world.submit(0, &session, &runaway(&format!("run-{count}"))).await;
+        assert!(
+            !matches!(submitted, Submitted::Halted(..)),
+            "{count}: the twin halted later"
+        );
+    }
+    settled(&session).await;
+    world.reopen(1, Some((Fault::Lost, 0))).await;
+    let session = world.session(0, &leaf).await;
+    let (gateway, venues) = (world.instances[0].gateway.clone(), world.instances[0].venues.clone());
+    let venue = world.instances[0].venue.clone();
+    let (sent, open) = (venue.sends().len(), session.slot.lock().state.open_orders().len());
+    assert!(open >= 3);
+    let first = session.slot.lock().state.open_orders()[0].clone();
+    let ended = cancel(&gateway, &venues, &session.slot, &first, CancelSource::Bot).await;
+    assert_eq!(ended.state, CancelState::Cancelled);
+    assert!(gateway.ledger.closed().is_some(), "the ledger has closed itself");
+    let connection = connection(&gateway, &session);
+    for place in 0..orders {
+        let submitted = world.submit(0, &session, &runaway(&format!("last-{place}"))).await;
+        assert!(matches!(submitted, Submitted::Unavailable(_)), "{submitted:?}");
+    }
+    assert!(!session.slot.gate_open());
+    assert!(connection.closing.is_cancelled(), "its connections are closed");
+    until("every open order is cancelled", || venue.cancels().len() >= open).await;
+    assert_eq!(venue.sends().len(), sent, "nothing was sent");
+    drop((session, gateway, venues, connection));
+    late(world, name, &leaf).await;
 }
 
 /// Waits until no decision or report of the agent is on its way.
@@ -222,10 +227,10 @@ async fn settled(session: &Session) {
     .await;
 }
 
-async fn late(world: &mut World, leaf: &[u8]) {
+async fn late(world: &mut World, name: &str, leaf: &[u8]) {
     world.reopen(1, None).await;
     let late: Vec<String> = world
-        .stream("mm-1")
+        .stream(name)
         .await
         .iter()
         .filter(|entry| entry.late)
@@ -279,7 +284,7 @@ fn a_deaf_gateway_refuses_when_its_lease_ends() {
 /// The decision clock steps back four minutes: entries stay in the order of their numbers and orders go on. It runs ahead: prices are
 /// too old, then the certificate is outside its validity, then inside again after the step is undone.
 ///
-/// Control tried: `Session::certificate_at` always current, and the last order of the future is refused for its price alone.
+/// Control tried: `Prices::observe` ordered by the decision clock, and no price is taken after a step back.
 #[test]
 fn clocks_may_step() {
     rt().block_on(async {
