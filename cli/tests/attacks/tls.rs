@@ -37,7 +37,7 @@ fn s_client(house: &House, arguments: &[&str], said: &str) -> String {
 const ASK: &str = "GET /v1/me HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
 /// OpenSSL as the honest bot: 1.3 is spoken, anything below is not; no ticket is given, so that nothing can be resumed past the
-/// verifier. Negative control: the same client with 1.3 is answered; with `send_tls13_tickets = 1` the session file appears.
+/// verifier. Negative control: the same client with 1.3 is answered; with tickets and a session store the session file appears.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn openssl_finds_no_older_version_and_no_ticket() {
     let house = house(Setup::default()).await;
