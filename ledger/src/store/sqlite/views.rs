@@ -3,7 +3,8 @@
 //! What is committed and not yet in the file is in the *tail* in memory, so that every read is complete up to the last commit.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
+    hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
@@ -37,6 +38,9 @@ pub(super) struct Views {
 struct Memory {
     streams: HashMap<StreamId, Stream>,
     ids: HashMap<(StreamId, Arc<str>), u64>,
+    /// Every append id of the log as a 64-bit hash: one that is absent is new without a look-up (eight bytes an id).
+    known_ids: HashSet<u64>,
+    hasher: RandomState,
     tail: VecDeque<Arc<CommittedEntry>>,
 }
 
@@ -102,6 +106,18 @@ fn serial(entry: &CommittedEntry) -> Option<Serial> {
     Serial::parse(&facts.serial?)
 }
 
+impl Memory {
+    fn know(&mut self, stream: &StreamId, id: &str) {
+        let hash = self.hasher.hash_one((stream, id));
+        self.known_ids.insert(hash);
+    }
+
+    /// `false` is certain; `true` asks for a look-up.
+    fn may_know(&self, stream: &StreamId, id: &str) -> bool {
+        self.known_ids.contains(&self.hasher.hash_one((stream, id)))
+    }
+}
+
 impl Views {
     pub(super) async fn open(path: &Path, entries: &Path) -> Result<Self, StoreError> {
         let mut views = open::views(path).await?;
@@ -157,7 +173,16 @@ impl Views {
             .fetch_all(&mut file.views)
             .await
             .map_err(|e| failed(&e))?;
+        let sql = "SELECT name, append_ids.id FROM append_ids JOIN streams ON streams.id = append_ids.stream";
+        let ids = sqlx::query(sql)
+            .fetch_all(&mut file.views)
+            .await
+            .map_err(|e| failed(&e))?;
         let mut memory = self.memory();
+        for row in &ids {
+            let stream = StreamId::parse(row.get(0)).map_err(|e| StoreError::Failed(e.to_string()))?;
+            memory.know(&stream, row.get(1));
+        }
         for row in &found {
             let stream = StreamId::parse(row.get(1)).map_err(|e| StoreError::Failed(e.to_string()))?;
             memory.streams.insert(
@@ -224,6 +249,7 @@ impl Views {
         }
         for entry in entries {
             if let Some(id) = &entry.id {
+                memory.know(&entry.stream, id);
                 memory
                     .ids
                     .insert((entry.stream.clone(), Arc::clone(id)), entry.position);
@@ -247,8 +273,14 @@ impl Views {
     }
 
     pub(super) async fn append_id(&self, stream: &StreamId, id: &Arc<str>) -> Result<Option<u64>, StoreError> {
-        if let Some(position) = self.memory().ids.get(&(stream.clone(), Arc::clone(id))) {
-            return Ok(Some(*position));
+        {
+            let memory = self.memory();
+            if !memory.may_know(stream, id) {
+                return Ok(None);
+            }
+            if let Some(position) = memory.ids.get(&(stream.clone(), Arc::clone(id))) {
+                return Ok(Some(*position));
+            }
         }
         let Some(key) = self.stream_key(stream) else {
             return Ok(None);
@@ -381,6 +413,7 @@ impl Views {
                 stream.next = stream.next.max(entry.number + 1);
             }
             if let Some(id) = &entry.id {
+                memory.know(&entry.stream, id);
                 memory.ids.remove(&(entry.stream.clone(), Arc::clone(id)));
             }
         }
