@@ -6,13 +6,6 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use extensions::ApprovalDecision;
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Request, Response,
-    body::{Bytes, Incoming},
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
 use mandatum::{
     bot,
     client::Origin,
@@ -191,7 +184,8 @@ fn application(agent: &str, mandate: &str) -> Value {
     })
 }
 
-/// A venue on a thread of its own that fills every order at the price asked.
+/// A venue on a thread of its own that fills every order at the price asked. It reads just the HTTP that the gateway writes: what the
+/// static upstream behind a peer costs, this may cost, and no more.
 fn venue() -> anyhow::Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
     listener.set_nonblocking(true)?;
@@ -205,24 +199,48 @@ fn venue() -> anyhow::Result<u16> {
             let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
-                let http = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(http.serve_connection(TokioIo::new(stream), service_fn(answer)));
+                tokio::spawn(serve_venue(stream));
             }
         });
     });
     Ok(port)
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    let path = request.uri().path().to_owned();
-    let order = request.method() == hyper::Method::POST;
-    let body = request.into_body().collect().await?.to_bytes();
-    let text = match path.as_str() {
-        "/api/v3/order" if order => filled(std::str::from_utf8(&body).unwrap_or_default()),
-        "/api/v3/ticker/price" => format!(r#"{{"symbol":"ETHEUR","price":"{PRICE}"}}"#),
-        _ => "[]".to_owned(),
-    };
-    Ok(Response::new(Full::new(Bytes::from(text))))
+async fn serve_venue(mut stream: tokio::net::TcpStream) -> std::io::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut held = Vec::with_capacity(4_096);
+    loop {
+        let Some(length) = request_length(&held) else {
+            if stream.read_buf(&mut held).await? == 0 {
+                return Ok(());
+            }
+            continue;
+        };
+        let text = answer(std::str::from_utf8(&held[..length]).unwrap_or_default());
+        held.drain(..length);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", text.len());
+        stream.write_all(&[head.as_bytes(), text.as_bytes()].concat()).await?;
+    }
+}
+
+/// The length of the first request in `held`, once all of it is there.
+fn request_length(held: &[u8]) -> Option<usize> {
+    let head = held.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let text = std::str::from_utf8(&held[..head]).ok()?;
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let whole = head + 4 + length.map_or(Some(0), |length| length.parse().ok())?;
+    (held.len() >= whole).then_some(whole)
+}
+
+fn answer(request: &str) -> String {
+    let form = request.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    if request.starts_with("POST /api/v3/order ") {
+        return filled(form);
+    }
+    if request.contains("/api/v3/ticker/price") {
+        return format!(r#"{{"symbol":"ETHEUR","price":"{PRICE}"}}"#);
+    }
+    "[]".to_owned()
 }
 
 fn filled(form: &str) -> String {

@@ -17,15 +17,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 impl Console {
     /// Follows the ledger until dropped.
     pub(crate) async fn carry_on(&self) {
-        let mut news = self.ledger.committed();
+        let mut news = self.ledger.news();
         loop {
             if let Err(problem) = self.carry_out().await {
                 tracing::warn!(code = problem.code(), "carrying on failed; trying again");
             }
-            // A lagging or closed channel only means looking by oneself; a burst is looked at once.
-            if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, news.recv()).await {
-                news = self.ledger.committed();
-            }
+            // A time-out or a closed channel only means looking by oneself; a burst is looked at once.
+            let _ = tokio::time::timeout(LOOK_EVERY, news.changed()).await;
             tokio::time::sleep(LOOK_EVERY / 10).await;
         }
     }

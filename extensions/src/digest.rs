@@ -51,14 +51,25 @@ fn nibble(character: u8) -> Option<u8> {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-impl fmt::Display for Digest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Digest {
+    /// The text form, in place: entries and receipts hold many.
+    fn text(&self) -> [u8; 64] {
         let mut text = [0; 64];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
             pair[0] = HEX[usize::from(byte >> 4)];
             pair[1] = HEX[usize::from(byte & 15)];
         }
-        formatter.pad(std::str::from_utf8(&text).expect("hexadecimal is ASCII"))
+        text
+    }
+}
+
+fn ascii(text: &[u8; 64]) -> &str {
+    std::str::from_utf8(text).expect("hexadecimal is ASCII")
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(ascii(&self.text()))
     }
 }
 
@@ -70,7 +81,7 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(ascii(&self.text()))
     }
 }
 

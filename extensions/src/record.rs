@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::inline::Inline;
+
 /// The families of streams (ARCHITECTURE §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StreamKind {
@@ -52,7 +54,8 @@ impl StreamKind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
     kind: StreamKind,
-    name: String,
+    /// Held in place: every entry names its stream, and the order path copies it. None for the house.
+    name: Option<Inline<64>>,
 }
 
 /// A text that names no stream.
@@ -68,7 +71,7 @@ impl StreamId {
     pub fn house() -> Self {
         Self {
             kind: StreamKind::House,
-            name: String::new(),
+            name: None,
         }
     }
 
@@ -77,16 +80,10 @@ impl StreamId {
     /// # Errors
     /// When `name` is empty, longer than 64 or outside `[A-Za-z0-9._-]`.
     pub fn new(kind: StreamKind, name: &str) -> Result<Self, StreamIdError> {
-        let fits = kind != StreamKind::House
-            && (1..=64).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-        if fits {
-            Ok(Self {
-                kind,
-                name: name.to_owned(),
-            })
-        } else {
-            Err(StreamIdError(format!("{}/{name}", kind.as_str())))
+        let fits = kind != StreamKind::House && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        match Inline::new(name).filter(|_| fits) {
+            Some(name) => Ok(Self { kind, name: Some(name) }),
+            None => Err(StreamIdError(format!("{}/{name}", kind.as_str()))),
         }
     }
 
@@ -95,7 +92,7 @@ impl StreamId {
     pub fn agent(agent: &crate::AgentId) -> Self {
         Self {
             kind: StreamKind::Agent,
-            name: agent.as_str().to_owned(),
+            name: Inline::new(agent.as_str()),
         }
     }
 
@@ -104,7 +101,7 @@ impl StreamId {
     pub fn mandate(mandate: &crate::MandateId) -> Self {
         Self {
             kind: StreamKind::Mandate,
-            name: mandate.as_str().to_owned(),
+            name: Inline::new(mandate.as_str()),
         }
     }
 
@@ -117,7 +114,7 @@ impl StreamId {
     /// The part after the slash; empty for the house.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.name.as_ref().map_or("", Inline::as_str)
     }
 
     /// Reads the text form.
@@ -142,7 +139,7 @@ impl fmt::Display for StreamId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             StreamKind::House => formatter.write_str("house"),
-            kind => write!(formatter, "{}/{}", kind.as_str(), self.name),
+            kind => write!(formatter, "{}/{}", kind.as_str(), self.name()),
         }
     }
 }

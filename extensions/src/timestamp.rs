@@ -194,8 +194,9 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     )
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// The text form, in place: every entry holds some.
+    fn text(self) -> [u8; 27] {
         let (year, month, day) = civil_from_days(self.day());
         let in_day = self.0 % DAY_MICROS;
         let (seconds, micros) = (in_day / 1_000_000, in_day % 1_000_000);
@@ -215,7 +216,17 @@ impl fmt::Display for Timestamp {
                 rest /= 10;
             }
         }
-        formatter.pad(std::str::from_utf8(&text).expect("digits are ASCII"))
+        text
+    }
+}
+
+fn ascii(text: &[u8; 27]) -> &str {
+    std::str::from_utf8(text).expect("digits are ASCII")
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(ascii(&self.text()))
     }
 }
 
@@ -227,7 +238,7 @@ impl fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(ascii(&self.text()))
     }
 }
 

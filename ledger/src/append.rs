@@ -29,8 +29,10 @@ pub enum Expect {
 /// Where in the queue an append goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// To the back: orders and reports.
+    /// To the back: orders, and whatever else is waited for.
     Ordinary,
+    /// To the back, and not alone for a moment ([`crate::writer::PATIENCE`]): reports of what has happened, which nobody waits for.
+    Patient,
     /// To the front, before everything queued: halts, freezes, revocations, cancels. When the ledger cannot write, it goes to the
     /// reserve file.
     Narrowing,
@@ -104,6 +106,13 @@ impl<R: Record> Append<R> {
     #[must_use]
     pub fn narrowing(mut self) -> Self {
         self.urgency = Urgency::Narrowing;
+        self
+    }
+
+    /// The same, as a report that may wait for a commit to share.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.urgency = Urgency::Patient;
         self
     }
 

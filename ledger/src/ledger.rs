@@ -16,14 +16,16 @@ use extensions::{
 use thiserror::Error;
 use tokio::{
     runtime::Handle,
-    sync::{Notify, broadcast},
+    sync::{Notify, broadcast, watch},
 };
 
 use crate::{
     append::{Append, CommittedEntry, Reserved},
+    committer::Committer,
     head_file::HeadFile,
     keys::{CheckpointKey, CheckpointKeyAuthorised, LedgerStarted, PublicKey},
     receipt::{Receipt, origin},
+    recent::Recent,
     reserve::Reserve,
     seal::{SealedRow, SubjectKeys, Unsealed},
     store::{Batch, Committed, Item, MOST_ITEMS, MOST_READ, Settled, Store, StoreError, sqlite::SqliteStore},
@@ -32,6 +34,10 @@ use crate::{
 
 /// Batches a receiver of [`Ledger::committed`] may lag behind before it must re-read by position.
 const BATCHES_HELD: usize = 1_024;
+/// The views are caught up at most this often: one transaction for many commits. Reads are complete meanwhile.
+const VIEWS_EVERY: Duration = Duration::from_millis(20);
+/// How the kinds of the order path begin: they alone do not wake the roles at once.
+const ORDER_PATH: &str = "order.";
 /// The head file is written at most this often; it may lag a commit by as much.
 const HEAD_EVERY: Duration = Duration::from_millis(500);
 
@@ -175,6 +181,7 @@ pub(crate) struct Inner {
     store: Arc<dyn Store>,
     subjects: SubjectKeys,
     reserve: Arc<Reserve>,
+    committer: Committer,
     /// Whether what the reserve file held is in the log.
     recovered: tokio::sync::Mutex<bool>,
     head_file: HeadFile,
@@ -182,7 +189,9 @@ pub(crate) struct Inner {
     authorised: Mutex<HashMap<String, Vec<PublicKey>>>,
     /// Held over a commit and its announcement, so that announcements are in order.
     turn: tokio::sync::Mutex<()>,
+    recent: Recent,
     committed: broadcast::Sender<Arc<[Arc<CommittedEntry>]>>,
+    news: watch::Sender<u64>,
     changed: Arc<Notify>,
     head_changed: Arc<Notify>,
     closed: OnceLock<Arc<str>>,
@@ -192,6 +201,10 @@ pub(crate) struct Inner {
 impl Inner {
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.committer
     }
 
     /// Differs each time the ledger is opened.
@@ -235,6 +248,14 @@ impl Inner {
         match self.store.commit(batch).await {
             Ok(committed) => {
                 if !committed.entries.is_empty() {
+                    self.recent.extend(&committed.entries);
+                    if committed
+                        .entries
+                        .iter()
+                        .any(|entry| !entry.kind.starts_with(ORDER_PATH))
+                    {
+                        self.tell(committed.head.size);
+                    }
                     // No receiver is no error.
                     drop(self.committed.send(Arc::clone(&committed.entries)));
                     self.changed.notify_one();
@@ -249,6 +270,12 @@ impl Inner {
                 Err(error)
             }
         }
+    }
+
+    /// Wakes those who follow the log, when there is something they were not told of.
+    fn tell(&self, size: u64) {
+        self.news
+            .send_if_modified(|told| std::mem::replace(told, size.max(*told)) < size);
     }
 
     fn write_head(&self) -> std::io::Result<()> {
@@ -273,9 +300,11 @@ async fn follow_views(inner: std::sync::Weak<Inner>) {
             strong.close_because(&format!("the views: {error}"));
             return;
         }
+        strong.tell(strong.store.head().size);
         let news = Arc::clone(&strong.changed);
         drop(strong);
         wait(news).await;
+        tokio::time::sleep(VIEWS_EVERY).await;
     }
 }
 
@@ -403,12 +432,15 @@ impl Ledger {
             store,
             subjects: SubjectKeys::open(&config.directory.join("subjects")).map_err(io("the subjects' keys"))?,
             reserve: Arc::new(Reserve::open(&config.reserve_file).map_err(io("the reserve file"))?),
+            committer: Committer::start().map_err(io("the ledger's thread"))?,
             recovered: tokio::sync::Mutex::new(false),
             head_file: HeadFile::new(config.head_file.clone()),
             head_written: Mutex::new(0),
             authorised: Mutex::default(),
             turn: tokio::sync::Mutex::new(()),
+            recent: Recent::default(),
             committed: broadcast::channel(BATCHES_HELD).0,
+            news: watch::Sender::new(0),
             changed: Arc::default(),
             head_changed: Arc::default(),
             closed: OnceLock::new(),
@@ -583,12 +615,21 @@ impl Ledger {
     /// # Errors
     /// When the database fails.
     pub async fn read_range(&self, from: u64, limit: usize) -> Result<Vec<Arc<CommittedEntry>>, LedgerError> {
-        Ok(self.inner.store.read_range(from, limit).await?)
+        match self.inner.recent.range(from, limit.min(MOST_READ)) {
+            Some(entries) => Ok(entries),
+            None => Ok(self.inner.store.read_range(from, limit).await?),
+        }
     }
 
     /// The entries of each batch from now on, in order. A receiver that lags re-reads by position with [`read_range`](Self::read_range).
     pub fn committed(&self) -> broadcast::Receiver<Arc<[Arc<CommittedEntry>]>> {
         self.inner.committed.subscribe()
+    }
+
+    /// The size of the log, for those who wait for news and then read by position: told at once of whatever is not an order's course, and of
+    /// that within about [`VIEWS_EVERY`], so that a busy gateway does not wake every role at every commit.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.inner.news.subscribe()
     }
 
     /// The receipt of any entry, against the checkpoint of its batch.

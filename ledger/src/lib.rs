@@ -3,8 +3,10 @@
 //!
 //! Until an append is durable, nothing has happened. [`Writer::queue`] is the one way in; [`Ledger`] is the way out.
 
+mod answers;
 pub mod append;
 pub mod checkpoint;
+mod committer;
 pub mod entry;
 pub mod events;
 pub mod export;
@@ -13,6 +15,7 @@ mod head_file;
 pub mod keys;
 mod ledger;
 pub mod receipt;
+mod recent;
 pub mod reserve;
 pub mod seal;
 pub mod store;
@@ -26,7 +29,7 @@ pub use append::{
 pub use keys::{CheckpointKey, CheckpointKeyAuthorised, EphemeralKey, LedgerStarted, PublicKey};
 pub use ledger::{Config, Head, LeasedTask, Ledger, LedgerError, TaskId};
 pub use receipt::{Receipt, ReceiptError, verify_receipt};
-pub use writer::{MOST_WAITING, Pending, Writer};
+pub use writer::{MOST_WAITING, PATIENCE, Pending, Writer};
 
 #[cfg(test)]
 mod tests;

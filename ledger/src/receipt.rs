@@ -73,13 +73,62 @@ pub fn origin(ledger_id: &str) -> String {
 }
 
 mod as_text {
-    use serde::{Deserialize, Deserializer, Serializer, ser::Error};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error};
+    use serde_json::value::RawValue;
 
+    /// An entry is canonical JSON, full of quotation marks: they are escaped in one pass here.
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(std::str::from_utf8(bytes).map_err(S::Error::custom)?)
+        let text = std::str::from_utf8(bytes).map_err(S::Error::custom)?;
+        if text.bytes().any(|byte| byte < b' ') {
+            return serializer.serialize_str(text);
+        }
+        let mut escaped = Vec::with_capacity(bytes.len() + bytes.len() / 4 + 2);
+        escaped.push(b'"');
+        for byte in bytes {
+            if matches!(byte, b'"' | b'\\') {
+                escaped.push(b'\\');
+            }
+            escaped.push(*byte);
+        }
+        escaped.push(b'"');
+        let escaped = String::from_utf8(escaped).map_err(S::Error::custom)?;
+        RawValue::from_string(escaped)
+            .map_err(S::Error::custom)?
+            .serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         String::deserialize(deserializer).map(String::into_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The entry is escaped by our own pass: what is read back is what was written, byte for byte, and the spelling is serde_json's.
+    #[test]
+    fn an_entry_is_escaped_as_any_text() {
+        let texts = [
+            r#"{"a":"b\"c\\d","e":[1]}"#,
+            "",
+            "plain",
+            "\u{e9}\u{20ac}\"",
+            "a\nb\u{1}\"",
+        ];
+        for text in texts {
+            let receipt = Receipt {
+                checkpoint: "note".into(),
+                entry: text.into(),
+                index: 3,
+                proof: vec![Digest::of(b"x")],
+            };
+            let written = serde_json::to_string(&receipt).expect("JSON");
+            let plain = serde_json::to_string(text).expect("JSON");
+            assert!(written.contains(&format!("\"entry\":{plain},")), "{written}");
+            assert_eq!(serde_json::from_str::<Receipt>(&written).expect("reads"), receipt);
+            let value = serde_json::to_value(&receipt).expect("a value");
+            assert_eq!(value["entry"], text);
+        }
     }
 }

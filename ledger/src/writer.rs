@@ -1,7 +1,8 @@
 //! The one way into the ledger: a bounded queue per writer and a leader that commits what waits when the last commit returned.
 //!
-//! No timer, no thread of its own: the first append that finds no leader makes one, which runs on the same runtime after the tasks that are ready,
-//! so that a burst becomes one batch and a lone append pays no wake across threads.
+//! The first append that finds no leader makes one, which runs on the same runtime after the tasks that are ready, so that a burst becomes one
+//! batch. A lone append is committed right there and pays no wake across threads; a burst goes to the ledger's own thread. No timer delays what
+//! decides or narrows; reports alone (an order's outcome, a fill) wait up to [`PATIENCE`] for a commit that they can share.
 
 use std::{
     borrow::Cow,
@@ -9,13 +10,15 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use extensions::{Record, StreamId, record::SealedText};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    append::{Append, AppendError, Expect, MOST_PARTS, Proof, QueueFull, QueueRefusal, Recorded, Reserved, Urgency},
+    answers::{self, Home, Reply, Sink},
+    append::{Append, AppendError, Expect, MOST_PARTS, QueueFull, QueueRefusal, Recorded, Reserved, Urgency},
     entry::{Draft, LONGEST_ENTRY},
     keys::CheckpointKey,
     ledger::Inner,
@@ -24,6 +27,9 @@ use crate::{
 
 /// The most appends that wait in one writer's queue.
 pub const MOST_WAITING: usize = 16_384;
+/// How long reports wait at most for a commit that they can share. What a report tells has happened already, and a crash before its commit is found
+/// again by asking the venue, as one before its append would be.
+pub const PATIENCE: Duration = Duration::from_millis(2);
 /// A batch ends when its bodies pass this, in bytes.
 const BATCH_BYTES: usize = 4 << 20;
 /// What an entry holds besides its body, at most.
@@ -48,7 +54,11 @@ struct Queue {
     ordinary: VecDeque<Waiting>,
     /// Streams on which an `Exactly` lost and the caller has not resumed.
     fenced: HashSet<StreamId>,
+    /// How many wait that no report is.
+    impatient: usize,
     leading: bool,
+    /// Whether a timer runs for the reports that wait.
+    timed: bool,
     made_ids: u64,
 }
 
@@ -57,17 +67,8 @@ struct Waiting {
     /// The stream, when the append names its number.
     exact: Option<StreamId>,
     sealed: Vec<(usize, SealedText)>,
-    narrowing: bool,
-    reply: oneshot::Sender<Reply>,
-}
-
-enum Reply {
-    Recorded(Proof),
-    Conflict { next_number: u64, epoch: u64 },
-    SerialTaken,
-    AlreadyRecorded { position: u64, number: u64 },
-    Unavailable(Reserved),
-    Unknown(Reserved),
+    urgency: Urgency,
+    sink: Sink,
 }
 
 /// What is sealed beside an item: the index of its draft, and the text.
@@ -130,6 +131,34 @@ impl Writer {
     /// # Errors
     /// When the queue is full or the append is malformed; gives the append back.
     pub fn queue<R: Record + Send + 'static>(&self, append: Append<R>) -> Result<Pending<R>, QueueFull<R>> {
+        let (future, answer) = oneshot::channel();
+        let record = self.push(append, |record| (Sink::Future(future, Home::here()), Some(record)))?;
+        Ok(Pending { record, answer })
+    }
+
+    /// As [`queue`](Self::queue), for reports that nobody waits for: `then` is called with the answer on the thread that committed, and must be
+    /// quick.
+    ///
+    /// # Errors
+    /// As [`queue`](Self::queue); `then` is not called.
+    pub fn tell<R: Record + Send + 'static>(
+        &self,
+        append: Append<R>,
+        then: impl FnOnce(Result<Recorded<R>, AppendError<R>>) + Send + 'static,
+    ) -> Result<(), QueueFull<R>> {
+        self.push(append, |record| {
+            let call = move |reply| then(concluded(record, reply));
+            (Sink::Call(Box::new(call)), None)
+        })?;
+        Ok(())
+    }
+
+    /// Queues; `sink` makes of the record where the answer goes, and what the caller keeps.
+    fn push<R: Record + Send + 'static>(
+        &self,
+        append: Append<R>,
+        sink: impl FnOnce(R) -> (Sink, Option<R>),
+    ) -> Result<Option<R>, QueueFull<R>> {
         let (mut item, sealed) = match prepare(&append) {
             Ok(prepared) => prepared,
             Err(reason) => {
@@ -150,43 +179,27 @@ impl Writer {
                 reason: QueueRefusal::Full { waiting },
             });
         }
-        let (reply, answer) = oneshot::channel();
-        let pending = Pending {
-            record: Some(append.record),
-            answer,
-        };
+        let (sink, kept) = sink(append.record);
         let exact = exact_stream(&item);
-        if let Some(stream) = exact.clone().filter(|stream| queue.fenced.contains(stream)) {
-            self.shared.conflict(&stream, reply);
-            return Ok(pending);
+        if let Some(stream) = exact.as_ref().filter(|stream| queue.fenced.contains(stream)) {
+            sink.give(self.shared.conflict(stream));
+            return Ok(kept);
         }
         if narrowing && item.id.is_none() {
             // The reserve file is idempotent by id.
             queue.made_ids += 1;
             item.id = Some(format!("{}-{}", self.shared.ledger.boot_id(), queue.made_ids).into());
         }
-        let waiting = Waiting {
+        let next = queue.push(Waiting {
             item,
             exact,
             sealed,
-            narrowing,
-            reply,
-        };
-        if narrowing {
-            queue.urgent.push_back(waiting)
-        } else {
-            queue.ordinary.push_back(waiting)
-        }
-        if !queue.leading {
-            queue.leading = true;
-            drop(queue);
-            let lead = lead(Arc::clone(&self.shared));
-            match Handle::try_current() {
-                Ok(current) => drop(current.spawn(lead)),
-                Err(_) => drop(self.shared.home.spawn(lead)),
-            }
-        }
-        Ok(pending)
+            urgency: append.urgency,
+            sink,
+        });
+        drop(queue);
+        self.shared.go_on(next);
+        Ok(kept)
     }
 
     /// Queues and waits; for callers that do not pipeline. On a conflict the stream is resumed for the caller.
@@ -239,35 +252,97 @@ fn exact_stream(item: &Item) -> Option<StreamId> {
         .map(|draft| draft.stream.clone())
 }
 
+/// What has to be started once the queue's lock is free.
+enum Start {
+    /// A leader.
+    Leader,
+    /// A timer for reports.
+    Timer,
+    Nothing,
+}
+
+impl Queue {
+    fn push(&mut self, waiting: Waiting) -> Start {
+        let patient = waiting.urgency == Urgency::Patient;
+        self.impatient += usize::from(!patient);
+        if waiting.urgency == Urgency::Narrowing {
+            self.urgent.push_back(waiting);
+        } else {
+            self.ordinary.push_back(waiting);
+        }
+        match (self.leading, patient) {
+            (true, _) => Start::Nothing,
+            (false, true) => self.time(),
+            (false, false) => {
+                self.leading = true;
+                Start::Leader
+            }
+        }
+    }
+
+    fn time(&mut self) -> Start {
+        if std::mem::replace(&mut self.timed, true) {
+            Start::Nothing
+        } else {
+            Start::Timer
+        }
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let next = self.urgent.pop_front().or_else(|| self.ordinary.pop_front())?;
+        self.impatient -= usize::from(next.urgency != Urgency::Patient);
+        Some(next)
+    }
+
+    /// The next batch: what waits. Nobody leads any more when it is empty.
+    fn take(&mut self) -> Vec<Waiting> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < MOST_ITEMS && bytes < BATCH_BYTES {
+            let Some(next) = self.pop() else { break };
+            bytes += next.item.drafts.iter().map(|draft| draft.body.len()).sum::<usize>();
+            batch.push(next);
+        }
+        self.leading = !batch.is_empty();
+        batch
+    }
+}
+
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn conflict(&self, stream: &StreamId, reply: oneshot::Sender<Reply>) {
-        let (next_number, epoch) = (
-            self.ledger.store().stream_next(stream),
-            self.ledger.store().head().epoch,
-        );
-        drop(reply.send(Reply::Conflict { next_number, epoch }));
+    fn conflict(&self, stream: &StreamId) -> Reply {
+        Reply::Conflict {
+            next_number: self.ledger.store().stream_next(stream),
+            epoch: self.ledger.store().head().epoch,
+        }
     }
 
-    /// The next batch; `None` when nothing waits, and then nobody leads any more.
-    fn take(&self) -> Option<Vec<Waiting>> {
-        let mut queue = self.queue();
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while batch.len() < MOST_ITEMS && bytes < BATCH_BYTES {
-            let Some(next) = queue.urgent.pop_front().or_else(|| queue.ordinary.pop_front()) else {
-                break;
-            };
-            bytes += next.item.drafts.iter().map(|draft| draft.body.len()).sum::<usize>();
-            batch.push(next);
+    fn go_on(self: &Arc<Self>, start: Start) {
+        let runtime = || Handle::try_current().unwrap_or_else(|_| self.home.clone());
+        match start {
+            Start::Leader => drop(runtime().spawn(Leader::new(self).lead())),
+            Start::Timer => drop(runtime().spawn(lead_reports(Arc::clone(self)))),
+            Start::Nothing => {}
         }
-        if batch.is_empty() {
+    }
+
+    /// The next batch; `None` when nothing waits but reports that may wait longer. Then nobody leads any more.
+    fn take(self: &Arc<Self>) -> Option<Vec<Waiting>> {
+        let mut queue = self.queue();
+        if queue.impatient == 0 {
             queue.leading = false;
+            let start = if queue.ordinary.is_empty() {
+                Start::Nothing
+            } else {
+                queue.time()
+            };
+            drop(queue);
+            self.go_on(start);
             return None;
         }
-        Some(batch)
+        Some(queue.take())
     }
 
     /// Fences the streams on which something lost and takes out what was queued behind it; before any answer is given.
@@ -283,11 +358,13 @@ impl Shared {
                 urgent,
                 ordinary,
                 fenced,
+                impatient,
                 ..
             } = &mut *queue;
             for part in [urgent, ordinary] {
                 for waiting in std::mem::take(part) {
                     if waiting.exact.as_ref().is_some_and(|stream| fenced.contains(stream)) {
+                        *impatient -= usize::from(waiting.urgency != Urgency::Patient);
                         behind.push(waiting);
                     } else {
                         part.push_back(waiting);
@@ -295,9 +372,10 @@ impl Shared {
                 }
             }
         }
-        for Waiting { exact, reply, .. } in behind {
-            self.conflict(&exact.unwrap_or_else(StreamId::house), reply);
-        }
+        answers::give_all(behind.into_iter().map(|Waiting { exact, sink, .. }| {
+            let stream = exact.unwrap_or_else(StreamId::house);
+            (sink, self.conflict(&stream))
+        }));
     }
 
     fn answer(&self, batch: Vec<Waiting>, committed: Committed) {
@@ -306,14 +384,15 @@ impl Shared {
             .zip(&committed.outcomes)
             .filter(|(_, outcome)| matches!(outcome, Outcome::Conflict { .. } | Outcome::SerialTaken));
         self.fence(lost.filter_map(|(waiting, _)| waiting.exact.clone()).collect());
-        for (waiting, outcome) in batch.into_iter().zip(committed.outcomes) {
-            drop(waiting.reply.send(match outcome {
+        answers::give_all(batch.into_iter().zip(committed.outcomes).map(|(waiting, outcome)| {
+            let reply = match outcome {
                 Outcome::Recorded(proof) => Reply::Recorded(proof.0),
                 Outcome::Conflict { next_number, epoch } => Reply::Conflict { next_number, epoch },
                 Outcome::SerialTaken => Reply::SerialTaken,
                 Outcome::AlreadyRecorded { position, number } => Reply::AlreadyRecorded { position, number },
-            }));
-        }
+            };
+            (waiting.sink, reply)
+        }));
     }
 
     /// Nothing was written, or nobody knows. What narrows goes to the reserve file.
@@ -321,29 +400,28 @@ impl Shared {
         self.fence(batch.iter().filter_map(|waiting| waiting.exact.clone()).collect());
         let unknown = matches!(error, StoreError::Failed(_));
         for waiting in batch {
-            let reserved = if waiting.narrowing {
+            let reserved = if waiting.urgency == Urgency::Narrowing {
                 self.ledger.keep(waiting.item, self.key.clone()).await
             } else {
                 Reserved::No
             };
-            let reply = if unknown {
+            waiting.sink.give(if unknown {
                 Reply::Unknown(reserved)
             } else {
                 Reply::Unavailable(reserved)
-            };
-            drop(waiting.reply.send(reply));
+            });
         }
     }
 }
 
-/// Closes the ledger when a commit is abandoned half-way (its runtime went away): nobody knows how it ended.
-struct Abandoned<'a> {
-    shared: &'a Shared,
+/// Whoever commits for a writer. Dropped half-way (its runtime went away), it closes the ledger: nobody knows how the commit ended.
+struct Leader {
+    shared: Arc<Shared>,
     in_flight: bool,
     done: bool,
 }
 
-impl Drop for Abandoned<'_> {
+impl Drop for Leader {
     fn drop(&mut self) {
         if self.done {
             return;
@@ -357,14 +435,69 @@ impl Drop for Abandoned<'_> {
     }
 }
 
-async fn lead(shared: Arc<Shared>) {
-    let mut guard = Abandoned {
-        shared: &shared,
-        in_flight: false,
-        done: false,
+/// Commits the reports that waited long enough, unless somebody did.
+async fn lead_reports(shared: Arc<Shared>) {
+    tokio::time::sleep(PATIENCE).await;
+    let batch = {
+        let mut queue = shared.queue();
+        queue.timed = false;
+        if queue.leading {
+            return;
+        }
+        queue.take()
     };
-    while let Some(mut batch) = shared.take() {
-        guard.in_flight = true;
+    if !batch.is_empty() {
+        Leader::new(&shared).hand_over(batch);
+    }
+}
+
+impl Leader {
+    fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            in_flight: false,
+            done: false,
+        }
+    }
+
+    /// Commits a lone append here; a burst, and what arrives meanwhile, goes to the ledger's thread.
+    async fn lead(mut self) {
+        let alone = |batch: &[Waiting]| batch.iter().filter(|one| one.urgency != Urgency::Patient).count() == 1;
+        let Some(first) = self.shared.take() else {
+            return self.finish();
+        };
+        if !alone(&first) {
+            return self.hand_over(first);
+        }
+        self.commit(first).await;
+        match self.shared.take() {
+            Some(next) => self.hand_over(next),
+            None => self.finish(),
+        }
+    }
+
+    fn hand_over(mut self, first: Vec<Waiting>) {
+        let ledger = Arc::clone(&self.shared.ledger);
+        ledger.committer().spawn(async move {
+            let mut batch = first;
+            loop {
+                self.commit(batch).await;
+                match self.shared.take() {
+                    Some(next) => batch = next,
+                    None => break,
+                }
+            }
+            self.finish();
+        });
+    }
+
+    fn finish(mut self) {
+        self.done = true;
+    }
+
+    async fn commit(&mut self, mut batch: Vec<Waiting>) {
+        self.in_flight = true;
+        let shared = &self.shared;
         let items: Result<Vec<Item>, _> = batch
             .iter_mut()
             .map(|waiting| {
@@ -372,7 +505,7 @@ async fn lead(shared: Arc<Shared>) {
                     waiting.item.sealed.push((draft, shared.ledger.seal(&text)?));
                 }
                 // Only what narrows is needed again, for the reserve file.
-                let kept = if waiting.narrowing {
+                let kept = if waiting.urgency == Urgency::Narrowing {
                     waiting.item.clone()
                 } else {
                     Item::default()
@@ -388,9 +521,8 @@ async fn lead(shared: Arc<Shared>) {
             Ok(committed) => shared.answer(batch, committed),
             Err(error) => shared.answer_failed(batch, &error).await,
         }
-        guard.in_flight = false;
+        self.in_flight = false;
     }
-    guard.done = true;
 }
 
 /// The answer to a queued append.
@@ -413,21 +545,26 @@ impl<R> Future for Pending<R> {
             .record
             .take()
             .expect("a future is not polled again after it was ready");
-        Poll::Ready(match reply.unwrap_or(Reply::Unknown(Reserved::No)) {
-            Reply::Recorded(proof) => Ok(Recorded { record, proof }),
-            Reply::Conflict { next_number, epoch } => Err(AppendError::Conflict {
-                record,
-                next_number,
-                epoch,
-            }),
-            Reply::SerialTaken => Err(AppendError::SerialTaken { record }),
-            Reply::AlreadyRecorded { position, number } => Err(AppendError::AlreadyRecorded {
-                record,
-                position,
-                number,
-            }),
-            Reply::Unavailable(reserved) => Err(AppendError::Unavailable { record, reserved }),
-            Reply::Unknown(reserved) => Err(AppendError::Unknown { record, reserved }),
-        })
+        Poll::Ready(concluded(record, reply.unwrap_or(Reply::Unknown(Reserved::No))))
+    }
+}
+
+/// The record with the proof that it is durable, or with the reason why not.
+fn concluded<R>(record: R, reply: Reply) -> Result<Recorded<R>, AppendError<R>> {
+    match reply {
+        Reply::Recorded(proof) => Ok(Recorded { record, proof }),
+        Reply::Conflict { next_number, epoch } => Err(AppendError::Conflict {
+            record,
+            next_number,
+            epoch,
+        }),
+        Reply::SerialTaken => Err(AppendError::SerialTaken { record }),
+        Reply::AlreadyRecorded { position, number } => Err(AppendError::AlreadyRecorded {
+            record,
+            position,
+            number,
+        }),
+        Reply::Unavailable(reserved) => Err(AppendError::Unavailable { record, reserved }),
+        Reply::Unknown(reserved) => Err(AppendError::Unknown { record, reserved }),
     }
 }

@@ -141,15 +141,14 @@ impl CaService {
 
     /// Works until the task is dropped. Each failure is logged with its reason; none ends the role.
     pub async fn run(&self) {
-        let mut news = self.ledger.committed();
+        let mut news = self.ledger.news();
         loop {
             if let Err(error) = self.work().await {
                 tracing::warn!(%error, "the ca role could not work; it tries again");
             }
-            // A lagging or closed channel only means looking by oneself.
-            if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, news.recv()).await {
+            // A closed channel only means looking by oneself.
+            if let Ok(Err(_closed)) = tokio::time::timeout(LOOK_EVERY, news.changed()).await {
                 tokio::time::sleep(LOOK_EVERY).await;
-                news = self.ledger.committed();
             }
         }
     }

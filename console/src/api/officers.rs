@@ -181,7 +181,7 @@ pub(super) async fn enrol(State(console): State<Console>, Body(body): Body<Enrol
         None => bind(&console, &body, digest, &inspected.spki_digest()).await?,
     };
     let until = tokio::time::Instant::now() + console.config.patience;
-    let mut news = console.ledger.committed();
+    let mut news = console.ledger.news();
     loop {
         {
             let view = console.view().await?;
@@ -192,7 +192,7 @@ pub(super) async fn enrol(State(console): State<Console>, Body(body): Body<Enrol
                 return Ok(Json(json!({"certificate": chain, "officer": officer})).into_response());
             }
         }
-        if tokio::time::timeout_at(until, news.recv()).await.is_err() {
+        if tokio::time::timeout_at(until, news.changed()).await.is_err() {
             let answer = Json(json!({"officer": officer, "status": "pending"}));
             let mut response = (StatusCode::ACCEPTED, answer).into_response();
             crate::enrolment::come_again(response.headers_mut());

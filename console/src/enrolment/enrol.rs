@@ -159,7 +159,7 @@ impl Console {
     /// 200 with the certificate, 202 while it is not there, 403 with the reasons when officers said no. Waits a little for the `ca` role.
     pub(super) async fn tell(&self, mandate: &MandateId, csr: &Digest) -> Result<Response, Problem> {
         let until = tokio::time::Instant::now() + self.config.patience;
-        let mut news = self.ledger.committed();
+        let mut news = self.ledger.news();
         loop {
             let stand = stand(&*self.view().await?, mandate, csr, self.clocks.real.now())?;
             match stand {
@@ -178,7 +178,7 @@ impl Console {
                 Stand::Undecided => return Ok(wait()),
                 Stand::Approved => {}
             }
-            if tokio::time::timeout_at(until, news.recv()).await.is_err() {
+            if tokio::time::timeout_at(until, news.changed()).await.is_err() {
                 self.given_up(csr).await?;
                 return Ok(wait());
             }

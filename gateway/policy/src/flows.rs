@@ -297,6 +297,7 @@ fn outcome(world: &mut World, oracle: &mut Oracle, which: usize, state: u8) {
             let executed = Decimal::new(executed, 2).expect("scale");
             OutcomeState::Closed {
                 executed,
+                venue_reference: None,
                 why: CloseCause::Cancelled,
             }
         }

@@ -201,10 +201,10 @@ pub struct StandingState {
     /// Certificates whose validity begins earlier are revoked: they were, when the agent was.
     certificates_from: Option<Timestamp>,
     mode: Mode,
-    /// Certificates that end at or before this moment count as revoked: the overflow of `revoked`.
-    revoked_through: Option<Timestamp>,
     /// Revoked certificates, latest end first, at most [`MOST_REVOKED_CERTIFICATES`].
     revoked: Vec<RevokedCertificate>,
+    /// Certificates that end at or before this moment count as revoked: the overflow of `revoked`.
+    revoked_through: Option<Timestamp>,
     warning: Option<Warning>,
 }
 

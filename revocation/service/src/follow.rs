@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::CommittedEntry;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::log::{Announced, Log, LogError};
 
@@ -56,8 +55,8 @@ impl Follower {
             if !entries.is_empty() {
                 return Ok(entries);
             }
-            let woken = tokio::time::timeout(LOOK_EVERY, self.announced.recv()).await;
-            if let Ok(Err(RecvError::Closed)) = woken {
+            let woken = tokio::time::timeout(LOOK_EVERY, self.announced.changed()).await;
+            if let Ok(Err(_closed)) = woken {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         }

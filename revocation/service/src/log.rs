@@ -8,7 +8,7 @@ use extensions::record::SealedText;
 use extensions::{Record, StreamId, Timestamp};
 use ledger::{Append, CommittedEntry, Ledger, Task, Writer};
 use thiserror::Error;
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
 /// A future on the heap, as trait objects need it.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,8 +18,8 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[error("the ledger could not be used: {0}")]
 pub struct LogError(pub String);
 
-/// A batch of committed entries, as the ledger announces it.
-pub type Announced = broadcast::Receiver<Arc<[Arc<CommittedEntry>]>>;
+/// The size of the log whenever there is news: a wake-up call.
+pub type Announced = watch::Receiver<u64>;
 
 /// A record of any kind, on the heap.
 pub struct AnyRecord(Box<dyn Record + Send>);
@@ -76,7 +76,7 @@ pub trait Log: Send + Sync + 'static {
         from: u64,
         limit: usize,
     ) -> Boxed<'a, Result<Vec<Arc<CommittedEntry>>, LogError>>;
-    /// Batches from now on; a wake-up call, read by position.
+    /// News from now on; a wake-up call, read by position.
     fn announced(&self) -> Announced;
     /// Appends a report.
     fn report(&self, report: Report) -> Boxed<'_, Result<(), LogError>>;
@@ -125,7 +125,7 @@ impl Log for LedgerLog {
     }
 
     fn announced(&self) -> Announced {
-        self.ledger.committed()
+        self.ledger.news()
     }
 
     fn report(&self, report: Report) -> Boxed<'_, Result<(), LogError>> {

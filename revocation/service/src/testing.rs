@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use extensions::{Clock, Random, Record, StreamId, Timestamp};
 use ledger::CommittedEntry;
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
 use crate::log::{Announced, Boxed, Log, LogError, Report};
 
 pub(crate) struct MemoryLog {
     entries: Mutex<Vec<Arc<CommittedEntry>>>,
     ids: Mutex<Vec<String>>,
-    announce: broadcast::Sender<Arc<[Arc<CommittedEntry>]>>,
+    announce: watch::Sender<u64>,
     pub(crate) broken: AtomicBool,
     pub(crate) tasks: Mutex<Vec<ledger::Task>>,
 }
@@ -22,7 +22,7 @@ impl MemoryLog {
         Arc::new(Self {
             entries: Mutex::default(),
             ids: Mutex::default(),
-            announce: broadcast::channel(16).0,
+            announce: watch::Sender::new(0),
             broken: AtomicBool::new(false),
             tasks: Mutex::default(),
         })
@@ -50,9 +50,9 @@ impl MemoryLog {
             body: 0..body.len(),
             bytes: body.into(),
         });
-        entries.push(Arc::clone(&entry));
+        entries.push(entry);
         drop(entries);
-        let _ = self.announce.send(Arc::from([entry]));
+        self.announce.send_replace(position + 1);
         position
     }
 

@@ -636,6 +636,7 @@ fn day_notional() {
         number,
         OutcomeState::Closed {
             executed,
+            venue_reference: None,
             why: crate::CloseCause::Cancelled,
         },
     );

@@ -31,6 +31,9 @@ pub enum OutcomeState {
     Closed {
         /// How much of it the venue executed in all.
         executed: Decimal,
+        /// The venue's own id of the order, where its answer told it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        venue_reference: Option<String>,
         /// Why.
         why: CloseCause,
     },

@@ -64,6 +64,7 @@ fn examples() -> Vec<AgentEvent> {
         }),
         outcome(OutcomeState::Closed {
             executed: decimal("0.5"),
+            venue_reference: None,
             why: CloseCause::Expired,
         }),
         outcome(OutcomeState::InDoubt { why: why() }),

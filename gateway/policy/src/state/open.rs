@@ -37,18 +37,18 @@ pub struct OpenOrder {
     pub gateway: GatewayId,
     /// What is known of it.
     pub mark: OpenMark,
-    /// The terms.
-    pub order: OrderTerms,
     /// The number of the permit's entry.
     pub number: u64,
+    /// The terms.
+    pub order: OrderTerms,
     /// When it was permitted.
     pub permitted_at: Timestamp,
     /// What may still fill: of the quantity, or of what the venue says it executed.
     pub remaining: Decimal,
-    /// The value still reserved in the day; zero for a reduction.
-    pub reserved: Decimal,
     /// The price the reservation is made at; none for a reduction.
     pub reserve_price: Option<Decimal>,
+    /// The value still reserved in the day; zero for a reduction.
+    pub reserved: Decimal,
     /// It is sent within this many milliseconds of its permit, or never.
     pub send_within_ms: u32,
 }

@@ -62,6 +62,7 @@ fn a_reservation_lives_as_long_as_its_doubt() {
         number,
         OutcomeState::Closed {
             executed: decimal("2"),
+            venue_reference: None,
             why: CloseCause::Cancelled,
         },
     );
@@ -130,6 +131,7 @@ fn a_closed_reduction_waits_for_its_fills() {
         number,
         OutcomeState::Closed {
             executed: decimal("2"),
+            venue_reference: None,
             why: CloseCause::Filled,
         },
     );
@@ -294,6 +296,11 @@ fn a_snapshot_starts_a_fold_only_under_its_digest() {
     world.now = time("2026-11-20T12:00:01Z");
     world.send(order("b", Side::Buy, "1"));
     let bytes = world.state.snapshot();
+    assert_eq!(
+        bytes,
+        extensions::canonical::to_vec(&world.state),
+        "members in canonical order"
+    );
     let state = AgentState::from_snapshot(&bytes, world.state.digest()).expect("the same");
     assert_eq!(state, world.state);
     assert_eq!(state.digest(), world.state.digest());
@@ -369,6 +376,7 @@ fn nonsense() -> impl Strategy<Value = AgentEvent> {
             .into(),
             7 => outcome(OutcomeState::Closed {
                 executed: first,
+                venue_reference: None,
                 why: CloseCause::Expired,
             }),
             8 => outcome(OutcomeState::InDoubt { why: String::new() }),

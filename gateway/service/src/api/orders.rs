@@ -115,8 +115,8 @@ pub(crate) fn report_unread(gateway: &Gateway, slot: &Arc<Slot>, count: u32) {
         count,
         second: now,
     };
-    let report = Report::new(&unread.clone(), unread.into(), format!("unread-{}", now.micros()), now);
-    slot.report(&gateway.writer, report);
+    let report = Report::new(unread, format!("unread-{}", now.micros()), now);
+    slot.report(&gateway.writer, [report]);
 }
 
 fn signed(

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use extensions::ClientOrderId;
-use gateway_policy::{AgentEvent, CancelOutcome, CancelRequested, CancelSource, CancelState, OpenOrder};
+use gateway_policy::{CancelOutcome, CancelRequested, CancelSource, CancelState, OpenOrder};
 
 use super::{
-    forward::{About, states_of_report},
+    forward::{About, state_of},
     slot::{Report, Slot},
 };
 use crate::{
@@ -50,15 +50,7 @@ pub async fn cancel(
     };
     let id = format!("cancel-{}-{:016x}", open.number, super::salt_number());
     let now = gateway.clock.now();
-    about.report(
-        Report::new(
-            &requested.clone(),
-            AgentEvent::CancelRequested(requested),
-            id.clone(),
-            now,
-        )
-        .narrowing(),
-    );
+    about.report(Report::new(requested, id.clone(), now).narrowing());
     let state = at_venue(venues, slot, open, &about).await;
     let outcome = CancelOutcome {
         agent: slot.agent,
@@ -67,12 +59,7 @@ pub async fn cancel(
         state: state.clone(),
     };
     let now = gateway.clock.now();
-    about.report(Report::new(
-        &outcome.clone(),
-        AgentEvent::CancelOutcome(outcome),
-        format!("{id}-end"),
-        now,
-    ));
+    about.report(Report::new(outcome, format!("{id}-end"), now));
     Cancelled {
         client_order_id: open.order.client_order_id,
         state,
@@ -94,9 +81,8 @@ async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<
     for _ in 0..MOST_TRIES {
         match venue.cancel(&key).await {
             venue::CancelOutcome::Closed(report) => {
-                let states = states_of_report(&report);
                 let cancelled = report.life == venue::OrderLife::Cancelled;
-                states.into_iter().for_each(|state| about.outcome(state));
+                about.happened(&[], Some(state_of(&report)));
                 return if cancelled {
                     CancelState::Cancelled
                 } else {

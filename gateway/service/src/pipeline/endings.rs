@@ -91,8 +91,15 @@ impl OrderStory {
                 self.status = OrderStatus::Open;
                 self.venue_order_id = Some(venue_reference.clone());
             }
-            OutcomeState::Closed { executed, why } => {
+            OutcomeState::Closed {
+                executed,
+                venue_reference,
+                why,
+            } => {
                 self.executed = *executed;
+                if venue_reference.is_some() {
+                    self.venue_order_id.clone_from(venue_reference);
+                }
                 self.status = match why {
                     CloseCause::Filled => OrderStatus::Filled,
                     CloseCause::Cancelled => OrderStatus::Cancelled,

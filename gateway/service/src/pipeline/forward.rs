@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_policy::{AgentEvent, CloseCause, OrderFilled, OrderOutcome, OrderTerms, OutcomeState, Permit};
+use gateway_policy::{CloseCause, OrderFilled, OrderOutcome, OrderTerms, OutcomeState, Permit};
 use ledger::Recorded;
 use tokio::sync::oneshot;
 
@@ -41,8 +41,8 @@ pub async fn forward(
             venue.forward(recorded, Arc::new(gate)).await
         }
     };
-    let (states, fills) = states_of(&gateway, outcome);
-    states.iter().for_each(|state| story.outcome(state));
+    let (state, fills) = concluded(&gateway, outcome);
+    story.outcome(&state);
     let _ = told.send(story);
     let about = About {
         gateway: &gateway,
@@ -50,47 +50,42 @@ pub async fn forward(
         order: &order,
         number,
     };
-    fills.iter().for_each(|fill| about.filled(fill));
-    states.into_iter().for_each(|state| about.outcome(state));
+    about.happened(&fills, Some(state));
 }
 
-/// What a venue's answer means for the record: the states the order passes through, and its fills.
-fn states_of(gateway: &Gateway, outcome: Outcome) -> (Vec<OutcomeState>, Vec<ExecutionFill>) {
+/// What a venue's answer means for the record: the state the order is in now, and its fills.
+fn concluded(gateway: &Gateway, outcome: Outcome) -> (OutcomeState, Vec<ExecutionFill>) {
     match outcome {
-        Outcome::Accepted(report) => {
-            let states = states_of_report(&report);
-            (states, report.fills)
-        }
-        Outcome::Rejected(refused) => (vec![OutcomeState::Rejected { why: refused.text }], Vec::new()),
+        Outcome::Accepted(report) => (state_of(&report), report.fills),
+        Outcome::Rejected(refused) => (OutcomeState::Rejected { why: refused.text }, Vec::new()),
         Outcome::Withheld(why) => {
             Metrics::count(&gateway.metrics.withheld);
-            (vec![OutcomeState::Withheld { why: why.to_string() }], Vec::new())
+            (OutcomeState::Withheld { why: why.to_string() }, Vec::new())
         }
         Outcome::Unknown(doubt) => {
             Metrics::count(&gateway.metrics.doubts);
-            (vec![OutcomeState::InDoubt { why: doubt.to_string() }], Vec::new())
+            (OutcomeState::InDoubt { why: doubt.to_string() }, Vec::new())
         }
     }
 }
 
-/// The states that a venue's report of an order stands for.
+/// The state that a venue's report of an order stands for.
 #[must_use]
-pub fn states_of_report(report: &OrderReport) -> Vec<OutcomeState> {
-    let accepted = OutcomeState::Accepted {
-        venue_reference: report.venue_order_id.as_str().to_owned(),
-    };
+pub fn state_of(report: &OrderReport) -> OutcomeState {
+    let venue_reference = report.venue_order_id.as_str().to_owned();
     let closed = |why| OutcomeState::Closed {
         executed: report.executed,
+        venue_reference: Some(report.venue_order_id.as_str().to_owned()),
         why,
     };
     match report.life {
-        OrderLife::Open => vec![accepted],
-        OrderLife::Filled => vec![accepted, closed(CloseCause::Filled)],
-        OrderLife::Cancelled => vec![accepted, closed(CloseCause::Cancelled)],
-        OrderLife::Expired => vec![accepted, closed(CloseCause::Expired)],
-        OrderLife::Rejected => vec![OutcomeState::Rejected {
+        OrderLife::Open => OutcomeState::Accepted { venue_reference },
+        OrderLife::Filled => closed(CloseCause::Filled),
+        OrderLife::Cancelled => closed(CloseCause::Cancelled),
+        OrderLife::Expired => closed(CloseCause::Expired),
+        OrderLife::Rejected => OutcomeState::Rejected {
             why: "the venue lists the order as rejected".to_owned(),
-        }],
+        },
     }
 }
 
@@ -107,8 +102,14 @@ pub struct About<'a> {
 }
 
 impl About<'_> {
-    /// Reports what the order has come to. The same state twice is one entry.
-    pub fn outcome(&self, state: OutcomeState) {
+    /// Reports fills, and then what the order has come to. The same fill or state twice is one entry.
+    pub fn happened(&self, fills: &[ExecutionFill], state: Option<OutcomeState>) {
+        let fills = fills.iter().map(|fill| self.filled(fill));
+        let reports = fills.chain(state.map(|state| self.outcome(state)));
+        self.slot.report(&self.gateway.writer, reports);
+    }
+
+    fn outcome(&self, state: OutcomeState) -> Report {
         let tag = match &state {
             OutcomeState::Accepted { .. } => "accepted",
             OutcomeState::Closed { .. } => "closed",
@@ -123,21 +124,17 @@ impl About<'_> {
             state,
         };
         let id = format!("{tag}-{}", self.number);
-        self.report(Report::new(
-            &outcome.clone(),
-            AgentEvent::Outcome(outcome),
-            id,
-            self.gateway.clock.now(),
-        ));
+        Report::new(outcome, id, self.gateway.clock.now())
     }
 
-    /// Reports a fill. The same execution twice is one entry.
-    pub fn filled(&self, fill: &ExecutionFill) {
+    fn filled(&self, fill: &ExecutionFill) -> Report {
+        let now = self.gateway.clock.now();
+        let id = format!("fill-{}-{}", self.order.instrument, fill.execution_id);
         let fill = OrderFilled {
             agent: self.slot.agent,
             client_order_id: self.order.client_order_id,
             currency: self.order.currency,
-            executed_at: self.gateway.clock.now(),
+            executed_at: now,
             execution_id: fill.execution_id.as_str().to_owned(),
             instrument: self.order.instrument,
             order: self.number,
@@ -145,17 +142,11 @@ impl About<'_> {
             quantity: fill.quantity,
             side: self.order.side,
         };
-        let id = format!("fill-{}-{}", fill.instrument, fill.execution_id);
-        self.report(Report::new(
-            &fill.clone(),
-            AgentEvent::Filled(fill),
-            id,
-            self.gateway.clock.now(),
-        ));
+        Report::new(fill, id, now)
     }
 
     /// Reports anything else about it.
     pub fn report(&self, report: Report) {
-        self.slot.report(&self.gateway.writer, report);
+        self.slot.report(&self.gateway.writer, [report]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gateway_policy::{AgentEvent, CancelSource, CancelState, OpenOrder};
+use gateway_policy::{CancelSource, CancelState, OpenOrder};
 use revocation_core::{
     Actor, HaltPlan, RevocationReason, StandingEvent,
     halt::{CancelEnd, PlannedCancel},
@@ -89,17 +89,9 @@ pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Sessio
         score: None,
     };
     let now = gateway.clock.now();
-    let event = AgentEvent::Standing(StandingEvent::Revoked(revoked.clone()));
-    slot.report(
-        &gateway.writer,
-        Report::new(
-            &revoked,
-            event,
-            format!("halt-{}", gateway.ledger.stream_next(slot.stream())),
-            now,
-        )
-        .narrowing(),
-    );
+    let id = format!("halt-{}", gateway.ledger.stream_next(slot.stream()));
+    let report = Report::new(StandingEvent::Revoked(revoked), id, now);
+    slot.report(&gateway.writer, [report.narrowing()]);
     let on_halt = session
         .mandate
         .as_ref()

@@ -9,7 +9,7 @@ use std::{
 };
 
 use extensions::{Timestamp, mandate::OnUnansweredWarning};
-use gateway_policy::{AgentEvent, CancelSource};
+use gateway_policy::CancelSource;
 use revocation_core::{
     Actor, RevocationReason, StandingEvent, WarningEnd,
     standing::{AgentFrozen, AgentReduceOnly, AgentRevoked},
@@ -72,13 +72,8 @@ fn default_holds(
     let (agent, now) = (slot.agent, gateway.clock.now());
     let tag = format!("default-{}", deadline.micros());
     let report = |event: StandingEvent, part: &str| {
-        let report = Report::new(
-            &event.clone(),
-            AgentEvent::Standing(event),
-            format!("{tag}-{part}"),
-            now,
-        );
-        slot.report(&gateway.writer, report.narrowing());
+        let report = Report::new(event, format!("{tag}-{part}"), now);
+        slot.report(&gateway.writer, [report.narrowing()]);
     };
     report(
         WarningClosed {

@@ -13,7 +13,7 @@ use std::sync::{
 use anomaly::ApprovedBaseline;
 use extensions::{AgentId, Record, StreamId, Timestamp, canonical};
 use gateway_policy::{AgentEvent, AgentState, EntryAt};
-use ledger::{Append, CommittedEntry, Ledger, LedgerError, Writer};
+use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
 use revocation_core::Standing;
 use tokio::sync::Notify;
 
@@ -71,13 +71,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of `record` at `at`, idempotent by `id`; `event` is what the fold makes of it.
-    pub fn new(record: &dyn Record, event: AgentEvent, id: String, at: Timestamp) -> Self {
+    /// A report of `record` at `at`, idempotent by `id`.
+    pub fn new(record: impl Record + Into<AgentEvent>, id: String, at: Timestamp) -> Self {
         let mut body = Vec::with_capacity(256);
         record.write_body(&mut body);
         Self {
-            event,
             kind: record.kind(),
+            event: record.into(),
             body,
             id,
             at,
@@ -189,22 +189,22 @@ impl Slot {
         self.changed.notify_waiters();
     }
 
-    /// Reports an event: applies it to the state, counts its number, queues it. A stale slot keeps it until it is folded again,
-    /// unless it narrows: that is queued at once, and read back when the slot is folded.
+    /// Reports events in their order: applies them to the state, counts their numbers, queues them. A stale slot keeps them until it is
+    /// folded again, unless they narrow: those are queued at once, and read back when the slot is folded.
     ///
     /// The answer of the ledger is not waited for; a report that cannot be written is found again by recovery, or kept in the
     /// reserve file when it narrows.
-    pub fn report(self: &Arc<Self>, writer: &Writer, report: Report) {
+    pub fn report(self: &Arc<Self>, writer: &Writer, reports: impl IntoIterator<Item = Report>) {
         let mut inner = self.lock();
-        if inner.stale && !report.narrowing {
-            if inner.deferred.len() < DEFERRED_REPORTS {
+        for report in reports {
+            if !inner.stale || report.narrowing {
+                self.queue_report(&mut inner, writer, report);
+            } else if inner.deferred.len() < DEFERRED_REPORTS {
                 inner.deferred.push(report);
             } else {
                 tracing::error!(agent = %self.agent, "too many reports wait for the ledger; one is left to recovery");
             }
-            return;
         }
-        self.queue_report(&mut inner, writer, report);
         drop(inner);
         self.changed.notify_waiters();
     }
@@ -218,7 +218,7 @@ impl Slot {
             at,
             narrowing,
         } = report;
-        let mut append = Append::next(
+        let append = Append::next(
             Written {
                 stream: self.stream.clone(),
                 kind,
@@ -227,32 +227,37 @@ impl Slot {
             at,
         )
         .with_id(id);
-        if narrowing {
-            append = append.narrowing();
-        }
-        match writer.queue(append) {
-            Ok(pending) => {
+        let append = if narrowing {
+            append.narrowing()
+        } else {
+            append.patient()
+        };
+        let slot = self.clone();
+        let told = writer.tell(append, move |answer| slot.reported(answer));
+        match told {
+            Ok(()) => {
                 if !inner.stale {
                     inner.apply(at, &event);
                 }
                 inner.pending += 1;
-                let slot = self.clone();
-                tokio::spawn(async move {
-                    let lost = match pending.await {
-                        Ok(recorded) => recorded.is_repeat(),
-                        Err(error) => {
-                            tracing::error!(agent = %slot.agent, %error, "a report was not recorded");
-                            true
-                        }
-                    };
-                    slot.answered(lost);
-                });
             }
             Err(refused) => {
                 tracing::error!(agent = %self.agent, error = %refused, "a report was not queued; recovery will find it");
                 inner.stale = true;
             }
         }
+    }
+
+    /// Takes note of the ledger's answer to a report.
+    fn reported(&self, answer: Result<Recorded<Written>, AppendError<Written>>) {
+        let lost = match answer {
+            Ok(recorded) => recorded.is_repeat(),
+            Err(error) => {
+                tracing::error!(agent = %self.agent, %error, "a report was not recorded");
+                true
+            }
+        };
+        self.answered(lost);
     }
 
     /// Counts an append that was queued under the lock.

@@ -153,7 +153,7 @@ async fn settled<R: Record>(slot: &Slot, pending: Pending<R>) -> Result<Recorded
 /// Looks an id up in the ledger's index when the state does not remember it and its hash is known.
 async fn indexed(gateway: &Gateway, slot: &Slot, order: &ParsedOrder) -> Result<Known, ledger::LedgerError> {
     let id = order.order.client_order_id;
-    let body = order.order.body_digest();
+    let body = order.body;
     {
         let inner = slot.lock();
         if !inner.known.may_hold(&id) || inner.state.known(&id, &body).0 != Known::New {
@@ -181,7 +181,7 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
     if inner.is_stale() {
         return Turn::Stale;
     }
-    let body = order.order.body_digest();
+    let body = order.body;
     let known = match inner.state.known(&order.order.client_order_id, &body).0 {
         Known::New => indexed,
         remembered => remembered,

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    forward::{About, states_of_report},
+    forward::{About, state_of},
     halt,
     slot::Slot,
 };
@@ -142,11 +142,12 @@ impl Watch {
                         order: &order.order,
                         number: order.number,
                     };
-                    about.filled(&ExecutionFill {
+                    let fill = ExecutionFill {
                         execution_id: trade.execution_id,
                         quantity: trade.quantity,
                         price: trade.price,
-                    });
+                    };
+                    about.happened(&[fill], None);
                 }
             }
         }
@@ -183,13 +184,12 @@ impl Watch {
                 number: order.number,
             };
             match found {
-                Some(report) => states_of_report(&report)
-                    .into_iter()
-                    .for_each(|state| about.outcome(state)),
+                Some(report) => about.happened(&[], Some(state_of(&report))),
                 None if order.unanswered() && seen.elapsed() >= self.patience(order) => {
-                    about.outcome(OutcomeState::Withheld {
+                    let withheld = OutcomeState::Withheld {
                         why: "the venue never received it".to_owned(),
-                    });
+                    };
+                    about.happened(&[], Some(withheld));
                 }
                 None => {}
             }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use extensions::{Digest, Serial, StreamId, StreamKind, Timestamp};
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
@@ -24,9 +24,9 @@ use crate::{
     tree::{self, BatchTree, Frontier},
 };
 
+mod append;
 pub(crate) mod open;
 mod read;
-mod rows;
 pub(crate) mod schema;
 mod tasks;
 mod views;
@@ -34,14 +34,13 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+use append::AppendFile;
 use open::failed;
 pub(crate) use read::sealed_of;
 use views::Views;
 
 /// Bytes of the WAL's frames after which it is brought back into the database.
 const CHECKPOINT_BYTES: u64 = 32 << 20;
-/// What a commit writes beside its entries: checkpoint, head and inner pages.
-const COMMIT_OVERHEAD_BYTES: u64 = 4 * 8_192;
 
 /// The SQLite store.
 pub struct SqliteStore {
@@ -49,15 +48,14 @@ pub struct SqliteStore {
     readers: [Mutex<SqliteConnection>; 2],
     bulk: Mutex<SqliteConnection>,
     tip: RwLock<Tip>,
-    views: Views,
+    views: Arc<Views>,
     wal_bytes: u64,
     /// Held while the store is open; gone after `close`.
     lock: std::sync::Mutex<Option<File>>,
 }
 
 struct WriteSide {
-    connection: SqliteConnection,
-    texts: rows::Texts,
+    file: AppendFile,
     since_checkpoint: u64,
     broken: Option<StoreError>,
 }
@@ -111,8 +109,9 @@ impl SqliteStore {
         let mut connection = open::writer(&path, false).await?;
         open::assert_triggers(&mut connection).await?;
         let tip = read_tip(&mut connection).await?;
+        drop(connection.close().await);
         let views_path = directory.join("views.db");
-        let views = Views::open(&views_path, &path).await?;
+        let views = Arc::new(Views::open(&views_path, &path)?);
         let reader = async || {
             let mut reader = open::reader(&path).await?;
             let attach = sqlx::query("ATTACH ? AS views").bind(views_path.to_string_lossy().into_owned());
@@ -123,8 +122,7 @@ impl SqliteStore {
             readers: [reader().await?, reader().await?],
             bulk: Mutex::new(open::writer(&path, false).await?),
             write: Mutex::new(WriteSide {
-                connection,
-                texts: rows::Texts::default(),
+                file: AppendFile::open(&path)?,
                 since_checkpoint: CHECKPOINT_BYTES,
                 broken: None,
             }),
@@ -153,12 +151,12 @@ impl SqliteStore {
             .await
             .map_err(|e| failed(&e))?;
         drop(bulk);
-        let mut write = self.write.lock().await;
-        sqlx::raw_sql(PASSIVE)
-            .execute(&mut write.connection)
+        self.write
+            .lock()
             .await
-            .map_err(|e| failed(&e))?;
-        Ok(())
+            .file
+            .checkpoint()
+            .map_err(|e| append::failed(&e))
     }
 
     fn head_now(&self) -> Arc<Head> {
@@ -173,7 +171,7 @@ impl SqliteStore {
             return Err(broken.clone());
         }
         let known = self.known_ids(&batch.items).await?;
-        let serials = taken_serials(&mut write.connection, &batch.items).await?;
+        let serials = taken_serials(&write.file, &batch.items)?;
         let (head, before) = {
             let tip = self.tip.read().unwrap_or_else(PoisonError::into_inner);
             (Arc::clone(&tip.head), tip.frontier.clone())
@@ -200,11 +198,14 @@ impl SqliteStore {
             });
         }
         let (grown, sequence) = grow(&batch, &before, sequence)?;
-        if let Err(error) = write_batch(&mut write, &batch, &sequence, &grown).await {
-            // A failed write or sync of the WAL: whether its frames come back after a restart is unknown. Never retried.
-            let error = failed(&error);
-            write.broken = Some(error.clone());
-            return Err(error);
+        match write.file.commit(&batch, &sequence, &grown) {
+            Ok(bytes) => write.since_checkpoint += bytes,
+            Err(error) => {
+                // A failed write or sync of the WAL: whether its frames come back after a restart is unknown. Never retried.
+                let error = append::failed(&error);
+                write.broken = Some(error.clone());
+                return Err(error);
+            }
         }
         self.publish(&sequence, &grown);
         let entries: Arc<[Arc<CommittedEntry>]> = grown.entries.into();
@@ -231,7 +232,7 @@ impl SqliteStore {
             let (Some(id), Some(draft)) = (&item.id, item.drafts.first()) else {
                 continue;
             };
-            if let Some(position) = self.views.append_id(&draft.stream, id).await? {
+            if let Some(position) = self.views.append_id(&draft.stream, id)? {
                 known.insert(
                     (draft.stream.clone(), Arc::clone(id)),
                     self.prove_entry(position).await?,
@@ -308,96 +309,6 @@ fn outcomes(
     items.into_iter().map(outcome).collect()
 }
 
-async fn write_batch(
-    write: &mut WriteSide,
-    batch: &Batch,
-    sequence: &Sequence,
-    grown: &Grown,
-) -> Result<(), sqlx::Error> {
-    let written = || {
-        let items = batch.items.iter().zip(&sequence.items);
-        items.filter_map(|(item, numbered)| match numbered {
-            Numbered::Written { first } => Some((item, signed(grown.entries[*first].position))),
-            _ => None,
-        })
-    };
-    let sealed: Vec<_> = written()
-        .flat_map(|(item, position)| {
-            item.sealed
-                .iter()
-                .enumerate()
-                .map(move |(i, (draft, row))| (position + *draft as i64, i as i64, row))
-        })
-        .collect();
-    let tasks: Vec<_> = written()
-        .flat_map(|(item, position)| {
-            item.tasks
-                .iter()
-                .enumerate()
-                .map(move |(i, task)| (position, i as i64, task))
-        })
-        .collect();
-    let serials: Vec<_> = written()
-        .flat_map(|(item, position)| item.serials.iter().map(move |serial| (serial, position)))
-        .collect();
-    let text = write
-        .texts
-        .commit([grown.entries.len(), serials.len(), sealed.len(), tasks.len()]);
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    let mut bytes = COMMIT_OVERHEAD_BYTES;
-    for (entry, leaf) in grown.entries.iter().zip(&grown.leaves) {
-        bytes += entry.bytes.len() as u64 + 32;
-        let id = entry.id.as_deref().map(str::to_owned);
-        query = query
-            .bind(signed(entry.position))
-            .bind(entry.bytes.to_vec())
-            .bind(entry.recorded_at.micros())
-            .bind(id)
-            .bind(leaf.0.to_vec());
-    }
-    query = rows::pad(query, &rows::ENTRIES, grown.entries.len());
-    for (serial, position) in &serials {
-        query = query.bind(serial.octets().to_vec()).bind(*position);
-    }
-    query = rows::pad(query, &rows::SERIALS, serials.len());
-    for (position, ordinal, row) in &sealed {
-        bytes += row.ciphertext.len() as u64 + 128;
-        query = query
-            .bind(*position)
-            .bind(*ordinal)
-            .bind(row.subject.clone())
-            .bind(row.key_id.to_vec());
-        query = query.bind(row.commitment.0.to_vec()).bind(row.ciphertext.clone());
-    }
-    query = rows::pad(query, &rows::SEALED, sealed.len());
-    for (position, ordinal, task) in &tasks {
-        bytes += task.payload.len() as u64 + 64;
-        query = query
-            .bind(*position)
-            .bind(*ordinal)
-            .bind(task.role.clone())
-            .bind(task.kind.clone());
-        query = query
-            .bind(task.payload.clone())
-            .bind(task.due.micros())
-            .bind(0_i64)
-            .bind(0_i64);
-    }
-    query = rows::pad(query, &rows::TASKS, tasks.len());
-    let head = &grown.head;
-    query = query
-        .bind(signed(head.size))
-        .bind(head.checkpoint.to_string())
-        .bind(grown.frontier.to_bytes());
-    query = query
-        .bind(signed(head.size))
-        .bind(signed(head.epoch))
-        .bind(head.root.0.to_vec());
-    query.execute(&mut write.connection).await?;
-    write.since_checkpoint += bytes;
-    Ok(())
-}
-
 /// Positions, sizes and numbers stay far below 2^63.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -407,16 +318,10 @@ pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-async fn taken_serials(connection: &mut SqliteConnection, items: &[Item]) -> Result<HashSet<Serial>, StoreError> {
+fn taken_serials(file: &AppendFile, items: &[Item]) -> Result<HashSet<Serial>, StoreError> {
     let mut taken = HashSet::new();
     for serial in items.iter().flat_map(|item| &item.serials) {
-        let query = sqlx::query("SELECT 1 FROM serials WHERE serial = ?").bind(serial.octets().to_vec());
-        if query
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|e| failed(&e))?
-            .is_some()
-        {
+        if file.has_serial(serial).map_err(|e| append::failed(&e))? {
             taken.insert(*serial);
         }
     }
@@ -519,11 +424,11 @@ impl Store for SqliteStore {
     }
 
     fn order_position<'a>(&'a self, agent: &'a StreamId, client_order_id: &'a str) -> Answer<'a, Option<u64>> {
-        Box::pin(self.views.order(agent, client_order_id))
+        Box::pin(async move { self.views.order(agent, client_order_id) })
     }
 
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>> {
-        Box::pin(self.views.certificate(serial))
+        Box::pin(async move { self.views.certificate(serial) })
     }
 
     fn sealed<'a>(&'a self, position: u64, commitment: &'a Digest) -> Answer<'a, Option<SealedRow>> {
@@ -550,7 +455,7 @@ impl Store for SqliteStore {
 
     fn rebuild(&self) -> Answer<'_, u64> {
         Box::pin(async {
-            self.views.clear().await?;
+            self.views.clear()?;
             self.catch_up().await?;
             Ok(self.head_now().size)
         })
@@ -561,7 +466,9 @@ impl Store for SqliteStore {
             if self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
                 return Ok(());
             }
-            self.views.catch_up(self.head_now().size).await?;
+            let (views, size) = (Arc::clone(&self.views), self.head_now().size);
+            let followed = tokio::task::spawn_blocking(move || views.catch_up(size)).await;
+            followed.unwrap_or_else(|error| Err(StoreError::Failed(format!("the views: {error}"))))?;
             let due = {
                 let mut write = self.write.lock().await;
                 let due = write.since_checkpoint >= CHECKPOINT_BYTES.min(self.wal_bytes / 2).max(1);

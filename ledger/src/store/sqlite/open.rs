@@ -14,7 +14,7 @@ use crate::store::StoreError;
 const STATEMENTS: usize = 512;
 /// Lock time-out; nobody else writes, so it is never reached in order.
 const BUSY: Duration = Duration::from_secs(1);
-const PAGE_BYTES: u32 = 8_192;
+pub(crate) const PAGE_BYTES: u32 = 4_096;
 
 pub(crate) fn failed(error: &sqlx::Error) -> StoreError {
     StoreError::Failed(error.to_string())
@@ -54,18 +54,6 @@ pub(crate) async fn reader(path: &Path) -> Result<SqliteConnection, StoreError> 
     options.connect().await.map_err(|e| failed(&e))
 }
 
-/// The connection to the views. They can be made again: consistent after a power loss, not durable.
-pub(crate) async fn views(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let options = options(path, "views")
-        .synchronous(SqliteSynchronous::Normal)
-        .create_if_missing(true);
-    options
-        .pragma("cache_size", "-65536")
-        .connect()
-        .await
-        .map_err(|e| failed(&e))
-}
-
 /// One number or word a pragma answers with.
 pub(crate) async fn setting(connection: &mut SqliteConnection, sql: &str) -> Result<String, StoreError> {
     let row = sqlx::raw_sql(AssertSqlSafe(sql))
@@ -83,21 +71,18 @@ pub(crate) async fn assert_settings(connection: &mut SqliteConnection) -> Result
             "SQLite {version} is too old: 3.51.3 or later is needed"
         )));
     }
-    for (name, wanted) in [
-        ("journal_mode", "wal"),
-        ("synchronous", "2"),
-        ("recursive_triggers", "1"),
-        ("wal_autocheckpoint", "0"),
-        ("trusted_schema", "0"),
-    ] {
+    for (name, wanted) in schema::SETTINGS {
         let value = setting(connection, &format!("PRAGMA {name}")).await?;
         if value != wanted {
-            return Err(StoreError::Failed(format!(
-                "SQLite has {name} = {value}, {wanted} is needed"
-            )));
+            return Err(unsettled(name, &value, wanted));
         }
     }
     Ok(())
+}
+
+/// A setting that is not what it must be.
+pub(super) fn unsettled(name: &str, value: &str, wanted: &str) -> StoreError {
+    StoreError::Failed(format!("SQLite has {name} = {value}, {wanted} is needed"))
 }
 
 fn parse_version(text: &str) -> Option<(u32, u32, u32)> {

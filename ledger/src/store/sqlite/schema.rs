@@ -5,6 +5,15 @@
 /// The lowest SQLite version that is used: before 3.51.3 a WAL reset can corrupt (security.md §1, row 9).
 pub(crate) const LOWEST_VERSION: (u32, u32, u32) = (3, 51, 3);
 
+/// What a connection that writes entries must have: its settings, read back.
+pub(crate) const SETTINGS: [(&str, &str); 5] = [
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("recursive_triggers", "1"),
+    ("wal_autocheckpoint", "0"),
+    ("trusted_schema", "0"),
+];
+
 /// Tables of `ledger.db`.
 pub(crate) const TABLES: &str = "
 CREATE TABLE entries(position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, recorded_at INTEGER NOT NULL, append_id TEXT,

@@ -4,7 +4,7 @@
 use extensions::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
 
-use super::{SqliteStore, failed, signed, unsigned};
+use super::{SqliteStore, append, failed, signed, unsigned};
 use crate::{
     ledger::{LeasedTask, TaskId},
     store::{MOST_READ, Settled, StoreError},
@@ -46,12 +46,9 @@ impl SqliteStore {
         let mut leased = Vec::new();
         for task in rows.iter().map(task_of) {
             let sql = "UPDATE tasks SET due = ?, attempts = attempts + 1 WHERE position = ? AND ordinal = ? AND due = ? AND dead = 0";
-            let query = sqlx::query(sql).bind(until.micros());
-            let query = query
-                .bind(signed(task.id.position))
-                .bind(i64::from(task.id.ordinal))
-                .bind(task.due.micros());
-            if self.write_small(query).await? == 1 {
+            let (position, ordinal) = place(task.id);
+            let values = [until.micros(), position, ordinal, task.due.micros()];
+            if self.write_small(sql, &values).await? == 1 {
                 leased.push(task);
             }
         }
@@ -59,15 +56,21 @@ impl SqliteStore {
     }
 
     pub(super) async fn settle(&self, id: TaskId, settled: Settled) -> Result<(), StoreError> {
-        let query = match settled {
-            Settled::Done => sqlx::query("DELETE FROM tasks WHERE position = ? AND ordinal = ?"),
-            Settled::Dead => sqlx::query("UPDATE tasks SET dead = 1 WHERE position = ? AND ordinal = ?"),
+        let (position, ordinal) = place(id);
+        match settled {
+            Settled::Done => {
+                let sql = "DELETE FROM tasks WHERE position = ? AND ordinal = ?";
+                self.write_small(sql, &[position, ordinal]).await?
+            }
+            Settled::Dead => {
+                let sql = "UPDATE tasks SET dead = 1 WHERE position = ? AND ordinal = ?";
+                self.write_small(sql, &[position, ordinal]).await?
+            }
             Settled::Due(due) => {
-                sqlx::query("UPDATE tasks SET dead = 0, due = ? WHERE position = ? AND ordinal = ?").bind(due.micros())
+                let sql = "UPDATE tasks SET dead = 0, due = ? WHERE position = ? AND ordinal = ?";
+                self.write_small(sql, &[due.micros(), position, ordinal]).await?
             }
         };
-        self.write_small(query.bind(signed(id.position)).bind(i64::from(id.ordinal)))
-            .await?;
         Ok(())
     }
 
@@ -81,19 +84,21 @@ impl SqliteStore {
         Ok(rows.iter().map(task_of).collect())
     }
 
-    async fn write_small(
-        &self,
-        query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
-    ) -> Result<u64, StoreError> {
+    async fn write_small(&self, sql: &str, values: &[i64]) -> Result<usize, StoreError> {
         let mut write = self.write.lock().await;
         if let Some(broken) = &write.broken {
             return Err(broken.clone());
         }
-        let done = query.execute(&mut write.connection).await.map_err(|e| failed(&e));
+        let done = write.file.change(sql, values).map_err(|e| append::failed(&e));
         if let Err(error) = &done {
             write.broken = Some(error.clone());
         }
         write.since_checkpoint += 16_384;
-        Ok(done?.rows_affected())
+        done
     }
+}
+
+/// The key of a task's row.
+fn place(id: TaskId) -> (i64, i64) {
+    (signed(id.position), i64::from(id.ordinal))
 }

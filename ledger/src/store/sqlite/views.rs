@@ -5,30 +5,31 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use extensions::{Serial, StreamId, StreamKind};
-use serde::Deserialize;
-use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, sqlite::SqliteArguments};
 use tokio::sync::Notify;
 
-use super::{failed, open, read, rows, schema, signed, unsigned};
+mod facts;
+mod file;
+mod lookups;
+
 use crate::{append::CommittedEntry, store::StoreError};
+use facts::{client_order_id, serial};
+use file::{Known, ViewsFile};
+use lookups::Lookups;
 
 /// The most entries the views may lag behind before a commit waits for them.
 const MOST_BEHIND: usize = if cfg!(test) { 64 } else { 65_536 };
 /// The entries of one transaction of the views.
 const ROWS: usize = 1_024;
-/// Bytes of frames after which the views' own WAL is brought back.
-const CHECKPOINT_EVERY: u64 = 65_536;
-
-type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 pub(super) struct Views {
     memory: Mutex<Memory>,
-    file: tokio::sync::Mutex<ViewsFile>,
+    file: Mutex<ViewsFile>,
+    lookups: Mutex<Lookups>,
     moved: Notify,
     /// Why the views no longer follow.
     broken: OnceLock<StoreError>,
@@ -51,65 +52,25 @@ struct Stream {
     key: Option<i64>,
 }
 
-struct ViewsFile {
-    views: SqliteConnection,
-    entries: SqliteConnection,
-    position: u64,
-    since_checkpoint: u64,
-    texts: HashMap<(usize, &'static str), Arc<str>>,
-}
-
-const STREAM_ENTRIES: rows::Target = rows::Target {
-    insert: "stream_entries(stream, number, position)",
-    columns: 3,
-};
-const APPEND_IDS: rows::Target = rows::Target {
-    insert: "append_ids(stream, id, position)",
-    columns: 3,
-};
-const ORDERS: rows::Target = rows::Target {
-    insert: "orders(stream, client_order_id, position)",
-    columns: 3,
-};
-
-/// The members of bodies that the views know; everything else is skipped.
-#[derive(Deserialize, Default)]
-struct Facts<'a> {
-    #[serde(borrow, default)]
-    client_order_id: Option<std::borrow::Cow<'a, str>>,
-    #[serde(borrow, default)]
-    order: Option<OrderFacts<'a>>,
-    #[serde(borrow, default)]
-    serial: Option<std::borrow::Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct OrderFacts<'a> {
-    #[serde(borrow, default)]
-    client_order_id: Option<std::borrow::Cow<'a, str>>,
-}
-
-fn client_order_id(entry: &CommittedEntry) -> Option<String> {
-    if entry.kind.as_ref() != "order.decided" {
-        return None;
-    }
-    let facts: Facts<'_> = serde_json::from_slice(entry.body()).ok()?;
-    let inner = facts.order.and_then(|order| order.client_order_id);
-    facts.client_order_id.or(inner).map(|id| id.into_owned())
-}
-
-fn serial(entry: &CommittedEntry) -> Option<Serial> {
-    if !entry.kind.starts_with("certificate.") {
-        return None;
-    }
-    let facts: Facts<'_> = serde_json::from_slice(entry.body()).ok()?;
-    Serial::parse(&facts.serial?)
-}
-
 impl Memory {
     fn know(&mut self, stream: &StreamId, id: &str) {
         let hash = self.hasher.hash_one((stream, id));
         self.known_ids.insert(hash);
+    }
+
+    /// Takes what the file knows.
+    fn load(&mut self, file: &ViewsFile) -> Result<(), StoreError> {
+        let streams = file.streams()?;
+        let names: HashMap<i64, &StreamId> = streams.iter().map(|known| (known.key, &known.stream)).collect();
+        file.each_append_id(|key, id| {
+            if let Some(stream) = names.get(&key) {
+                self.know(stream, id);
+            }
+        })?;
+        for Known { stream, key, next } in streams {
+            self.streams.insert(stream, Stream { next, key: Some(key) });
+        }
+        Ok(())
     }
 
     /// `false` is certain; `true` asks for a look-up.
@@ -119,91 +80,39 @@ impl Memory {
 }
 
 impl Views {
-    pub(super) async fn open(path: &Path, entries: &Path) -> Result<Self, StoreError> {
-        let mut views = open::views(path).await?;
-        sqlx::raw_sql(schema::VIEWS)
-            .execute(&mut views)
-            .await
-            .map_err(|e| failed(&e))?;
-        let entries: PathBuf = entries.to_owned();
-        let file = ViewsFile {
-            views,
-            entries: open::reader(&entries).await?,
-            position: 0,
-            since_checkpoint: 0,
-            texts: HashMap::new(),
-        };
-        let views = Self {
-            memory: Mutex::default(),
-            file: tokio::sync::Mutex::new(file),
+    pub(super) fn open(path: &Path, entries: &Path) -> Result<Self, StoreError> {
+        let (mut file, current) = ViewsFile::open(path, entries)?;
+        let mut memory = Memory::default();
+        if current {
+            memory.load(&file)?;
+        } else {
+            file.clear()?;
+        }
+        Ok(Self {
+            memory: Mutex::new(memory),
+            file: Mutex::new(file),
+            lookups: Mutex::new(Lookups::open(path)?),
             moved: Notify::new(),
             broken: OnceLock::new(),
-        };
-        views.load().await?;
-        Ok(views)
+        })
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn load(&self) -> Result<(), StoreError> {
-        let mut file = self.file.lock().await;
-        let sql = "SELECT position, version FROM progress";
-        let row = sqlx::query(sql)
-            .fetch_optional(&mut file.views)
-            .await
-            .map_err(|e| failed(&e))?;
-        let current = row
-            .as_ref()
-            .is_some_and(|row| row.get::<i64, _>(1) == schema::VIEWS_VERSION);
-        let sql = "SELECT coalesce(max(position), -1) + 1 FROM entries";
-        let size = sqlx::query(sql)
-            .fetch_one(&mut file.entries)
-            .await
-            .map_err(|e| failed(&e))?;
-        let position = row.map_or(0, |row| unsigned(row.get(0)));
-        if !current || position > unsigned(size.get(0)) {
-            drop(file);
-            return self.clear().await;
-        }
-        file.position = position;
-        let sql = "SELECT id, name, (SELECT coalesce(max(number), -1) + 1 FROM stream_entries WHERE stream = id) FROM streams";
-        let found = sqlx::query(sql)
-            .fetch_all(&mut file.views)
-            .await
-            .map_err(|e| failed(&e))?;
-        let sql = "SELECT name, append_ids.id FROM append_ids JOIN streams ON streams.id = append_ids.stream";
-        let ids = sqlx::query(sql)
-            .fetch_all(&mut file.views)
-            .await
-            .map_err(|e| failed(&e))?;
-        let mut memory = self.memory();
-        for row in &ids {
-            let stream = StreamId::parse(row.get(0)).map_err(|e| StoreError::Failed(e.to_string()))?;
-            memory.know(&stream, row.get(1));
-        }
-        for row in &found {
-            let stream = StreamId::parse(row.get(1)).map_err(|e| StoreError::Failed(e.to_string()))?;
-            memory.streams.insert(
-                stream,
-                Stream {
-                    key: Some(row.get(0)),
-                    next: unsigned(row.get(2)),
-                },
-            );
-        }
-        Ok(())
+    fn file(&self) -> MutexGuard<'_, ViewsFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lookups(&self) -> MutexGuard<'_, Lookups> {
+        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Empties the file; [`catch_up`](Self::catch_up) fills it again. The numbers in memory stay true.
-    pub(super) async fn clear(&self) -> Result<(), StoreError> {
-        let mut file = self.file.lock().await;
-        let sql = "BEGIN IMMEDIATE; DELETE FROM streams; DELETE FROM stream_entries; DELETE FROM append_ids; DELETE FROM orders;
-            DELETE FROM certificates; DELETE FROM progress; INSERT INTO progress VALUES(1, 0, ?); COMMIT;";
-        let query = sqlx::query(sql).bind(schema::VIEWS_VERSION);
-        query.execute(&mut file.views).await.map_err(|e| failed(&e))?;
-        file.position = 0;
+    pub(super) fn clear(&self) -> Result<(), StoreError> {
+        let mut file = self.file();
+        file.clear()?;
         self.memory().streams.values_mut().for_each(|stream| stream.key = None);
         Ok(())
     }
@@ -272,8 +181,8 @@ impl Views {
         }
     }
 
-    pub(super) async fn append_id(&self, stream: &StreamId, id: &Arc<str>) -> Result<Option<u64>, StoreError> {
-        {
+    pub(super) fn append_id(&self, stream: &StreamId, id: &Arc<str>) -> Result<Option<u64>, StoreError> {
+        let key = {
             let memory = self.memory();
             if !memory.may_know(stream, id) {
                 return Ok(None);
@@ -281,60 +190,37 @@ impl Views {
             if let Some(position) = memory.ids.get(&(stream.clone(), Arc::clone(id))) {
                 return Ok(Some(*position));
             }
-        }
-        let Some(key) = self.stream_key(stream) else {
-            return Ok(None);
+            memory.streams.get(stream).and_then(|stream| stream.key)
         };
-        let query = sqlx::query("SELECT position FROM append_ids WHERE stream = ? AND id = ?");
-        self.one(query.bind(key).bind(id.to_string())).await
+        key.map_or(Ok(None), |key| self.lookups().append_id(key, id))
     }
 
-    pub(super) async fn order(&self, agent: &StreamId, id: &str) -> Result<Option<u64>, StoreError> {
+    pub(super) fn order(&self, agent: &StreamId, id: &str) -> Result<Option<u64>, StoreError> {
         let tail = self.tail_of(agent, 0);
         if let Some(entry) = tail.iter().find(|entry| client_order_id(entry).as_deref() == Some(id)) {
             return Ok(Some(entry.position));
         }
-        let Some(key) = self.stream_key(agent) else {
-            return Ok(None);
-        };
-        let query = sqlx::query("SELECT position FROM orders WHERE stream = ? AND client_order_id = ?");
-        self.one(query.bind(key).bind(id.to_owned())).await
+        self.stream_key(agent)
+            .map_or(Ok(None), |key| self.lookups().order(key, id))
     }
 
-    async fn one(&self, query: Query) -> Result<Option<u64>, StoreError> {
-        let mut file = self.file.lock().await;
-        let row = query.fetch_optional(&mut file.views).await.map_err(|e| failed(&e))?;
-        Ok(row.map(|row| unsigned(row.get(0))))
-    }
-
-    pub(super) async fn certificate(&self, wanted: &Serial) -> Result<Option<(StreamId, String)>, StoreError> {
+    pub(super) fn certificate(&self, wanted: &Serial) -> Result<Option<(StreamId, String)>, StoreError> {
         let newest = {
             let memory = self.memory();
-            memory
-                .tail
-                .iter()
-                .rev()
+            let mut newest_first = memory.tail.iter().rev();
+            newest_first
                 .find(|entry| serial(entry).as_ref() == Some(wanted))
                 .cloned()
         };
-        if let Some(entry) = newest {
-            return Ok(Some((entry.stream.clone(), entry.kind.to_string())));
+        match newest {
+            Some(entry) => Ok(Some((entry.stream.clone(), entry.kind.to_string()))),
+            None => self.lookups().certificate(wanted),
         }
-        let sql = "SELECT s.name, c.kind FROM certificates c JOIN streams s ON s.id = c.stream WHERE c.serial = ?";
-        let mut file = self.file.lock().await;
-        let row = sqlx::query(sql)
-            .bind(wanted.octets().to_vec())
-            .fetch_optional(&mut file.views)
-            .await
-            .map_err(|e| failed(&e))?;
-        let Some(row) = row else { return Ok(None) };
-        let stream = StreamId::parse(row.get(0)).map_err(|e| StoreError::Failed(e.to_string()))?;
-        Ok(Some((stream, row.get(1))))
     }
 
-    /// Writes what is missing in the file up to `size`, from the tail or, at a start, from the entries.
-    pub(super) async fn catch_up(&self, size: u64) -> Result<(), StoreError> {
-        let done = self.follow(size).await;
+    /// Writes what is missing in the file up to `size`, from the tail or, at a start, from the entries. Blocks.
+    pub(super) fn catch_up(&self, size: u64) -> Result<(), StoreError> {
+        let done = self.follow(size);
         if let Err(error) = &done {
             drop(self.broken.set(error.clone()));
             self.moved.notify_waiters();
@@ -342,10 +228,10 @@ impl Views {
         done
     }
 
-    async fn follow(&self, size: u64) -> Result<(), StoreError> {
-        let mut file = self.file.lock().await;
+    fn follow(&self, size: u64) -> Result<(), StoreError> {
+        let mut file = self.file();
         while file.position < size {
-            let entries = self.next_entries(&mut file).await?;
+            let entries = self.next_entries(&file)?;
             let Some(last) = entries.last() else {
                 return Err(StoreError::Failed(format!(
                     "the entry at position {} is missing",
@@ -353,14 +239,14 @@ impl Views {
                 )));
             };
             let position = last.position + 1;
-            let keys = self.stream_keys(&mut file, &entries).await?;
-            file.apply(&entries, &keys, position).await?;
+            let keys = self.stream_keys(&file, &entries)?;
+            file.apply(&entries, &keys, position)?;
             self.forget(&entries, &keys, position);
         }
         Ok(())
     }
 
-    async fn next_entries(&self, file: &mut ViewsFile) -> Result<Vec<Arc<CommittedEntry>>, StoreError> {
+    fn next_entries(&self, file: &ViewsFile) -> Result<Vec<Arc<CommittedEntry>>, StoreError> {
         {
             let memory = self.memory();
             if memory.tail.front().is_some_and(|first| first.position <= file.position) {
@@ -368,17 +254,13 @@ impl Views {
                 return Ok(from.take(ROWS).cloned().collect());
             }
         }
-        let sql =
-            "SELECT position, bytes, recorded_at, append_id FROM entries WHERE position >= ? ORDER BY position LIMIT ?";
-        let query = sqlx::query(sql).bind(signed(file.position)).bind(ROWS as i64);
-        let rows = query.fetch_all(&mut file.entries).await.map_err(|e| failed(&e))?;
-        rows.iter().map(read::entry_of).collect()
+        file.next_entries(ROWS)
     }
 
     /// The keys of the streams of `entries`; new streams get one.
-    async fn stream_keys(
+    fn stream_keys(
         &self,
-        file: &mut ViewsFile,
+        file: &ViewsFile,
         entries: &[Arc<CommittedEntry>],
     ) -> Result<HashMap<StreamId, i64>, StoreError> {
         let mut keys = HashMap::new();
@@ -392,7 +274,7 @@ impl Views {
                 None => {
                     let next = match highest {
                         Some(highest) => highest + 1,
-                        None => file.highest_stream().await? + 1,
+                        None => file.highest_stream()? + 1,
                     };
                     highest = Some(next);
                     next
@@ -422,110 +304,5 @@ impl Views {
         }
         drop(memory);
         self.moved.notify_waiters();
-    }
-}
-
-impl ViewsFile {
-    async fn highest_stream(&mut self) -> Result<i64, StoreError> {
-        let sql = "SELECT coalesce(max(id), 0) FROM streams";
-        Ok(sqlx::query(sql)
-            .fetch_one(&mut self.views)
-            .await
-            .map_err(|e| failed(&e))?
-            .get(0))
-    }
-
-    fn text(&mut self, target: &rows::Target, count: usize) -> Arc<str> {
-        let make = || rows::insert(target, rows::padded(count), "INSERT OR IGNORE").into();
-        Arc::clone(
-            self.texts
-                .entry((rows::padded(count), target.insert))
-                .or_insert_with(make),
-        )
-    }
-
-    async fn run(&mut self, query: Query) -> Result<(), StoreError> {
-        query.execute(&mut self.views).await.map(drop).map_err(|e| failed(&e))
-    }
-
-    async fn apply(
-        &mut self,
-        entries: &[Arc<CommittedEntry>],
-        keys: &HashMap<StreamId, i64>,
-        position: u64,
-    ) -> Result<(), StoreError> {
-        self.run(sqlx::query("BEGIN IMMEDIATE")).await?;
-        let done = self.insert_all(entries, keys, position).await;
-        if done.is_err() {
-            drop(self.run(sqlx::query("ROLLBACK")).await);
-            return done;
-        }
-        self.run(sqlx::query("COMMIT")).await?;
-        self.position = position;
-        self.since_checkpoint += entries.len() as u64;
-        if self.since_checkpoint >= CHECKPOINT_EVERY {
-            self.since_checkpoint = 0;
-            self.run(sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")).await?;
-        }
-        Ok(())
-    }
-
-    async fn insert_all(
-        &mut self,
-        entries: &[Arc<CommittedEntry>],
-        keys: &HashMap<StreamId, i64>,
-        position: u64,
-    ) -> Result<(), StoreError> {
-        let key = |entry: &CommittedEntry| keys.get(&entry.stream).copied().unwrap_or_default();
-        let at = |entry: &CommittedEntry| signed(entry.position);
-        let mut query = sqlx::query(AssertSqlSafe(self.text(&STREAM_ENTRIES, entries.len())));
-        let mut fresh = Vec::new();
-        for entry in entries {
-            query = query.bind(key(entry)).bind(signed(entry.number)).bind(at(entry));
-            if entry.number == 0 {
-                fresh.push(&entry.stream);
-            }
-        }
-        self.run(rows::pad(query, &STREAM_ENTRIES, entries.len())).await?;
-        let ids: Vec<_> = entries
-            .iter()
-            .filter_map(|e| Some((key(e), e.id.as_ref()?.to_string(), at(e))))
-            .collect();
-        self.insert_texts(&APPEND_IDS, ids).await?;
-        let orders: Vec<_> = entries
-            .iter()
-            .filter_map(|e| Some((key(e), client_order_id(e)?, at(e))))
-            .collect();
-        self.insert_texts(&ORDERS, orders).await?;
-        for entry in entries {
-            let Some(serial) = serial(entry) else { continue };
-            let sql = "INSERT INTO certificates(serial, stream, kind, position) VALUES(?, ?, ?, ?)
-                ON CONFLICT(serial) DO UPDATE SET kind = excluded.kind, position = excluded.position";
-            let query = sqlx::query(sql).bind(serial.octets().to_vec()).bind(key(entry));
-            self.run(query.bind(entry.kind.to_string()).bind(at(entry))).await?;
-        }
-        for stream in fresh {
-            let query = sqlx::query("INSERT OR IGNORE INTO streams(id, name) VALUES(?, ?)");
-            self.run(
-                query
-                    .bind(keys.get(stream).copied().unwrap_or_default())
-                    .bind(stream.to_string()),
-            )
-            .await?;
-        }
-        let query = sqlx::query("UPDATE progress SET position = ? WHERE id = 1").bind(signed(position));
-        self.run(query).await
-    }
-
-    async fn insert_texts(&mut self, target: &rows::Target, found: Vec<(i64, String, i64)>) -> Result<(), StoreError> {
-        if found.is_empty() {
-            return Ok(());
-        }
-        let count = found.len();
-        let mut query = sqlx::query(AssertSqlSafe(self.text(target, count)));
-        for (key, text, position) in found {
-            query = query.bind(key).bind(text).bind(position);
-        }
-        self.run(rows::pad(query, target, count)).await
     }
 }
