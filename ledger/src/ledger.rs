@@ -7,7 +7,6 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use extensions::{
@@ -32,14 +31,12 @@ use crate::{
     writer::{self, Writer},
 };
 
+mod behind;
+
 /// Batches a receiver of [`Ledger::committed`] may lag behind before it must re-read by position.
 const BATCHES_HELD: usize = 1_024;
-/// The views are caught up at most this often: one transaction for many commits. Reads are complete meanwhile.
-const VIEWS_EVERY: Duration = Duration::from_millis(20);
 /// How the kinds of the order path begin: they alone do not wake the roles at once.
 const ORDER_PATH: &str = "order.";
-/// The head file is written at most this often; it may lag a commit by as much.
-const HEAD_EVERY: Duration = Duration::from_millis(500);
 
 /// Where a ledger lives and how it is opened.
 #[derive(Clone)]
@@ -289,51 +286,6 @@ impl Inner {
     }
 }
 
-/// Keeps the views behind the commit.
-async fn follow_views(inner: std::sync::Weak<Inner>) {
-    loop {
-        let Some(strong) = inner.upgrade() else { return };
-        if strong.ending.load(Ordering::Acquire) {
-            return;
-        }
-        if let Err(error) = strong.store.catch_up().await {
-            strong.close_because(&format!("the views: {error}"));
-            return;
-        }
-        strong.tell(strong.store.head().size);
-        let news = Arc::clone(&strong.changed);
-        drop(strong);
-        wait(news).await;
-        tokio::time::sleep(VIEWS_EVERY).await;
-    }
-}
-
-/// Keeps the head file behind the commit.
-async fn follow_head(inner: std::sync::Weak<Inner>) {
-    loop {
-        let Some(strong) = inner.upgrade() else { return };
-        if strong.ending.load(Ordering::Acquire) {
-            return;
-        }
-        let writing = Arc::clone(&strong);
-        let written = tokio::task::spawn_blocking(move || writing.write_head()).await;
-        if let Ok(Err(error)) = written {
-            strong.close_because(&format!("the head file: {error}"));
-            return;
-        }
-        let news = Arc::clone(&strong.head_changed);
-        drop(strong);
-        wait(news).await;
-        tokio::time::sleep(HEAD_EVERY).await;
-    }
-}
-
-/// Waits for news, looking up now and then whether the ledger is still there; holds nothing of it meanwhile.
-async fn wait(news: Arc<Notify>) {
-    const LOOK_UP: Duration = Duration::from_secs(1);
-    drop(tokio::time::timeout(LOOK_UP, news.notified()).await);
-}
-
 impl Ledger {
     /// Makes a new ledger: its first batch is `ledger.started` and the authorisation of `key`. `root` is the ledger root key.
     ///
@@ -450,8 +402,8 @@ impl Ledger {
     }
 
     fn follow(&self) {
-        drop(tokio::spawn(follow_views(Arc::downgrade(&self.inner))));
-        drop(tokio::spawn(follow_head(Arc::downgrade(&self.inner))));
+        drop(tokio::spawn(behind::follow_views(Arc::downgrade(&self.inner))));
+        drop(tokio::spawn(behind::follow_head(Arc::downgrade(&self.inner))));
     }
 
     async fn load_authorised(&self) -> Result<(), LedgerError> {
@@ -627,7 +579,7 @@ impl Ledger {
     }
 
     /// The size of the log, for those who wait for news and then read by position: told at once of whatever is not an order's course, and of
-    /// that within about [`VIEWS_EVERY`], so that a busy gateway does not wake every role at every commit.
+    /// that within about [`behind::VIEWS_EVERY`], so that a busy gateway does not wake every role at every commit.
     pub fn news(&self) -> watch::Receiver<u64> {
         self.inner.news.subscribe()
     }

@@ -428,3 +428,68 @@ async fn race(steps: Vec<Step>) {
     );
     assert_sound(&ledger).await;
 }
+
+/// The entries of the next batch.
+async fn batch(news: &mut tokio::sync::broadcast::Receiver<Arc<[Arc<CommittedEntry>]>>) -> Vec<String> {
+    let batch = news.recv().await.expect("a batch");
+    let text = |entry: &Arc<CommittedEntry>| String::from_utf8_lossy(entry.body()).into_owned();
+    batch.iter().map(text).collect()
+}
+
+/// Reports wait for an order and share its commit, before it in the stream as they were queued; alone they are committed all the same.
+/// Control: without `patient()` the report is a batch of its own, and the first assertion fails.
+#[tokio::test]
+async fn reports_share_a_commit_and_need_none() {
+    let (_folder, ledger, writer) = fresh().await;
+    let mut news = ledger.committed();
+    let stream = agent("mm-1");
+    let fill = writer
+        .queue(Append::next(note(&stream, "fill"), now()).patient())
+        .expect("queued");
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+    let order = writer
+        .queue(Append::exactly(note(&stream, "order"), now(), 1, 0))
+        .expect("queued");
+    let together = batch(&mut news).await;
+    assert_eq!(
+        together,
+        [r#"{"text":"fill"}"#, r#"{"text":"order"}"#],
+        "one commit for both"
+    );
+    assert_eq!(fill.await.expect("recorded").number(), 0);
+    assert_eq!(order.await.expect("recorded").number(), 1);
+    let (told, answer) = tokio::sync::oneshot::channel();
+    let alone = Append::next(note(&stream, "closed"), now()).patient();
+    let then = move |answer: Result<Recorded<Note>, _>| {
+        let number = answer.map(|recorded| recorded.number());
+        told.send(number.ok()).expect("awaited");
+    };
+    writer.tell(alone, then).expect("queued");
+    assert_eq!(
+        answer.await.expect("told"),
+        Some(2),
+        "nobody else came, and it was committed"
+    );
+    assert_eq!(batch(&mut news).await, [r#"{"text":"closed"}"#]);
+}
+
+/// A burst is committed off the thread that queued it, in order, and each answer comes back.
+/// Control: answering in `answers::give_all` only those of this thread leaves the burst's futures waiting for ever.
+#[tokio::test]
+async fn a_burst_goes_to_the_ledgers_own_thread() {
+    let (_folder, ledger, writer) = fresh().await;
+    let mut news = ledger.committed();
+    let stream = agent("mm-1");
+    let queue = |number: u64| {
+        let append = Append::exactly(note(&stream, &number.to_string()), now(), number, 0);
+        writer.queue(append).expect("queued")
+    };
+    let burst: Vec<_> = (0..50).map(queue).collect();
+    for (number, pending) in burst.into_iter().enumerate() {
+        assert_eq!(pending.await.expect("recorded").number(), number as u64);
+    }
+    assert_eq!(batch(&mut news).await.len(), 50, "one commit");
+    assert_sound(&ledger).await;
+}
