@@ -118,8 +118,7 @@ impl Service for Bots {
         };
         let closing = registered.closing.clone();
         // Registered first, looked at again now: a revocation in between closes this connection too.
-        let standing = session.slot.lock().state.standing_at(self.side.gateway.clock.now());
-        if standing == revocation_core::Standing::Revoked {
+        if !session.may_stay(self.side.gateway.clock.now()) {
             closing.cancel();
         }
         Opened {

@@ -63,6 +63,18 @@ impl Session {
         }
     }
 
+    /// Whether neither the agent nor this certificate is revoked at `now`: nothing is read and nothing is cancelled over another's connection,
+    /// though the agent may trade again under a newer certificate.
+    #[must_use]
+    pub fn may_stay(&self, now: Timestamp) -> bool {
+        let leaf = self.certificate.leaf();
+        let inner = self.slot.lock();
+        let revoked = inner
+            .state
+            .certificate_revoked(&leaf.serial(), leaf.not_before(), leaf.not_after());
+        !revoked && inner.state.standing_at(now) != revocation_core::Standing::Revoked
+    }
+
     /// The key of the certificate, for signatures over requests.
     #[must_use]
     pub fn proof_key(&self) -> ProofKey<'_> {

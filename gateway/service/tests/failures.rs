@@ -128,7 +128,7 @@ async fn recovered(world: &mut World, name: &str, leaf: &[u8], lost: &[String]) 
 }
 
 /// Orders at the usual size that rest at the venue, and recorded so.
-async fn resting(world: &World, session: &Session, count: usize) {
+async fn resting(world: &World, session: &Arc<Session>, count: usize) {
     for place in 0..count {
         let submitted = world.submit(0, session, &order(&format!("rest-{place}"))).await;
         assert!(matches!(submitted, Submitted::Forwarded(..)), "{submitted:?}");
@@ -136,7 +136,7 @@ async fn resting(world: &World, session: &Session, count: usize) {
     confirmed(session, count).await;
 }
 
-async fn confirmed(session: &Session, count: usize) {
+async fn confirmed(session: &Arc<Session>, count: usize) {
     until("orders are confirmed", || {
         let inner = session.slot.lock();
         inner.state.open_orders().iter().filter(|open| open.confirmed()).count() == count
@@ -157,7 +157,7 @@ async fn fuse(world: &World) -> usize {
     panic!("a runaway is caught");
 }
 
-fn connection(gateway: &Gateway, session: &Session) -> gateway_service::listener::sessions::Registered {
+fn connection(gateway: &Gateway, session: &Arc<Session>) -> gateway_service::listener::sessions::Registered {
     let holder = Holder {
         agent: session.slot.agent,
         owner: None,
@@ -219,7 +219,7 @@ async fn dead_ledger(world: &mut World, fuse: usize, name: &str, orders: usize) 
 }
 
 /// Waits until no decision or report of the agent is on its way.
-async fn settled(session: &Session) {
+async fn settled(session: &Arc<Session>) {
     until("no order is unanswered", || {
         let inner = session.slot.lock();
         !inner.state.open_orders().iter().any(|open| open.unanswered())

@@ -51,7 +51,7 @@ fn codes(submitted: &Submitted) -> Vec<Code> {
     }
 }
 
-fn connection(world: &World, instance: usize, session: &Session) -> Registered {
+fn connection(world: &World, instance: usize, session: &Arc<Session>) -> Registered {
     let holder = Holder {
         agent: session.slot.agent,
         owner: None,
@@ -65,7 +65,7 @@ fn connection(world: &World, instance: usize, session: &Session) -> Registered {
 }
 
 /// Sends orders forty times the usual size until one halts the agent; how many it took.
-async fn run_away(world: &World, session: &Session) -> usize {
+async fn run_away(world: &World, session: &Arc<Session>) -> usize {
     for count in 1..200 {
         let submitted = world.submit(0, session, &runaway(&format!("run-{count}"))).await;
         if let Submitted::Halted(..) = submitted {
@@ -76,14 +76,14 @@ async fn run_away(world: &World, session: &Session) -> usize {
     panic!("a runaway is caught");
 }
 
-async fn place(world: &World, session: &Session, orders: &[String]) {
+async fn place(world: &World, session: &Arc<Session>, orders: &[String]) {
     for text in orders {
         let submitted = world.submit(0, session, text).await;
         assert!(matches!(submitted, Submitted::Forwarded(..)), "{submitted:?}");
     }
 }
 
-fn marks(session: &Session, mark: OpenMark) -> usize {
+fn marks(session: &Arc<Session>, mark: OpenMark) -> usize {
     let inner = session.slot.lock();
     inner
         .state
@@ -93,7 +93,7 @@ fn marks(session: &Session, mark: OpenMark) -> usize {
         .count()
 }
 
-fn open(session: &Session) -> usize {
+fn open(session: &Arc<Session>) -> usize {
     session.slot.lock().state.open_orders().len()
 }
 
@@ -510,5 +510,32 @@ fn observed_scores_do_nothing_but_stand_in_the_record() {
                 .iter()
                 .any(|entry| ["agent.revoked", "warning.opened"].contains(&&*entry.kind))
         );
+    });
+}
+
+/// A bot that hangs up at once, each time: what it had queued is concluded, the halt among it is carried out, and nothing keeps the slot from
+/// being folded again. Control: with `conclude` awaited in the request's own future the halt closes no session and `resync` never ends.
+#[test]
+fn a_bot_that_hangs_up_leaves_nothing_undone() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        let leaf = world.scored("mm-1", ENFORCED).await;
+        let session = world.session(0, &leaf).await;
+        let registered = connection(&world, 0, &session);
+        for count in 1..200 {
+            let text = runaway(&format!("gone-{count}"));
+            let hangs_up = world.submit(0, &session, &text);
+            // One poll queues the order; then the bot is gone.
+            drop(tokio::time::timeout(Duration::ZERO, hangs_up).await);
+            if registered.closing.is_cancelled() {
+                break;
+            }
+        }
+        let closed = || registered.closing.is_cancelled();
+        until("the halt of a bot that is gone is carried out", closed).await;
+        let gateway = &world.instances[0].gateway;
+        let folded = session.slot.resync(&gateway.ledger, &gateway.writer);
+        let folded = tokio::time::timeout(Duration::from_secs(10), folded).await;
+        folded.expect("every answer was counted").expect("reads");
     });
 }

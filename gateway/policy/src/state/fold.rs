@@ -54,6 +54,27 @@ impl AgentState {
         }
     }
 
+    /// Whether a report would say nothing new: an execution that is counted, a state that the order is in, or was. Who watches a venue asks this
+    /// before it reports what the answer to the order may have told already.
+    #[must_use]
+    pub fn knows(&self, event: &AgentEvent) -> bool {
+        match event {
+            AgentEvent::Filled(fill) => self.executions.knows(fill.order, &fill.execution_id),
+            AgentEvent::Outcome(outcome) => {
+                let open = self.open.iter().find(|open| open.number == outcome.order);
+                open.is_none_or(|open| match outcome.state {
+                    OutcomeState::Accepted { .. } => {
+                        open.mark != OpenMark::Unanswered && open.mark != OpenMark::InDoubt
+                    }
+                    OutcomeState::InDoubt { .. } => open.mark != OpenMark::Unanswered,
+                    OutcomeState::Closed { .. } => open.mark == OpenMark::Closing,
+                    OutcomeState::Rejected { .. } | OutcomeState::Withheld { .. } => false,
+                })
+            }
+            _ => false,
+        }
+    }
+
     fn advance(&mut self, entry: EntryAt) -> bool {
         if entry.number < self.next {
             return false;
@@ -146,7 +167,7 @@ impl AgentState {
     }
 
     fn filled(&mut self, at: Timestamp, fill: &OrderFilled) {
-        if !fill.quantity.is_positive() || !self.executions.remember(fill.instrument.as_str(), &fill.execution_id) {
+        if !fill.quantity.is_positive() || !self.executions.remember(fill.order, &fill.execution_id) {
             return;
         }
         self.positions.fill(fill.instrument, fill.side, fill.quantity);

@@ -32,15 +32,11 @@ impl AgentState {
         plan
     }
 
-    /// After a halt and each later fill: the orders still open that the plan would now cancel and no cancel is on its way for.
+    /// After a halt and each later fill: the orders still open that the plan would now cancel. A cancel that was recorded says nothing of
+    /// whether anybody still sends it: the process may have died since. Who cancels knows what it is sending.
     #[must_use]
     pub fn reconsider_kept(&self, on_halt: OnHalt) -> Vec<PlannedCancel> {
-        let mut cancels = self.halt_plan(on_halt).cancel;
-        cancels.retain(|planned| {
-            self.open_order(&planned.client_order_id)
-                .is_some_and(|open| !open.cancelling)
-        });
-        cancels
+        self.halt_plan(on_halt).cancel
     }
 
     /// What a cancel concerns: one order of this agent or all of them. Nothing refuses a cancel: not standing, rates, hours, score

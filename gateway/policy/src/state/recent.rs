@@ -79,20 +79,24 @@ impl<'de> Deserialize<'de> for RecentOrders {
     }
 }
 
-/// The last executions, as the first 16 bytes of a digest over instrument and id.
+/// The last executions, as a digest over permit and the venue's id: venues number their trades each for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct RecentExecutions(VecDeque<Digest>);
 
 impl RecentExecutions {
+    fn digest(order: u64, execution_id: &str) -> Digest {
+        Digest::of_parts(&[b"mandatum/execution/v2", &order.to_be_bytes(), execution_id.as_bytes()])
+    }
+
+    /// Whether the execution of the permit that is entry `order` is remembered.
+    pub(crate) fn knows(&self, order: u64, execution_id: &str) -> bool {
+        self.0.contains(&Self::digest(order, execution_id))
+    }
+
     /// Remembers an execution; `false` when it is known already.
-    pub(crate) fn remember(&mut self, instrument: &str, execution_id: &str) -> bool {
-        let digest = Digest::of_parts(&[
-            b"mandatum/execution/v1",
-            instrument.as_bytes(),
-            &[0],
-            execution_id.as_bytes(),
-        ]);
+    pub(crate) fn remember(&mut self, order: u64, execution_id: &str) -> bool {
+        let digest = Self::digest(order, execution_id);
         if self.0.contains(&digest) {
             return false;
         }

@@ -1,9 +1,14 @@
 //! Cancels: never held back. The request is recorded beside the act, not before it; the outcome is confirmed by the venue.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use extensions::ClientOrderId;
 use gateway_policy::{CancelOutcome, CancelRequested, CancelSource, CancelState, OpenOrder};
+use tokio::sync::watch;
 
 use super::{
     forward::{About, state_of},
@@ -28,7 +33,45 @@ pub struct Cancelled {
     pub state: CancelState,
 }
 
-/// Cancels one open order and waits for the venue's word. Safe to repeat.
+/// The cancels under way for one agent's orders: a bot that repeats a cancel, and a halt on top of it, wait for the one that runs.
+#[derive(Debug, Default)]
+pub struct Running(Mutex<HashMap<u64, watch::Receiver<Option<CancelState>>>>);
+
+/// Ends a running cancel's entry, however the cancel ends.
+struct Run<'a> {
+    running: &'a Running,
+    number: u64,
+    told: watch::Sender<Option<CancelState>>,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.running.orders().remove(&self.number);
+    }
+}
+
+impl Running {
+    fn orders(&self) -> MutexGuard<'_, HashMap<u64, watch::Receiver<Option<CancelState>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to cancel the order, or the word of whoever does.
+    fn begin(&self, number: u64) -> Result<Run<'_>, watch::Receiver<Option<CancelState>>> {
+        let mut orders = self.orders();
+        if let Some(running) = orders.get(&number) {
+            return Err(running.clone());
+        }
+        let (told, heard) = watch::channel(None);
+        orders.insert(number, heard);
+        Ok(Run {
+            running: self,
+            number,
+            told,
+        })
+    }
+}
+
+/// Cancels one open order and waits for the venue's word. Safe to repeat: while one cancel of an order runs, others wait for it.
 pub async fn cancel(
     gateway: &Arc<Gateway>,
     venues: &Arc<Venues>,
@@ -36,6 +79,33 @@ pub async fn cancel(
     open: &OpenOrder,
     by: CancelSource,
 ) -> Cancelled {
+    let client_order_id = open.order.client_order_id;
+    loop {
+        let state = match slot.cancels.begin(open.number) {
+            Ok(run) => {
+                let state = send(gateway, venues, slot, open, by).await;
+                run.told.send_replace(Some(state.clone()));
+                Some(state)
+            }
+            // Gone without a word (its runtime ended): this one takes over.
+            Err(mut running) => match running.wait_for(Option::is_some).await {
+                Ok(state) => state.clone(),
+                Err(_) => None,
+            },
+        };
+        if let Some(state) = state {
+            return Cancelled { client_order_id, state };
+        }
+    }
+}
+
+async fn send(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    slot: &Arc<Slot>,
+    open: &OpenOrder,
+    by: CancelSource,
+) -> CancelState {
     let about = About {
         gateway,
         slot,
@@ -60,10 +130,7 @@ pub async fn cancel(
     };
     let now = gateway.clock.now();
     about.report(Report::new(outcome, format!("{id}-end"), now));
-    Cancelled {
-        client_order_id: open.order.client_order_id,
-        state,
-    }
+    state
 }
 
 async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<'_>) -> CancelState {
@@ -82,7 +149,7 @@ async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<
         match venue.cancel(&key).await {
             venue::CancelOutcome::Closed(report) => {
                 let cancelled = report.life == venue::OrderLife::Cancelled;
-                about.happened(&[], Some(state_of(&report)));
+                about.noticed(&[], Some(state_of(&report)));
                 return if cancelled {
                     CancelState::Cancelled
                 } else {

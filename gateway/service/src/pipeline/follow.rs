@@ -156,7 +156,7 @@ fn live(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Arc<CommittedEntry
     fold(gateway, entry);
     match entry.stream.kind() {
         StreamKind::Agent => standing_effects(gateway, venues, entry),
-        StreamKind::House => house_effects(gateway, entry),
+        StreamKind::House => house_effects(gateway, venues, entry),
         _ => {}
     }
 }
@@ -188,7 +188,9 @@ fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Commit
     }
 }
 
-fn house_effects(gateway: &Gateway, entry: &CommittedEntry) {
+/// A revocation of an owner or of all stops every agent of theirs here and now; that each gets an entry of its own is the console's work, and
+/// nothing waits for it.
+fn house_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &CommittedEntry) {
     if let Ok(revoked) = canonical::from_slice::<revocation_core::house::HouseRevoked>(entry.body())
         && &*entry.kind == revocation_core::house::HouseRevoked::KIND
     {
@@ -197,5 +199,10 @@ fn house_effects(gateway: &Gateway, entry: &CommittedEntry) {
             HouseScope::Owner(owner) => Whose::Owner(owner),
         });
         tracing::warn!(sessions = closed, "the house revoked; sessions are closed");
+        for agent in gateway.mandates.agents_of(revoked.scope) {
+            let slot = gateway.slot(&agent);
+            let plan = slot.lock().state.halt_plan(gateway.mandates.on_halt_of(&agent));
+            halt::carry_out(gateway, venues, &slot, plan, CancelSource::Officer);
+        }
     }
 }

@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use extensions::Decimal;
 use gateway_policy::{CloseCause, OrderFilled, OrderOutcome, OrderTerms, OutcomeState, Permit};
 use ledger::Recorded;
-use tokio::sync::oneshot;
 
 use super::{
     endings::OrderStory,
@@ -21,12 +21,12 @@ use crate::{
 
 /// Forwards `recorded` unless its gate or its deadline says no. Runs to its end whatever becomes of the bot.
 pub async fn forward(
-    gateway: Arc<Gateway>,
-    venues: Arc<Venues>,
-    slot: Arc<Slot>,
+    gateway: &Gateway,
+    venues: &Venues,
+    slot: &Arc<Slot>,
     recorded: Recorded<Permit>,
     decided: Instant,
-    told: oneshot::Sender<OrderStory>,
+    told: impl FnOnce(OrderStory),
 ) {
     let number = recorded.number();
     let permit = recorded.record();
@@ -41,12 +41,16 @@ pub async fn forward(
             venue.forward(recorded, Arc::new(gate)).await
         }
     };
-    let (state, fills) = concluded(&gateway, outcome);
+    let (state, fills) = concluded(gateway, outcome);
     story.outcome(&state);
-    let _ = told.send(story);
+    let executed = fills
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, fill| sum.checked_add(fill.quantity));
+    story.executed = executed.unwrap_or(story.executed).max(story.executed);
+    told(story);
     let about = About {
-        gateway: &gateway,
-        slot: &slot,
+        gateway,
+        slot,
         order: &order,
         number,
     };
@@ -104,9 +108,18 @@ pub struct About<'a> {
 impl About<'_> {
     /// Reports fills, and then what the order has come to. The same fill or state twice is one entry.
     pub fn happened(&self, fills: &[ExecutionFill], state: Option<OutcomeState>) {
-        let fills = fills.iter().map(|fill| self.filled(fill));
-        let reports = fills.chain(state.map(|state| self.outcome(state)));
+        self.slot.report(&self.gateway.writer, self.reports(fills, state));
+    }
+
+    /// The same for what was found by looking: what the answer to the order has told already is not told again.
+    pub fn noticed(&self, fills: &[ExecutionFill], state: Option<OutcomeState>) {
+        let reports = self.reports(fills, state).map(Report::noticed);
         self.slot.report(&self.gateway.writer, reports);
+    }
+
+    fn reports(&self, fills: &[ExecutionFill], state: Option<OutcomeState>) -> impl Iterator<Item = Report> {
+        let fills = fills.iter().map(|fill| self.filled(fill));
+        fills.chain(state.map(|state| self.outcome(state)))
     }
 
     fn outcome(&self, state: OutcomeState) -> Report {
@@ -129,7 +142,8 @@ impl About<'_> {
 
     fn filled(&self, fill: &ExecutionFill) -> Report {
         let now = self.gateway.clock.now();
-        let id = format!("fill-{}-{}", self.order.instrument, fill.execution_id);
+        // Venues number their trades each for itself; the permit says which venue's this is.
+        let id = format!("fill-{}-{}", self.number, fill.execution_id);
         let fill = OrderFilled {
             agent: self.slot.agent,
             client_order_id: self.order.client_order_id,

@@ -8,6 +8,7 @@ use std::{
 use ca_core::events::{ApplicationApproved, ApplicationSubmitted};
 use extensions::{AgentId, Digest, MandateDocument, canonical, mandate::OnHalt};
 use ledger::CommittedEntry;
+use revocation_core::house::HouseScope;
 
 /// A document with the officers' keys that approved it.
 #[derive(Debug)]
@@ -54,6 +55,16 @@ impl Mandates {
             .unwrap_or_else(PoisonError::into_inner)
             .get(agent)
             .cloned()
+    }
+
+    /// The agents of an owner, or all, as far as a mandate of theirs was ever approved.
+    #[must_use]
+    pub fn agents_of(&self, scope: HouseScope) -> Vec<AgentId> {
+        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner);
+        let of_scope = latest
+            .iter()
+            .filter(|(_, mandate)| scope.covers(&mandate.document.owner));
+        of_scope.map(|(agent, _)| *agent).collect()
     }
 
     /// Takes note of an entry of a `mandate/` stream. An unreadable one leaves its document unknown, which refuses.

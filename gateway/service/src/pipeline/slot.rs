@@ -17,7 +17,7 @@ use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded,
 use revocation_core::Standing;
 use tokio::sync::Notify;
 
-use super::{endings::Endings, known_ids::KnownIds, unread::MessageBound};
+use super::{cancel::Running, endings::Endings, known_ids::KnownIds, unread::MessageBound};
 use crate::api::nonces::Nonces;
 
 /// Entries read from the ledger at a time while folding.
@@ -35,6 +35,8 @@ pub struct Slot {
     inner: Mutex<Inner>,
     syncing: tokio::sync::Mutex<()>,
     drained: Notify,
+    /// The cancels that this process is sending, by the number of the permit.
+    pub(super) cancels: Running,
     /// Told whenever an outcome, a fill or a standing was recorded.
     pub changed: Notify,
 }
@@ -54,6 +56,8 @@ pub struct Inner {
     /// How each order of late ended.
     pub endings: Endings,
     proposed: Option<anomaly::BaselineProposed>,
+    /// Entries below this number were read back from the ledger, whoever wrote them.
+    folded_to: u64,
     unreadable: bool,
     stale: bool,
     pending: usize,
@@ -68,6 +72,7 @@ pub struct Report {
     id: String,
     at: Timestamp,
     narrowing: bool,
+    noticed: bool,
 }
 
 impl Report {
@@ -82,7 +87,15 @@ impl Report {
             id,
             at,
             narrowing: false,
+            noticed: false,
         }
+    }
+
+    /// The same, for what was noticed by looking: it is dropped when the state knows it already.
+    #[must_use]
+    pub fn noticed(mut self) -> Self {
+        self.noticed = true;
+        self
     }
 
     /// The same to the front of the queue, and to the reserve file when the ledger cannot write.
@@ -124,6 +137,7 @@ impl Slot {
             inner: Mutex::new(Inner::empty(agent)),
             syncing: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
+            cancels: Running::default(),
             changed: Notify::new(),
         }
     }
@@ -176,7 +190,8 @@ impl Slot {
     /// Folds an entry that the ledger committed. `own` says that this gateway wrote it, and so has folded it already.
     pub fn follow(&self, entry: &CommittedEntry, own: bool) {
         let mut inner = self.lock();
-        if entry.number < inner.state.next_number() && own || inner.stale {
+        let known = entry.number < inner.folded_to || own && entry.number < inner.state.next_number();
+        if known || inner.stale {
             return;
         }
         if entry.number == inner.state.next_number() {
@@ -197,6 +212,9 @@ impl Slot {
     pub fn report(self: &Arc<Self>, writer: &Writer, reports: impl IntoIterator<Item = Report>) {
         let mut inner = self.lock();
         for report in reports {
+            if report.noticed && !inner.stale && inner.state.knows(&report.event) {
+                continue;
+            }
             if !inner.stale || report.narrowing {
                 self.queue_report(&mut inner, writer, report);
             } else if inner.deferred.len() < DEFERRED_REPORTS {
@@ -217,6 +235,7 @@ impl Slot {
             id,
             at,
             narrowing,
+            noticed: _,
         } = report;
         let append = Append::next(
             Written {
@@ -299,6 +318,7 @@ impl Slot {
             if inner.pending > 0 || fresh.state.next_number() < ledger.stream_next(&self.stream) {
                 continue;
             }
+            fresh.folded_to = fresh.state.next_number();
             fresh.nonces = std::mem::take(&mut inner.nonces);
             fresh.messages = std::mem::take(&mut inner.messages);
             let deferred = std::mem::take(&mut inner.deferred);
@@ -341,6 +361,7 @@ impl Inner {
             messages: MessageBound::default(),
             endings: Endings::default(),
             proposed: None,
+            folded_to: 0,
             unreadable: false,
             stale: false,
             pending: 0,

@@ -14,6 +14,7 @@ use gateway_policy::{
     facts::Mandate,
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
+use tokio::sync::oneshot;
 
 use super::{
     endings::OrderStory,
@@ -54,10 +55,15 @@ pub struct Signed {
     pub evidence: Option<String>,
 }
 
-enum Turn {
+/// A decision on its way to the ledger.
+enum Queued {
     Permit(Pending<Permit>, Instant),
     Refusal(Pending<Refusal>),
     Halt(Pending<Halt>),
+}
+
+enum Turn {
+    Queued(Queued),
     Repeat,
     Full(String),
     HaltFull(String),
@@ -68,7 +74,7 @@ enum Turn {
 pub async fn submit(
     gateway: &Arc<Gateway>,
     venues: &Arc<Venues>,
-    session: &Session,
+    session: &Arc<Session>,
     order: &ParsedOrder,
     signed: &Signed,
 ) -> Submitted {
@@ -80,29 +86,9 @@ pub async fn submit(
             Err(error) => return unavailable(gateway, error.to_string()),
         };
         let lost = match take_turn(gateway, session, order, signed, known) {
-            Turn::Permit(pending, decided) => match settled(slot, pending).await {
-                Ok(recorded) => return forwarded(gateway, venues, slot, recorded, decided).await,
+            Turn::Queued(queued) => match concluded(gateway, venues, session, queued).await {
+                Ok(submitted) => return submitted,
                 Err(lost) => lost,
-            },
-            Turn::Refusal(pending) => match settled(slot, pending).await {
-                Ok(recorded) => {
-                    Metrics::count(&gateway.metrics.refusals);
-                    return Submitted::Refused(recorded.record().checks().to_vec(), recorded.receipt());
-                }
-                Err(lost) => lost,
-            },
-            Turn::Halt(pending) => match settled(slot, pending).await {
-                Ok(recorded) => {
-                    Metrics::count(&gateway.metrics.halts);
-                    let told = Submitted::Halted(recorded.record().checks().to_vec(), recorded.receipt());
-                    let plan = recorded.record().plan().clone();
-                    halt::carry_out(gateway, venues, slot, plan, gateway_policy::CancelSource::Halt);
-                    return told;
-                }
-                Err(lost) => {
-                    halt::unrecorded(gateway, venues, session, &lost);
-                    lost
-                }
             },
             Turn::Repeat => return super::repeat::answer(gateway, slot, order).await,
             Turn::Full(reason) => return unavailable(gateway, reason),
@@ -127,6 +113,60 @@ pub async fn submit(
     unavailable(gateway, "other writers were first too often".to_owned())
 }
 
+type Told = oneshot::Sender<Result<Submitted, Lost>>;
+
+/// What follows a queued decision, on a task of its own: a bot that hangs up leaves no uncounted answer of the ledger, no half-sent order and
+/// no halt undone behind.
+async fn concluded(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    session: &Arc<Session>,
+    queued: Queued,
+) -> Result<Submitted, Lost> {
+    let (told, submitted) = oneshot::channel();
+    tokio::spawn(conclude(gateway.clone(), venues.clone(), session.clone(), queued, told));
+    submitted.await.unwrap_or_else(|_| {
+        let reason = "the gateway is stopping; ask again for the order by its id";
+        Ok(Submitted::Unavailable(reason.to_owned()))
+    })
+}
+
+async fn conclude(gateway: Arc<Gateway>, venues: Arc<Venues>, session: Arc<Session>, queued: Queued, told: Told) {
+    let slot = session.slot.clone();
+    // Nobody listening is no error: what was decided happens all the same.
+    let tell = move |submitted| drop(told.send(submitted));
+    match queued {
+        Queued::Permit(pending, decided) => match settled(&gateway, &slot, pending).await {
+            Ok(recorded) => {
+                Metrics::count(&gateway.metrics.permits);
+                let receipt = recorded.receipt();
+                let told = move |story| tell(Ok(Submitted::Forwarded(story, receipt)));
+                forward::forward(&gateway, &venues, &slot, recorded, decided, told).await;
+            }
+            Err(lost) => tell(Err(lost)),
+        },
+        Queued::Refusal(pending) => tell(settled(&gateway, &slot, pending).await.map(|recorded| {
+            Metrics::count(&gateway.metrics.refusals);
+            Submitted::Refused(recorded.record().checks().to_vec(), recorded.receipt())
+        })),
+        Queued::Halt(pending) => match settled(&gateway, &slot, pending).await {
+            Ok(recorded) => {
+                Metrics::count(&gateway.metrics.halts);
+                let plan = recorded.record().plan().clone();
+                tell(Ok(Submitted::Halted(
+                    recorded.record().checks().to_vec(),
+                    recorded.receipt(),
+                )));
+                halt::carry_out(&gateway, &venues, &slot, plan, gateway_policy::CancelSource::Halt);
+            }
+            Err(lost) => {
+                halt::unrecorded(&gateway, &venues, &session, &lost);
+                tell(Err(lost));
+            }
+        },
+    }
+}
+
 fn unavailable(gateway: &Gateway, reason: String) -> Submitted {
     Metrics::count(&gateway.metrics.unavailable);
     Submitted::Unavailable(reason)
@@ -140,13 +180,16 @@ pub enum Lost {
     Unavailable(String),
 }
 
-async fn settled<R: Record>(slot: &Slot, pending: Pending<R>) -> Result<Recorded<R>, Lost> {
+async fn settled<R: Record>(gateway: &Gateway, slot: &Slot, pending: Pending<R>) -> Result<Recorded<R>, Lost> {
     let answer = pending.await;
     slot.answered(answer.is_err());
     answer.map_err(|error| match error {
         AppendError::Conflict { epoch, .. } => Lost::Conflict(epoch),
         AppendError::SerialTaken { .. } | AppendError::AlreadyRecorded { .. } => Lost::Conflict(0),
-        error => Lost::Unavailable(error.to_string()),
+        error => {
+            tracing::error!(agent = %slot.agent, gateway = %gateway.settings.id, %error, "a decision was not recorded");
+            Lost::Unavailable(error.to_string())
+        }
     })
 }
 
@@ -156,8 +199,10 @@ async fn indexed(gateway: &Gateway, slot: &Slot, order: &ParsedOrder) -> Result<
     let body = order.body;
     {
         let inner = slot.lock();
-        if !inner.known.may_hold(&id) || inner.state.known(&id, &body).0 != Known::New {
-            return Ok(Known::New);
+        // What the state remembers is handed on: by the time of the turn it may have forgotten it.
+        let remembered = inner.state.known(&id, &body).0;
+        if remembered != Known::New || !inner.known.may_hold(&id) {
+            return Ok(remembered);
         }
     }
     let Some(position) = gateway.ledger.order_position(&slot.agent, &id).await? else {
@@ -221,14 +266,14 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
     };
     let decided = Instant::now();
     match decide(&facts, &inner.state, now) {
-        Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |p| {
-            Turn::Permit(p, decided)
+        Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |pending| {
+            Queued::Permit(pending, decided)
         }),
-        Decision::Refusal(refusal) => queue(gateway, slot, &mut inner, refusal, order, signed, Turn::Refusal),
+        Decision::Refusal(refusal) => queue(gateway, slot, &mut inner, refusal, order, signed, Queued::Refusal),
         Decision::Halt(halt) => {
             // The gate closes before anything that can fail.
             slot.close_gate();
-            match queue(gateway, slot, &mut inner, halt, order, signed, Turn::Halt) {
+            match queue(gateway, slot, &mut inner, halt, order, signed, Queued::Halt) {
                 Turn::Full(reason) => Turn::HaltFull(reason),
                 turn => turn,
             }
@@ -297,7 +342,7 @@ fn queue<R: Decided>(
     mut record: R,
     order: &ParsedOrder,
     signed: &Signed,
-    turn: impl FnOnce(Pending<R>) -> Turn,
+    queued: impl FnOnce(Pending<R>) -> Queued,
 ) -> Turn {
     let seal = |text: &str| SealedText {
         subject: format!("agent:{}", slot.agent),
@@ -315,7 +360,7 @@ fn queue<R: Decided>(
             inner.apply(at, &AgentEvent::Decided(decided));
             bodies.iter().for_each(|(kind, body)| inner.apply_body(at, kind, body));
             Slot::queued(inner);
-            turn(pending)
+            Turn::Queued(queued(pending))
         }
         Err(QueueFull { reason, .. }) => Turn::Full(reason.to_string()),
     }
@@ -332,30 +377,5 @@ async fn reach_epoch(gateway: &Gateway, epoch: u64) {
     let began = Instant::now();
     while gateway.house.load().epoch < epoch && began.elapsed() < EPOCH_PATIENCE {
         tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// Sends a recorded permit on a task of its own, so that a bot that hangs up leaves no half-sent order behind.
-async fn forwarded(
-    gateway: &Arc<Gateway>,
-    venues: &Arc<Venues>,
-    slot: &Arc<Slot>,
-    recorded: Recorded<Permit>,
-    decided: Instant,
-) -> Submitted {
-    Metrics::count(&gateway.metrics.permits);
-    let receipt = recorded.receipt();
-    let (told, story) = tokio::sync::oneshot::channel();
-    tokio::spawn(forward::forward(
-        gateway.clone(),
-        venues.clone(),
-        slot.clone(),
-        recorded,
-        decided,
-        told,
-    ));
-    match story.await {
-        Ok(story) => Submitted::Forwarded(story, receipt),
-        Err(_) => Submitted::Unavailable("the gateway is stopping; ask again for the order by its id".to_owned()),
     }
 }

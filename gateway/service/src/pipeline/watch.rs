@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use extensions::{AgentId, Counterparty, Instrument};
-use gateway_policy::{CancelSource, OpenMark, OpenOrder, OutcomeState};
+use extensions::{AgentId, Counterparty};
+use gateway_policy::{CancelSource, OpenOrder, OutcomeState};
 use revocation_core::Standing;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     gateway::{Gateway, Venues},
-    venue::{ExecutionFill, ExecutionId, OrderKey, Venue},
+    venue::{ExecutionFill, OrderKey, OrderReport, Trade, Venue, VenueClientId},
 };
 
 /// Pages of executions that are read in one round.
@@ -35,7 +35,6 @@ pub struct Watch {
     longest_delay: Duration,
     lease: Duration,
     first_seen: HashMap<(AgentId, u64), Instant>,
-    executions: HashMap<Instrument, ExecutionId>,
     /// Cancels of halted agents that are on their way: they may take long, and the others' orders do not wait for them.
     halting: HashMap<AgentId, JoinHandle<()>>,
 }
@@ -53,7 +52,6 @@ impl Watch {
         longest_delay: Duration,
     ) -> Self {
         let lease = gateway.settings.view_lease;
-        let (first_seen, executions) = (HashMap::new(), HashMap::new());
         Self {
             gateway,
             venues,
@@ -62,8 +60,7 @@ impl Watch {
             every,
             longest_delay,
             lease,
-            first_seen,
-            executions,
+            first_seen: HashMap::new(),
             halting: HashMap::new(),
         }
     }
@@ -84,8 +81,7 @@ impl Watch {
         let open = self.open_orders();
         self.first_seen
             .retain(|key, _| open.iter().any(|(slot, order)| (slot.agent, order.number) == *key));
-        self.read_fills(&open).await;
-        self.end_orders(&open).await;
+        self.look(&open).await;
         self.halting.retain(|_, cancels| !cancels.is_finished());
         for slot in self.gateway.slots() {
             self.keep_halted(&slot);
@@ -106,54 +102,8 @@ impl Watch {
         all
     }
 
-    async fn read_fills(&mut self, open: &[(Arc<Slot>, OpenOrder)]) {
-        let resting = open
-            .iter()
-            .filter(|(_, order)| matches!(order.mark, OpenMark::Accepted | OpenMark::Closing));
-        let mut by_venue_id: HashMap<String, (&Arc<Slot>, &OpenOrder)> = HashMap::new();
-        for (slot, order) in resting {
-            let story = slot
-                .lock()
-                .endings
-                .of(&order.order.client_order_id)
-                .and_then(|s| s.venue_order_id.clone());
-            if let Some(id) = story {
-                by_venue_id.insert(id, (slot, order));
-            }
-        }
-        let mut instruments: Vec<Instrument> = by_venue_id.values().map(|(_, order)| order.order.instrument).collect();
-        instruments.sort_unstable();
-        instruments.dedup();
-        for instrument in instruments {
-            for _ in 0..MOST_PAGES {
-                let after = self.executions.get(&instrument).copied();
-                let Ok(trades) = self.venue.trades_since(instrument, after).await else {
-                    break;
-                };
-                let Some(last) = trades.last() else { break };
-                self.executions.insert(instrument, last.execution_id);
-                for trade in &trades {
-                    let Some((slot, order)) = by_venue_id.get(trade.venue_order_id.as_str()) else {
-                        continue;
-                    };
-                    let about = About {
-                        gateway: &self.gateway,
-                        slot,
-                        order: &order.order,
-                        number: order.number,
-                    };
-                    let fill = ExecutionFill {
-                        execution_id: trade.execution_id,
-                        quantity: trade.quantity,
-                        price: trade.price,
-                    };
-                    about.happened(&[fill], None);
-                }
-            }
-        }
-    }
-
-    async fn end_orders(&mut self, open: &[(Arc<Slot>, OpenOrder)]) {
+    /// Asks what the venue lists, and of each order that it lists otherwise, or not at all, the order itself.
+    async fn look(&mut self, open: &[(Arc<Slot>, OpenOrder)]) {
         if open.is_empty() {
             return;
         }
@@ -162,37 +112,66 @@ impl Watch {
         };
         for (slot, order) in open {
             let id = slot.lock().state.venue_order_id(order.number).into();
-            if order.mark == OpenMark::Closing || listed.iter().any(|r| r.client_id == Some(id)) && !order.unanswered()
-            {
-                continue;
-            }
-            let seen = *self
-                .first_seen
-                .entry((slot.agent, order.number))
-                .or_insert_with(Instant::now);
-            let key = OrderKey {
-                client_id: id,
-                instrument: order.order.instrument,
-            };
-            let Ok(found) = self.venue.query(&key).await else {
-                continue;
-            };
+            let seen = self.first_seen.entry((slot.agent, order.number));
+            let seen = seen.or_insert_with(Instant::now).elapsed();
             let about = About {
                 gateway: &self.gateway,
                 slot,
                 order: &order.order,
                 number: order.number,
             };
-            match found {
-                Some(report) => about.happened(&[], Some(state_of(&report))),
-                None if order.unanswered() && seen.elapsed() >= self.patience(order) => {
-                    let withheld = OutcomeState::Withheld {
-                        why: "the venue never received it".to_owned(),
-                    };
-                    about.happened(&[], Some(withheld));
-                }
-                None => {}
+            let found = listed.iter().find(|report| report.client_id == Some(id));
+            if let Some(report) = found.filter(|_| order.confirmed()) {
+                self.read_fills(&about, order, report).await;
+                continue;
             }
+            self.ask(&about, order, id, seen).await;
+        }
+    }
+
+    /// An order that rests no longer, or of which nobody knows whether it does.
+    async fn ask(&self, about: &About<'_>, order: &OpenOrder, id: VenueClientId, seen: Duration) {
+        let key = OrderKey {
+            client_id: id,
+            instrument: order.order.instrument,
+        };
+        let Ok(found) = self.venue.query(&key).await else {
+            return;
+        };
+        match found {
+            Some(report) => {
+                self.read_fills(about, order, &report).await;
+                about.noticed(&[], Some(state_of(&report)));
+            }
+            None if order.unanswered() && seen >= self.patience(order) => {
+                let withheld = OutcomeState::Withheld {
+                    why: "the venue never received it".to_owned(),
+                };
+                about.noticed(&[], Some(withheld));
+            }
+            None => {}
+        }
+    }
+
+    /// Reports the executions of an order of which the venue says that more traded than the state has counted.
+    async fn read_fills(&self, about: &About<'_>, order: &OpenOrder, report: &OrderReport) {
+        if report.executed <= order.filled {
+            return;
+        }
+        let mut after = None;
+        for _ in 0..MOST_PAGES {
+            let page = self
+                .venue
+                .trades_of(order.order.instrument, &report.venue_order_id, after);
+            let Ok(trades) = page.await else { return };
+            let Some(last) = trades.last() else { return };
+            after = Some(last.execution_id);
+            let fill = |trade: &Trade| ExecutionFill {
+                execution_id: trade.execution_id,
+                quantity: trade.quantity,
+                price: trade.price,
+            };
+            about.noticed(&trades.iter().map(fill).collect::<Vec<_>>(), None);
         }
     }
 

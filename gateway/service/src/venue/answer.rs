@@ -162,7 +162,7 @@ pub struct OrderReport {
     /// How much of it traded, at most the whole.
     pub executed: Decimal,
     /// The executions, where the answer lists them; their quantities then sum to `executed`. Empty means *not listed*:
-    /// ask [`super::Venue::trades_since`].
+    /// ask [`super::Venue::trades_of`].
     pub fills: Vec<ExecutionFill>,
 }
 

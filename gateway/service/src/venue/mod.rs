@@ -72,9 +72,13 @@ pub trait Venue: Send + Sync {
     /// The open orders of our account, in one instrument or in all that are configured.
     fn open_orders(&self, instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>>;
 
-    /// Our executions in one instrument after the given one (or from the first), oldest first, a bounded page.
-    fn trades_since(&self, instrument: Instrument, after: Option<ExecutionId>)
-    -> Answer<'_, Result<Vec<Trade>, Doubt>>;
+    /// Our executions of one order after the given one (or from the first), oldest first, a bounded page.
+    fn trades_of<'a>(
+        &'a self,
+        instrument: Instrument,
+        order: &'a VenueOrderId,
+        after: Option<ExecutionId>,
+    ) -> Answer<'a, Result<Vec<Trade>, Doubt>>;
 
     /// The present price of one instrument, for collars and notionals.
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>>;

@@ -38,7 +38,7 @@ use gateway_service::{
     session::{Inspected, Session},
     venue::{
         Answer, CancelOutcome, Doubt, ExecutionFill, ExecutionId, OrderKey, OrderLife, OrderReport, Outcome, SendGate,
-        Trade, Venue,
+        Trade, Venue, VenueOrderId,
     },
 };
 use ledger::{
@@ -239,11 +239,17 @@ impl Venue for CountingVenue {
         Box::pin(async move { Ok(Vec::new()) })
     }
 
-    fn trades_since(&self, _: Instrument, after: Option<ExecutionId>) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
+    fn trades_of<'a>(
+        &'a self,
+        _: Instrument,
+        order: &'a VenueOrderId,
+        after: Option<ExecutionId>,
+    ) -> Answer<'a, Result<Vec<Trade>, Doubt>> {
         Box::pin(async move {
             let trades = self.trades.lock().expect("held");
             let new = trades
                 .iter()
+                .filter(|trade| trade.venue_order_id == *order)
                 .filter(|trade| after.is_none_or(|after| trade.execution_id > after));
             Ok(new.cloned().collect())
         })
@@ -724,7 +730,7 @@ impl World {
     }
 
     /// Submits `order` on a session.
-    pub async fn submit(&self, instance: usize, session: &Session, order: &str) -> Submitted {
+    pub async fn submit(&self, instance: usize, session: &Arc<Session>, order: &str) -> Submitted {
         let parsed = Order::from_json(order.as_bytes()).expect("order");
         let signed = Signed {
             proof: gateway_policy::Proof::NotRequired,

@@ -100,12 +100,15 @@ async fn an_order_lives_and_ends_at_the_paper_venue() {
     );
     assert_eq!(adapter.open_orders(None).await.expect("known"), vec![rests.clone()]);
     assert_eq!(adapter.query(&key("m-1")).await.expect("known"), Some(rests));
-    let listed = adapter.trades_since(btc(), None).await.expect("known");
+    let listed = adapter
+        .trades_of(btc(), &trades.venue_order_id, None)
+        .await
+        .expect("known");
     assert_eq!((listed.len(), listed[0].quantity, listed[0].bought), (1, d("1"), true));
     assert_eq!(listed[0].venue_order_id, trades.venue_order_id);
     assert_eq!(
         adapter
-            .trades_since(btc(), Some(listed[0].execution_id))
+            .trades_of(btc(), &trades.venue_order_id, Some(listed[0].execution_id))
             .await
             .expect("known"),
         vec![]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::venue::{
     Answer, CancelOutcome, Doubt, ExecutionId, NotSent, OrderKey, OrderReport, Outcome, ReferencePrice, SendGate,
-    Trade, Venue,
+    Trade, Venue, VenueOrderId,
 };
 
 const API_KEY: HeaderName = HeaderName::from_static("x-mbx-apikey");
@@ -153,12 +153,19 @@ impl Binance {
         settled(answer, orders)
     }
 
-    async fn list_trades(&self, instrument: Instrument, after: Option<ExecutionId>) -> Result<Vec<Trade>, Doubt> {
+    async fn list_trades(
+        &self,
+        instrument: Instrument,
+        order: &VenueOrderId,
+        after: Option<ExecutionId>,
+    ) -> Result<Vec<Trade>, Doubt> {
         let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
         let after = after.map(|id| id.as_str().parse::<u64>()).transpose();
         let after = after.map_err(|_| Doubt::Contradiction("fromId"))?;
+        // The venue's own number of the order, as digits: whatever else it was, the venue would not know it.
+        let number: u64 = order.as_str().parse().map_err(|_| Doubt::Contradiction("orderId"))?;
         let from = after.map_or(0, |id| id.saturating_add(1));
-        let parameters = format!("symbol={symbol}&fromId={from}&limit={TRADES_PAGE}");
+        let parameters = format!("symbol={symbol}&orderId={number}&fromId={from}&limit={TRADES_PAGE}");
         let answer = self
             .ask(
                 self.signed(Method::GET, "/api/v3/myTrades", parameters),
@@ -166,7 +173,11 @@ impl Binance {
             )
             .await?;
         let trades = reply::read_trades(answer.status, &answer.body, instrument, symbol, after);
-        settled(answer, trades)
+        let foreign = |trades: &Vec<Trade>| trades.iter().any(|trade| trade.venue_order_id != *order);
+        settled(answer, trades).and_then(|trades| match foreign(&trades) {
+            true => Err(Doubt::Contradiction("orderId")),
+            false => Ok(trades),
+        })
     }
 
     async fn price(&self, instrument: Instrument) -> Result<ReferencePrice, Doubt> {
@@ -249,12 +260,13 @@ impl Venue for Binance {
         Box::pin(self.list_open(instrument))
     }
 
-    fn trades_since(
-        &self,
+    fn trades_of<'a>(
+        &'a self,
         instrument: Instrument,
+        order: &'a VenueOrderId,
         after: Option<ExecutionId>,
-    ) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
-        Box::pin(self.list_trades(instrument, after))
+    ) -> Answer<'a, Result<Vec<Trade>, Doubt>> {
+        Box::pin(self.list_trades(instrument, order, after))
     }
 
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>> {
