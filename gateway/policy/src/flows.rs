@@ -90,7 +90,7 @@ struct Oracle {
     spent: Vec<(Timestamp, i128)>,
     /// Signed position moves by instrument.
     moves: Vec<(String, i128)>,
-    executions: BTreeSet<(String, u16)>,
+    executions: BTreeSet<(usize, u16)>,
     ids: BTreeSet<String>,
     /// When each risk-carrying order came.
     sent: Vec<Timestamp>,
@@ -211,7 +211,7 @@ impl Oracle {
     fn fill(&mut self, which: usize, quantity: i128, price: i128, execution: u16, now: Timestamp) {
         let open = &mut self.permits[which];
         let name = open.terms.instrument.as_str().to_owned();
-        if !self.executions.insert((name.clone(), execution)) {
+        if !self.executions.insert((which, execution)) {
             return;
         }
         let signed = if open.terms.side == Side::Buy {

@@ -230,6 +230,9 @@ impl Venue for CountingVenue {
             let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
             if let Some(life) = self.ended.lock().expect("held").get(&id) {
                 report.life = *life;
+                if *life == OrderLife::Filled {
+                    report.executed = report.quantity;
+                }
             }
             Ok(Some(report))
         })
