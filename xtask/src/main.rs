@@ -3,8 +3,9 @@
 //!
 //! - `test`: installs what is missing, then every check in order. Continuous integration runs exactly this.
 //! - `soak`: the long variants of the tests; dated results go to `docs/soak.md`.
-//! - `bench`: release benches. `install`: the `mandatum` binary. `tools`: only what `test` installs.
+//! - `bench`: release benches; `bench path` and its like run the whole product beside its peers. `install`: the `mandatum` binary. `tools`: only what `test` installs.
 
+mod benches;
 mod calendar;
 mod soak;
 mod steps;
@@ -18,7 +19,7 @@ Usage: cargo xtask <COMMAND> [ARGS]
 Commands:
   test     install what is missing, then format, lints, documentation and all tests
   soak     the long variants of the tests, in release; results are dated in docs/soak.md
-  bench    release benches; further arguments go to `cargo bench`
+  bench    release benches; `bench help` lists those that run the whole product beside its peers, other arguments go to `cargo bench`
   install  put the `mandatum` binary into Cargo's bin folder
   tools    install or check only what the tests need
 ";
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "test" => steps::test(),
         "soak" => soak::run(&rest),
-        "bench" => steps::bench(&rest),
+        "bench" => benches::run(&rest),
         "install" => steps::install(),
         "tools" => tools::prepare().map(|_| ()),
         "" | "help" | "--help" | "-h" => {

@@ -1,4 +1,4 @@
-//! The steps of `test`, in the order in which they fail soonest; `bench` and `install`.
+//! The steps of `test`, in the order in which they fail soonest; `install`.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -66,13 +66,6 @@ fn supply_chain() -> Result<(), String> {
     run(cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]))
 }
 
-/// Release benches.
-pub(crate) fn bench(args: &[String]) -> Result<(), String> {
-    let mut bench = cargo(&["bench", "--locked", "--workspace"]);
-    bench.args(args);
-    run(bench)
-}
-
 /// The `mandatum` binary.
 pub(crate) fn install() -> Result<(), String> {
     run(cargo(&["install", "--locked", "--path", "cli"]))
@@ -86,7 +79,7 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     command
 }
 
-fn run(mut command: Command) -> Result<(), String> {
+pub(crate) fn run(mut command: Command) -> Result<(), String> {
     let status = command.status().map_err(|e| format!("{}: {e}", shown(&command)))?;
     if status.success() {
         Ok(())

@@ -52,6 +52,44 @@ const TOOLS: [Tool; 6] = [
     },
 ];
 
+/// What the whole product is measured beside, by the bench that needs it.
+const PEERS: [(&str, Tool); 4] = [
+    ("path", NGINX),
+    ("handshakes", NGINX),
+    (
+        "issue",
+        Tool {
+            probe: &["cfssl", "version"],
+            package: "golang-cfssl",
+            purpose: "the peer of issuance",
+        },
+    ),
+    (
+        "ocsp",
+        Tool {
+            probe: &["openssl", "version"],
+            package: "openssl",
+            purpose: "the peer of OCSP replies",
+        },
+    ),
+];
+
+const NGINX: Tool = Tool {
+    probe: &["nginx", "-v"],
+    package: "nginx",
+    purpose: "the peer of an order's path and of handshakes",
+};
+
+/// Installs the peer of a bench when it is missing.
+pub(crate) fn peer(bench: &str) -> Result<(), String> {
+    let missing = PEERS.iter().filter(|(of, tool)| *of == bench && !present(tool));
+    let missing: Vec<&Tool> = missing.map(|(_, tool)| tool).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing)
+}
+
 /// Installs what is missing; gives the Python interpreter that has the packages.
 pub(crate) fn prepare() -> Result<PathBuf, String> {
     let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !present(tool)).collect();
@@ -80,7 +118,7 @@ fn install(missing: &[&Tool]) -> Result<(), String> {
     let list = list.join("\n");
     if !Path::new("/etc/debian_version").exists() {
         return Err(format!(
-            "the tests need these programs (names of Debian's packages):\n{list}\nInstall them with your system's package \
+            "these programs are needed (names of Debian's packages):\n{list}\nInstall them with your system's package \
              manager, e.g. `brew install openssl gnutls curl python` or `dnf install openssl gnutls-utils curl python3`."
         ));
     }
@@ -102,7 +140,7 @@ fn install(missing: &[&Tool]) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "could not install what the tests need:\n{list}\nRun: sudo apt-get install {}",
+        "could not install what is needed:\n{list}\nRun: sudo apt-get install {}",
         packages.join(" ")
     ))
 }

@@ -1,0 +1,62 @@
+//! Figures of the whole product, each beside its peer in the same run: `cargo xtask bench NAME`, as `docs/performance.md` lists them.
+//!
+//! One process makes the load, the house runs in another, the peer in a third; processor time is read for each. The peers are stock programs
+//! with configurations made here, on loopback, in temporary folders.
+
+mod disk;
+mod house;
+mod load;
+mod nginx;
+mod options;
+mod path;
+mod peer_house;
+mod process;
+mod request;
+mod rounds;
+
+use options::Options;
+
+const USAGE: &str = "\
+Usage: cargo xtask bench NAME [name=value ...]
+
+  path        an order's whole path beside nginx: rate, latency, CPU (P1, P7, P8, P13)
+              rounds=4 seconds=1.5 only=TEXT
+
+All take wait=FILE: what is measured begins when that file exists.
+";
+
+fn main() -> anyhow::Result<()> {
+    let mut words = std::env::args().skip(1);
+    let name = words.next().unwrap_or_default();
+    let options = Options::read(words)?;
+    if name == "house" {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.enable_all().worker_threads(2).build()?;
+        return runtime.block_on(house::run(plan(&options)?));
+    }
+    // The load is one thread: a generator that is spread over the cores takes them from what it measures.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match name.as_str() {
+            "path" => path::run(&options).await,
+            _ => {
+                print!("{USAGE}");
+                anyhow::ensure!(matches!(name.as_str(), "" | "help" | "--help"), "no bench {name:?}");
+                Ok(())
+            }
+        }
+    })
+}
+
+fn plan(options: &Options) -> anyhow::Result<house::Plan> {
+    let webhook = options.number("webhook", 0)?;
+    Ok(house::Plan {
+        folder: options.text("folder").map(Into::into),
+        bots: options.number("bots", 0)?,
+        signing: options.number("signing", 0)?,
+        enforced: options.number("enforced", 0)?,
+        crowd: options.number("crowd", 0)?,
+        applicants: (options.number("applicants", 0)?, options.number("tokens", 0)?),
+        webhook: (webhook > 0).then_some(u16::try_from(webhook)?),
+    })
+}
