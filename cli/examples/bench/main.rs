@@ -4,15 +4,18 @@
 //! with configurations made here, on loopback, in temporary folders.
 
 mod disk;
+mod halt;
 mod house;
 mod load;
 mod nginx;
 mod options;
 mod path;
 mod peer_house;
+mod plain;
 mod process;
 mod request;
 mod rounds;
+mod status;
 
 use options::Options;
 
@@ -21,6 +24,7 @@ Usage: cargo xtask bench NAME [name=value ...]
 
   path        an order's whole path beside nginx: rate, latency, CPU (P1, P7, P8, P13)
               rounds=4 seconds=1.5 only=TEXT
+  halt        a bot with 1,000 sessions is halted by its score (K2, K5): halts=10 sessions=1000
 
 All take wait=FILE: what is measured begins when that file exists.
 ";
@@ -39,6 +43,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match name.as_str() {
             "path" => path::run(&options).await,
+            "halt" => halt::run(&options).await,
             _ => {
                 print!("{USAGE}");
                 anyhow::ensure!(matches!(name.as_str(), "" | "help" | "--help"), "no bench {name:?}");
