@@ -15,6 +15,7 @@ mod plain;
 mod process;
 mod request;
 mod rounds;
+mod start;
 mod status;
 
 use options::Options;
@@ -25,6 +26,7 @@ Usage: cargo xtask bench NAME [name=value ...]
   path        an order's whole path beside nginx: rate, latency, CPU (P1, P7, P8, P13)
               rounds=4 seconds=1.5 only=TEXT
   halt        a bot with 1,000 sessions is halted by its score (K2, K5): halts=10 sessions=1000
+  start       a house with a million entries starts (S2): entries=1000000 rounds=5
 
 All take wait=FILE: what is measured begins when that file exists.
 ";
@@ -33,10 +35,13 @@ fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
     let name = words.next().unwrap_or_default();
     let options = Options::read(words)?;
-    if name == "house" {
+    if matches!(name.as_str(), "house" | "reopen") {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.enable_all().worker_threads(2).build()?;
-        return runtime.block_on(house::run(plan(&options)?));
+        return match name.as_str() {
+            "house" => runtime.block_on(house::run(plan(&options)?)),
+            _ => runtime.block_on(start::reopen(&options)),
+        };
     }
     // The load is one thread: a generator that is spread over the cores takes them from what it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -44,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         match name.as_str() {
             "path" => path::run(&options).await,
             "halt" => halt::run(&options).await,
+            "start" => start::run(&options).await,
             _ => {
                 print!("{USAGE}");
                 anyhow::ensure!(matches!(name.as_str(), "" | "help" | "--help"), "no bench {name:?}");
