@@ -7,6 +7,7 @@ mod disk;
 mod halt;
 mod house;
 mod load;
+mod memory;
 mod nginx;
 mod options;
 mod path;
@@ -27,6 +28,7 @@ Usage: cargo xtask bench NAME [name=value ...]
               rounds=4 seconds=1.5 only=TEXT
   halt        a bot with 1,000 sessions is halted by its score (K2, K5): halts=10 sessions=1000
   start       a house with a million entries starts (S2): entries=1000000 rounds=5
+  memory      10,000 agents with baselines and 1,000 sessions (S1): agents=10000 sessions=1000
 
 All take wait=FILE: what is measured begins when that file exists.
 ";
@@ -50,6 +52,7 @@ fn main() -> anyhow::Result<()> {
             "path" => path::run(&options).await,
             "halt" => halt::run(&options).await,
             "start" => start::run(&options).await,
+            "memory" => memory::run(&options).await,
             _ => {
                 print!("{USAGE}");
                 anyhow::ensure!(matches!(name.as_str(), "" | "help" | "--help"), "no bench {name:?}");
