@@ -6,6 +6,7 @@
 mod disk;
 mod halt;
 mod house;
+mod issue;
 mod load;
 mod memory;
 mod nginx;
@@ -29,6 +30,7 @@ Usage: cargo xtask bench NAME [name=value ...]
   halt        a bot with 1,000 sessions is halted by its score (K2, K5): halts=10 sessions=1000
   start       a house with a million entries starts (S2): entries=1000000 rounds=5
   memory      10,000 agents with baselines and 1,000 sessions (S1): agents=10000 sessions=1000
+  issue       first certificates beside cfssl serve (P10): rounds=4 certificates=240
 
 All take wait=FILE: what is measured begins when that file exists.
 ";
@@ -53,6 +55,7 @@ fn main() -> anyhow::Result<()> {
             "halt" => halt::run(&options).await,
             "start" => start::run(&options).await,
             "memory" => memory::run(&options).await,
+            "issue" => issue::run(&options).await,
             _ => {
                 print!("{USAGE}");
                 anyhow::ensure!(matches!(name.as_str(), "" | "help" | "--help"), "no bench {name:?}");
