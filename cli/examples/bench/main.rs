@@ -10,6 +10,7 @@ mod issue;
 mod load;
 mod memory;
 mod nginx;
+mod ocsp;
 mod options;
 mod path;
 mod peer_house;
@@ -31,6 +32,7 @@ Usage: cargo xtask bench NAME [name=value ...]
   start       a house with a million entries starts (S2): entries=1000000 rounds=5
   memory      10,000 agents with baselines and 1,000 sessions (S1): agents=10000 sessions=1000
   issue       first certificates beside cfssl serve (P10): rounds=4 certificates=240
+  ocsp        OCSP replies beside openssl ocsp (P11): rounds=5 seconds=2
 
 All take wait=FILE: what is measured begins when that file exists.
 ";
@@ -56,6 +58,7 @@ fn main() -> anyhow::Result<()> {
             "start" => start::run(&options).await,
             "memory" => memory::run(&options).await,
             "issue" => issue::run(&options).await,
+            "ocsp" => ocsp::run(&options).await,
             _ => {
                 print!("{USAGE}");
                 anyhow::ensure!(matches!(name.as_str(), "" | "help" | "--help"), "no bench {name:?}");
