@@ -5,6 +5,7 @@
 
 mod disk;
 mod halt;
+mod handshakes;
 mod house;
 mod issue;
 mod load;
@@ -33,6 +34,7 @@ Usage: cargo xtask bench NAME [name=value ...]
   memory      10,000 agents with baselines and 1,000 sessions (S1): agents=10000 sessions=1000
   issue       first certificates beside cfssl serve (P10): rounds=4 certificates=240
   ocsp        OCSP replies beside openssl ocsp (P11): rounds=5 seconds=2
+  handshakes  handshakes with client certificate beside nginx (P9): rounds=5 seconds=2
 
 All take wait=FILE: what is measured begins when that file exists.
 ";
@@ -59,6 +61,7 @@ fn main() -> anyhow::Result<()> {
             "memory" => memory::run(&options).await,
             "issue" => issue::run(&options).await,
             "ocsp" => ocsp::run(&options).await,
+            "handshakes" => handshakes::run(&options).await,
             _ => {
                 print!("{USAGE}");
                 anyhow::ensure!(matches!(name.as_str(), "" | "help" | "--help"), "no bench {name:?}");
