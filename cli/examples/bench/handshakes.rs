@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     house::Plan,
-    load::{Outcome, Target, answer, connect},
+    load::{Outcome, Target, answer, collected, connect},
     nginx::Nginx,
     options::Options,
     peer_house::PeerHouse,
@@ -92,10 +92,5 @@ async fn load(target: &Target, path: &str, time: Duration) -> anyhow::Result<Out
             })
         })
         .collect();
-    let mut sum = Outcome::default();
-    for one in running {
-        sum.add(one.await??);
-    }
-    sum.finish(start);
-    Ok(sum)
+    collected(running, start, time).await
 }

@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{
     house::Plan,
-    load::{Outcome, answer, connect},
+    load::{Outcome, answer, collected, connect},
     options::Options,
     peer_house::PeerHouse,
     plain,
@@ -30,6 +30,8 @@ use crate::{
 };
 
 const CLIENTS: usize = 8;
+/// No round of enrolments takes longer.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Before a request that is still being worked on is asked for again.
 const AGAIN: Duration = Duration::from_millis(2);
 
@@ -164,12 +166,7 @@ async fn enrol(house: &PeerHouse, requests: Vec<Vec<Vec<u8>>>) -> anyhow::Result
             Ok::<_, anyhow::Error>(outcome)
         })
     });
-    let mut sum = Outcome::default();
-    for one in running.collect::<Vec<_>>() {
-        sum.add(one.await??);
-    }
-    sum.finish(start);
-    Ok(sum)
+    collected(running.collect(), start, LONGEST).await
 }
 
 async fn sign(address: SocketAddr, time: Duration) -> anyhow::Result<Outcome> {

@@ -19,11 +19,14 @@ use rustls::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    task::JoinHandle,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::request::Orders;
 
+/// How long after its end a load waits for the last answers.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Handshakes that are under way at once while connections are opened.
 const HANDSHAKES: usize = 16;
 
@@ -192,13 +195,24 @@ impl Ready {
             .into_iter()
             .map(|(stream, orders)| tokio::spawn(looped(stream, orders, end)))
             .collect();
-        let mut sum = Outcome::default();
-        for one in running {
-            sum.add(one.await??);
-        }
-        sum.finish(start);
-        Ok(sum)
+        collected(running, start, time).await
     }
+}
+
+/// The outcomes of loops that end after `time` by themselves; a server that leaves one without an answer ends the bench.
+pub(crate) async fn collected(
+    running: Vec<JoinHandle<anyhow::Result<Outcome>>>,
+    start: Instant,
+    time: Duration,
+) -> anyhow::Result<Outcome> {
+    let mut sum = Outcome::default();
+    let end = tokio::time::Instant::from_std(start + time + PATIENCE);
+    for one in running {
+        let ended = tokio::time::timeout_at(end, one).await;
+        sum.add(ended.context("a server left a request without an answer")???);
+    }
+    sum.finish(start);
+    Ok(sum)
 }
 
 async fn looped(mut stream: TlsStream<TcpStream>, mut orders: Orders, end: Instant) -> anyhow::Result<Outcome> {

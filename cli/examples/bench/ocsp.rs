@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use extensions::certificate::Certificate;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use tokio::net::TcpStream;
@@ -152,18 +151,33 @@ fn openssl(folder: &Path) -> anyhow::Result<(Owned, SocketAddr, Vec<u8>)> {
     ]);
     let child = Owned::start(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let body = status::ocsp_request(root.der(), &[1], None)?;
+    // HTTP/1.0, as clients of its own make it: it answers one request a connection.
+    let head = format!(
+        "POST / HTTP/1.0\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
+        status::OCSP_REQUEST,
+        body.len()
+    );
+    let request = [head.as_bytes(), &body].concat();
     for _ in 0..200 {
-        if std::net::TcpStream::connect(address).is_ok() {
-            let body = status::ocsp_request(root.der(), &[1], None)?;
-            // HTTP/1.0, as clients of its own make it: it answers one request a connection.
-            let head = format!(
-                "POST / HTTP/1.0\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
-                status::OCSP_REQUEST,
-                body.len()
-            );
-            return Ok((child, address, [head.as_bytes(), &body].concat()));
+        if answers(address, &request) {
+            return Ok((child, address, request));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Err(anyhow::anyhow!("openssl ocsp does not listen")).context("the peer")
+    anyhow::bail!("openssl ocsp does not answer")
+}
+
+/// Asked for a whole reply: on a connection that ends without a request `openssl ocsp` (3.0) turns in a circle for ever.
+fn answers(address: SocketAddr, request: &[u8]) -> bool {
+    use std::io::{Read as _, Write as _};
+    let ask = || -> std::io::Result<Vec<u8>> {
+        let mut stream = std::net::TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(request)?;
+        let mut held = Vec::new();
+        stream.read_to_end(&mut held)?;
+        Ok(held)
+    };
+    ask().is_ok_and(|held| held.starts_with(b"HTTP/1.0 200"))
 }

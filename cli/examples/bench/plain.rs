@@ -10,7 +10,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::load::{Outcome, answer};
+use crate::load::{Outcome, answer, collected};
 
 /// A POST with a body.
 pub(crate) fn post(address: SocketAddr, path: &str, kind: &str, body: &[u8]) -> Vec<u8> {
@@ -48,7 +48,7 @@ where
     let running: Vec<_> = pairs
         .map(|(stream, make)| tokio::spawn(looped(stream, make, end)))
         .collect();
-    sum(running, start).await
+    collected(running, start, time).await
 }
 
 async fn looped<M: FnMut() -> Vec<u8>>(mut stream: TcpStream, mut make: M, end: Instant) -> anyhow::Result<Outcome> {
@@ -87,17 +87,5 @@ pub(crate) async fn drive_closing(
         Ok(outcome)
     };
     let running: Vec<_> = (0..connections).map(|_| tokio::spawn(one(request.clone()))).collect();
-    sum(running, start).await
-}
-
-async fn sum(
-    running: Vec<tokio::task::JoinHandle<anyhow::Result<Outcome>>>,
-    start: Instant,
-) -> anyhow::Result<Outcome> {
-    let mut sum = Outcome::default();
-    for one in running {
-        sum.add(one.await??);
-    }
-    sum.finish(start);
-    Ok(sum)
+    collected(running, start, time).await
 }
