@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, Origin, Reply},
+    clock::SystemClock,
     commands::report::{Exit, Failure},
     officer::{answer, unreachable},
-    pkcs7, request,
+    pkcs7,
+    proof::{self, OrderProof},
+    request,
 };
 
 /// The bot's key.
@@ -153,6 +156,8 @@ fn keep(folder: &Path, key: &FileSigner, roots: &[CertificateDer<'static>], repl
 /// A bot's connection to the gateway.
 pub struct Bot {
     client: Client,
+    /// Signs each order, where its certificate asks for it.
+    proof: Option<OrderProof>,
 }
 
 impl Bot {
@@ -169,9 +174,13 @@ impl Bot {
         };
         let chain = crate::pem::certificates(&folder.join(CHAIN_FILE)).with_context(missing)?;
         let key = FileSigner::open(&folder.join(KEY_FILE), Protection::Plain).with_context(missing)?;
-        let identity = ca_keys::tls::certified_key(chain, Arc::new(key));
+        let key: Arc<dyn Signer> = Arc::new(key);
+        let leaf = chain.first().filter(|_| proof::is_asked(&chain));
+        let proof = leaf.map(|leaf| OrderProof::new(leaf, key.clone(), Arc::new(SystemClock)));
+        let identity = ca_keys::tls::certified_key(chain, key);
         Ok(Self {
             client: Client::new(origin, roots, Some(identity))?,
+            proof,
         })
     }
 
@@ -182,12 +191,20 @@ impl Bot {
         self
     }
 
-    /// Sends an order as it stands. Any status is an answer; a refused order is no error here.
+    /// Sends an order as it stands, signed where the certificate asks for it. Any status is an answer; a refused order is no error here.
     ///
     /// # Errors
-    /// When the gateway cannot be reached.
+    /// When the gateway cannot be reached, or the key cannot sign.
     pub async fn send(&mut self, order: &Value) -> anyhow::Result<Reply> {
-        self.call("POST", "/v1/orders", &order.to_string()).await
+        let (path, body) = ("/v1/orders", order.to_string());
+        let Some(proof) = &self.proof else {
+            return self.call("POST", path, &body).await;
+        };
+        let signed = proof.headers(&format!("{}{path}", self.client.origin().url()), &body)?;
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(signed.iter().map(|(name, value)| (*name, value.as_str())));
+        let sent = self.client.send("POST", path, &headers, body).await;
+        sent.map_err(unreachable)
     }
 
     /// Any call of the bots' API.

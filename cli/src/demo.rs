@@ -164,8 +164,7 @@ async fn perform(args: &Args, directory: &Path) -> anyhow::Result<Report> {
 async fn admit(house: &House, bot: &Bot, officers: &mut [Officer], progress: &Progress) -> anyhow::Result<Player> {
     let identity = house.admit(bot, officers, progress).await?;
     let (origin, _) = house.gateway()?;
-    let signs = bot.limits.order_proof;
-    let trader = Trader::new(identity, origin, house.roots.clone(), Arc::new(SystemClock), signs);
+    let trader = Trader::new(identity, origin, house.roots.clone(), Arc::new(SystemClock));
     Ok(Player::new(bot.clone(), trader))
 }
 

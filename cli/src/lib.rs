@@ -14,5 +14,6 @@ pub mod logs;
 pub mod officer;
 pub mod pem;
 pub mod pkcs7;
+pub mod proof;
 pub mod request;
 pub mod serve;

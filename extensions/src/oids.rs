@@ -135,6 +135,15 @@ impl OidArc {
         environment == Environment::Sandbox || self.0 != DOCUMENTATION_PEN
     }
 
+    /// The arc under which `oid` is extension 1, AuthorityLimits; `None` when it is something else. For readers that do not know the house.
+    #[must_use]
+    pub fn of_authority_limits(oid: &Oid) -> Option<Self> {
+        match oid.arcs()[..] {
+            [1, 3, 6, 1, 4, 1, pen, 1, 1] => Self::new(pen).ok(),
+            _ => None,
+        }
+    }
+
     /// Extension 1: AuthorityLimits.
     #[must_use]
     pub fn authority_limits(self) -> Oid {
@@ -196,6 +205,8 @@ mod tests {
             arc.authority_limits().der_content(),
             [0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 1, 1]
         );
+        assert_eq!(OidArc::of_authority_limits(&arc.authority_limits()), Some(arc));
+        assert_eq!(OidArc::of_authority_limits(&arc.trading_agent()), None);
         assert_eq!(
             OidArc::new(99_999).expect("PEN").trading_agent().to_string(),
             "1.3.6.1.4.1.99999.2.1"

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Instant};
 
-use anyhow::{Context, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use extensions::{AgentId, Clock, Decimal, Digest, KeyAlgorithm, Signer};
+use anyhow::Context;
+use extensions::{AgentId, Clock, Decimal, Signer};
 use fixtures_venue::streams::{Row, Side};
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Origin, Reply};
+use crate::{
+    client::{Client, Origin, Reply},
+    proof::{self, OrderProof},
+};
 
 /// How often an order is sent again, under its own id, when a connection ends before the answer.
 const ATTEMPTS: usize = 3;
@@ -52,9 +54,8 @@ pub(super) struct Trader {
     identity: Identity,
     origin: Origin,
     roots: Vec<CertificateDer<'static>>,
-    /// Real time, for signatures.
-    clock: Arc<dyn Clock>,
-    signs: bool,
+    /// Signs each order, where the mandate asks for it.
+    proof: Option<OrderProof>,
     connections: BTreeMap<IpAddr, Client>,
     /// Orders sent so far; names the next one.
     pub(super) sent: u64,
@@ -63,21 +64,21 @@ pub(super) struct Trader {
 }
 
 impl Trader {
-    /// A bot that talks to the gateway at `origin`. `signs` when its mandate asks for a signature on each order.
+    /// A bot that talks to the gateway at `origin`, and signs each order when its certificate asks for it. `clock` is real time.
     #[must_use]
     pub(super) fn new(
         identity: Identity,
         origin: Origin,
         roots: Vec<CertificateDer<'static>>,
         clock: Arc<dyn Clock>,
-        signs: bool,
     ) -> Self {
+        let leaf = identity.chain.first().filter(|_| proof::is_asked(&identity.chain));
+        let proof = leaf.map(|leaf| OrderProof::new(leaf, identity.signer.clone(), clock));
         Self {
             identity,
             origin,
             roots,
-            clock,
-            signs,
+            proof,
             connections: BTreeMap::new(),
             sent: 0,
             resting: 0,
@@ -145,7 +146,10 @@ impl Trader {
         let body = terms.to_string();
         let sent = Instant::now();
         for _ in 0..ATTEMPTS {
-            let signed = if self.signs { self.signature(&body)? } else { Vec::new() };
+            let signed = match &self.proof {
+                Some(proof) => proof.headers(&format!("{}/v1/orders", self.origin.url()), &body)?,
+                None => Vec::new(),
+            };
             let headers: Vec<(&str, &str)> = std::iter::once(("content-type", "application/json"))
                 .chain(signed.iter().map(|(name, value)| (*name, value.as_str())))
                 .collect();
@@ -202,41 +206,6 @@ impl Trader {
         };
         Ok(rows.iter().filter_map(read).collect())
     }
-
-    /// RFC 9421 over method, address, digest and type, with the certificate's key (RFC 9530 digest).
-    fn signature(&self, body: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let leaf = self.identity.chain.first().context("a certificate")?;
-        let created = self.clock.now().seconds();
-        let nonce = STANDARD.encode(uuid::Uuid::now_v7().as_bytes());
-        let algorithm = match self.identity.signer.algorithm() {
-            KeyAlgorithm::Ed25519 => "ed25519",
-            KeyAlgorithm::EcdsaP256Sha256 => "ecdsa-p256-sha256",
-            KeyAlgorithm::EcdsaP384Sha384 => bail!("orders are signed with P-256 or Ed25519"),
-        };
-        let digest = format!("sha-256=:{}:", STANDARD.encode(Digest::of(body.as_bytes()).0));
-        let parameters = format!(
-            "(\"@method\" \"@target-uri\" \"content-digest\" \"content-type\");created={created};expires={};nonce=\"{nonce}\";keyid=\"{}\";alg=\"{algorithm}\"",
-            created + 30,
-            Digest::of(leaf),
-        );
-        let base = format!(
-            "\"@method\": POST\n\"@target-uri\": {}/v1/orders\n\"content-digest\": {digest}\n\"content-type\": application/json\n\"@signature-params\": {parameters}",
-            self.origin.url(),
-        );
-        let mut signature = self
-            .identity
-            .signer
-            .sign(base.as_bytes())
-            .context("the order cannot be signed")?;
-        if algorithm != "ed25519" {
-            signature = fixed(&signature).context("an ECDSA signature in DER")?.to_vec();
-        }
-        Ok(vec![
-            ("content-digest", digest),
-            ("signature-input", format!("sig1={parameters}")),
-            ("signature", format!("sig1=:{}:", STANDARD.encode(signature))),
-        ])
-    }
 }
 
 fn told(reply: &Reply) -> anyhow::Result<Told> {
@@ -257,41 +226,4 @@ fn told(reply: &Reply) -> anyhow::Result<Told> {
         );
     }
     Ok(Told::Refused(codes))
-}
-
-/// An ECDSA P-256 signature as RFC 9421 wants it: r and s, 32 octets each, from `SEQUENCE { INTEGER, INTEGER }` (RFC 3279).
-fn fixed(signature: &[u8]) -> Option<[u8; 64]> {
-    let [0x30, length, rest @ ..] = signature else {
-        return None;
-    };
-    let mut rest = rest.get(..usize::from(*length))?;
-    let mut out = [0; 64];
-    for half in out.chunks_exact_mut(32) {
-        let [0x02, length, tail @ ..] = rest else { return None };
-        let (number, after) = tail.split_at_checked(usize::from(*length))?;
-        let first = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
-        let digits = number.get(first..)?;
-        half.get_mut(32usize.checked_sub(digits.len())?..)?
-            .copy_from_slice(digits);
-        rest = after;
-    }
-    Some(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Leading zeros go, missing ones come. Control: copying to the front instead of the end turns the second half red.
-    #[test]
-    fn signatures_become_two_halves_of_one_length() {
-        let mut der = vec![0x30, 39, 0x02, 33, 0];
-        der.extend([0xff; 32]);
-        der.extend([0x02, 2, 1, 2]);
-        let fixed = fixed(&der).unwrap();
-        assert_eq!(fixed[..32], [0xff; 32]);
-        assert_eq!(fixed[32..62], [0; 30]);
-        assert_eq!(fixed[62..], [1, 2]);
-        assert!(super::fixed(&der[..20]).is_none() && super::fixed(&[]).is_none());
-    }
 }

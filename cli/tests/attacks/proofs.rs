@@ -7,7 +7,7 @@ use ca_keys::{FileSigner, Protection};
 use extensions::{Digest, KeyAlgorithm, Signer};
 use gateway_service::api::proof::content_digest;
 
-use crate::house::{House, LONG, Setup, closing_post, house, order};
+use crate::house::{House, LONG, Setup, closing_post, house, order, origin};
 
 /// The two numbers of a DER signature, each in 32 octets (RFC 9421 §3.3.4).
 fn fixed(der: &[u8]) -> Vec<u8> {
@@ -137,8 +137,25 @@ async fn an_order_is_proven_by_its_bot_alone() {
         "{said}"
     );
     assert_eq!(house.orders(), 1, "a replay reaches nobody");
+    the_command_line_s_bot_signs(&house).await;
     let again = headers(&house, &own, &usual("again", "n-again"));
     let said = sent(&house, &body("again"), &again).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     house.running.stop().await.unwrap();
+}
+
+/// The bot of the command line signs by itself, because its certificate asks for it; the same order again is signed anew and gets the
+/// stored outcome. Control: without the fields that `Bot::send` adds, the same bot's order is `PROOF_REQUIRED`.
+async fn the_command_line_s_bot_signs(house: &House) {
+    let to = origin(house.running.addresses.gateway);
+    let mut bot = mandatum::bot::Bot::open(&house.folder.path().join("bot"), to, &house.roots()).unwrap();
+    let before = house.orders();
+    for _ in 0..2 {
+        let reply = bot.send(&order("by-cli")).await.unwrap();
+        assert_eq!(reply.status, 200, "{:?}", reply.json());
+    }
+    assert_eq!(house.orders(), before + 1);
+    let bare = bot.call("POST", "/v1/orders", &order("bare").to_string()).await;
+    let bare = bare.unwrap().json().unwrap();
+    assert_eq!(bare["code"], serde_json::json!("PROOF_REQUIRED"), "{bare}");
 }

@@ -3,7 +3,12 @@
 use x509_parser::{asn1_rs::Tag, certificate::X509Certificate, prelude::FromDer, x509::X509Version};
 
 use super::Fault;
-use crate::{Digest, KeyAlgorithm, Serial, Timestamp, limits::tlv, oids::Oid, verify};
+use crate::{
+    Digest, KeyAlgorithm, Serial, Timestamp,
+    limits::tlv,
+    oids::{Oid, OidArc},
+    verify,
+};
 
 /// The longest certificate that is parsed.
 pub const LONGEST_CERTIFICATE: usize = 16 * 1_024;
@@ -164,6 +169,16 @@ impl Certificate {
     #[must_use]
     pub fn extension(&self, oid: &Oid) -> Option<&[u8]> {
         self.find(oid.der_content()).map(|extension| &*extension.value)
+    }
+
+    /// AuthorityLimits as it stands here, with the arc it stands under: for readers that do not know whose certificate it is. Who
+    /// enforces limits asks for [`extension`](Self::extension) under its own arc.
+    #[must_use]
+    pub fn authority_limits(&self) -> Option<(OidArc, &[u8])> {
+        self.extensions.iter().find_map(|extension| {
+            let oid = Oid::from_der_content(&extension.oid)?;
+            Some((OidArc::of_authority_limits(&oid)?, &*extension.value))
+        })
     }
 
     /// Judges its validity.
