@@ -15,6 +15,10 @@ fn has(program: &str) -> bool {
         || Command::new(program).arg("--version").output().is_ok();
     if !there {
         eprintln!("skipped: {program} is not installed");
+        assert!(
+            std::env::var_os("MANDATUM_PYTHON").is_none(),
+            "nothing is skipped under `cargo xtask`"
+        );
     }
     there
 }
