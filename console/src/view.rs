@@ -8,13 +8,15 @@ use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, OwnerId, Stream
 use ledger::{CommittedEntry, Head, Ledger, LedgerError};
 use revocation_core::{
     HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent, StandingState,
-    incident::IncidentEvent,
+    incident::IncidentEvent, jobs::DeliveryEvent,
 };
 
 /// Entries read at once.
 const READ_AT_ONCE: usize = 1_024;
 /// Proposed baselines remembered of one agent; the oldest leaves.
 const MOST_PROPOSED: usize = 8;
+/// Dead letters remembered of one webhook, as many as its worker remembers; the oldest leaves.
+const MOST_DEAD: usize = 10_000;
 
 /// A proposed baseline: its content is read where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,14 @@ pub(crate) struct HouseRevocation {
     pub(crate) reason: RevocationReason,
 }
 
+/// A message to a webhook that was given up.
+#[derive(Debug, Clone)]
+pub(crate) struct DeadLetter {
+    pub(crate) attempts: u32,
+    pub(crate) fault: String,
+    pub(crate) at: Timestamp,
+}
+
 /// The fold.
 #[derive(Default)]
 pub(crate) struct View {
@@ -51,6 +61,8 @@ pub(crate) struct View {
     pub(crate) standing: BTreeMap<AgentId, StandingState>,
     pub(crate) incidents: BTreeMap<IncidentId, (AgentId, IncidentState, Timestamp)>,
     pub(crate) baselines: BTreeMap<AgentId, Baselines>,
+    /// Webhook subscriptions with their dead letters, by the position of the entry each tells of.
+    pub(crate) webhooks: BTreeMap<String, BTreeMap<u64, DeadLetter>>,
     numbers: BTreeMap<StreamId, u64>,
     epoch: u64,
     next: u64,
@@ -121,6 +133,8 @@ impl View {
             self.house_decided(&event, entry.position);
         } else if let Some(Ok(event)) = IncidentEvent::decode(kind, body) {
             self.incident(&event, entry.at);
+        } else if let Some(Ok(event)) = DeliveryEvent::decode(kind, body) {
+            self.delivery(event, entry.at);
         } else {
             self.baseline(kind, body, place);
         }
@@ -151,6 +165,42 @@ impl View {
         if let Some((_, incident, _)) = self.incidents.get_mut(&id) {
             // A step that is not allowed leaves the incident as it was.
             let _ = incident.step(event);
+        }
+    }
+
+    fn delivery(&mut self, event: DeliveryEvent, at: Timestamp) {
+        match event {
+            DeliveryEvent::Subscribed(event) => drop(self.webhooks.entry(event.subscription).or_default()),
+            DeliveryEvent::Dead(event) => {
+                let (Some(position), letters) = (event.entry, self.webhooks.entry(event.subscription).or_default())
+                else {
+                    return;
+                };
+                let letter = DeadLetter {
+                    attempts: event.attempts,
+                    fault: event.fault,
+                    at,
+                };
+                letters.insert(position, letter);
+                if letters.len() > MOST_DEAD {
+                    letters.pop_first();
+                }
+            }
+            // Whether it is delivered or given up anew, it is not dead any more.
+            DeliveryEvent::Asked(event) => {
+                if let (Some(position), Some(letters)) = (event.replay, self.webhooks.get_mut(&event.subscription)) {
+                    letters.remove(&position);
+                }
+            }
+            DeliveryEvent::Attempted(event) => {
+                let letters = self
+                    .webhooks
+                    .get_mut(&event.subscription)
+                    .filter(|_| event.fault.is_none());
+                if let (Some(position), Some(letters)) = (event.entry, letters) {
+                    letters.remove(&position);
+                }
+            }
         }
     }
 

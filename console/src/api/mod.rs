@@ -10,6 +10,7 @@ mod officers;
 mod positions;
 pub(crate) mod proposals;
 mod standing;
+mod webhooks;
 
 use axum::{
     Extension, Json, Router,
@@ -57,6 +58,7 @@ const fn route(
 
 const ANY: &[Role] = &[];
 const PROPOSES: &[Role] = &[Administrator, Approver, Operator, Responder];
+const OPERATES: &[Role] = &[Administrator, Operator, Responder];
 
 /// Every route that needs an officer.
 #[rustfmt::skip]
@@ -106,6 +108,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/incidents", ANY, || get(incidents::list)),
     route("POST", "/v1/incidents/{incident}/acknowledge", &[Responder], || post(incidents::acknowledge)),
     route("POST", "/v1/incidents/{incident}/review", PROPOSES, || post(incidents::review)),
+    route("GET", "/v1/webhooks", ANY, || get(webhooks::list)),
+    route("GET", "/v1/webhooks/{webhook}/dead", ANY, || get(webhooks::dead)),
+    route("POST", "/v1/webhooks/{webhook}/replay", OPERATES, || post(webhooks::replay)),
+    route("POST", "/v1/webhooks/{webhook}/test", OPERATES, || post(webhooks::test)),
     route("POST", "/v1/nonces", &[Approver], || post(positions::nonce)),
     route("POST", "/v1/erase", &[Administrator], || post(officers::erase)),
     route("GET", "/v1/entries/{position}", ANY, || get(entries::show)),

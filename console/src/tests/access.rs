@@ -24,6 +24,7 @@ fn filled(path: &str) -> String {
         ("{incident}", "nothing"),
         ("{number}", "7"),
         ("{position}", "0"),
+        ("{webhook}", "nobody"),
         ("{serial}", "000000000000000000000000000000000000"),
         ("{digest}", &"0".repeat(64)),
     ];

@@ -5,5 +5,6 @@ mod approvals;
 mod bench;
 mod bounds;
 mod standing;
+mod webhooks;
 
 pub(crate) use bench::{Bench, csr};

@@ -224,7 +224,7 @@ fn job_reports_are_canonical_and_round_trip() {
         assert_eq!(JobEvent::decode(event.kind(), &body).unwrap().unwrap(), event);
     }
     let (message, subscription) = ("msg-1".to_owned(), "desk".to_owned());
-    let deliveries: [DeliveryEvent; 3] = [
+    let deliveries: [DeliveryEvent; 4] = [
         DeliverySubscribed {
             from: 7,
             subscription: subscription.clone(),
@@ -238,6 +238,12 @@ fn job_reports_are_canonical_and_round_trip() {
             status: Some(204),
             subscription: subscription.clone(),
             through: 4,
+        }
+        .into(),
+        DeliveryAsked {
+            officer: OfficerId::new("ada").unwrap(),
+            replay: Some(3),
+            subscription: subscription.clone(),
         }
         .into(),
         DeliveryDead {

@@ -1,6 +1,6 @@
 //! Events of calendar jobs and of webhook deliveries.
 
-use extensions::{Base64, Digest, StreamId, StreamKind, Timestamp};
+use extensions::{Base64, Digest, OfficerId, StreamId, StreamKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{record, record_enum};
@@ -100,7 +100,22 @@ record!(DeliveryAttempted, "delivery.attempted", |event| delivery_stream(
     &event.subscription
 ));
 
-/// A message was given up; `replay` can send it again.
+/// An officer asked for a message now: a dead letter once more, or a sign of life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryAsked {
+    /// Who asked.
+    pub officer: OfficerId,
+    /// The ledger position of the entry whose dead letter is tried again; none for a sign of life.
+    pub replay: Option<u64>,
+    /// The subscription.
+    pub subscription: String,
+}
+record!(DeliveryAsked, "delivery.asked", |event| delivery_stream(
+    &event.subscription
+));
+
+/// A message was given up; [`DeliveryAsked`] sends it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryDead {
@@ -136,10 +151,12 @@ record!(DeliverySubscribed, "delivery.subscribed", |event| delivery_stream(
 pub const CRL_PUBLISH_TASK: &str = "crl.publish";
 
 record_enum! {
-    /// What webhook deliveries record.
+    /// What webhook deliveries record, and what is asked of them.
     DeliveryEvent {
         /// First seen.
         Subscribed(DeliverySubscribed),
+        /// An officer asked for a message now.
+        Asked(DeliveryAsked),
         /// One attempt.
         Attempted(DeliveryAttempted),
         /// Given up.

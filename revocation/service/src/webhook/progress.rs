@@ -6,11 +6,21 @@ use std::collections::BTreeMap;
 use extensions::StreamId;
 use revocation_core::jobs::DeliveryEvent;
 
+use super::backoff::MOST_ATTEMPTS;
 use crate::follow::READ_AT_ONCE;
 use crate::log::{Log, LogError};
 
 /// Dead letters remembered per subscription; beyond them the oldest can be replayed from the ledger only by position.
 pub const MOST_DEAD: usize = 10_000;
+
+/// A message that failed and is to be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failing {
+    /// Attempts made.
+    pub(super) attempts: u32,
+    /// Attempts after which it is given up.
+    pub(super) budget: u32,
+}
 
 /// The fold of one delivery stream.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -19,8 +29,10 @@ pub(super) struct Progress {
     pub(super) dead: BTreeMap<u64, u32>,
     /// Positions at or behind `through` that were delivered.
     pub(super) done: BTreeMap<u64, ()>,
-    /// Failed and neither delivered nor dead: position, and attempts made.
-    pub(super) failing: BTreeMap<u64, u32>,
+    /// Failed and neither delivered nor dead, by position.
+    pub(super) failing: BTreeMap<u64, Failing>,
+    /// What officers asked for before this position is folded in here, and is not to be obeyed again.
+    pub(super) asked: u64,
     /// Where reading goes on; none for a subscription never seen.
     pub(super) through: Option<u64>,
 }
@@ -37,13 +49,13 @@ impl Progress {
             next = last.number + 1;
             for entry in &entries {
                 if let Some(Ok(event)) = DeliveryEvent::decode(&entry.kind, entry.body()) {
-                    progress.apply(&event);
+                    progress.apply(&event, entry.position);
                 }
             }
         }
     }
 
-    fn apply(&mut self, event: &DeliveryEvent) {
+    fn apply(&mut self, event: &DeliveryEvent, at: u64) {
         match event {
             DeliveryEvent::Subscribed(event) => self.through = Some(self.through.unwrap_or(event.from)),
             DeliveryEvent::Attempted(event) => {
@@ -56,10 +68,20 @@ impl Progress {
                     self.dead.remove(&position);
                     self.done.insert(position, ());
                 } else {
-                    self.failing.insert(position, event.attempt);
+                    let failing = self.failing.entry(position).or_insert(Failing {
+                        attempts: 0,
+                        budget: MOST_ATTEMPTS,
+                    });
+                    failing.attempts = event.attempt;
                 }
                 let through = self.through.unwrap_or_default();
                 self.done = self.done.split_off(&through);
+            }
+            DeliveryEvent::Asked(event) => {
+                self.asked = at + 1;
+                if let Some((position, failing)) = event.replay.and_then(|position| self.revive(position)) {
+                    self.failing.insert(position, failing);
+                }
             }
             DeliveryEvent::Dead(event) => {
                 if let Some(position) = event.entry {
@@ -68,6 +90,13 @@ impl Progress {
                 }
             }
         }
+    }
+
+    /// Takes a dead letter back to life, with a fresh budget of attempts; `None` when there is none at `position`.
+    pub(super) fn revive(&mut self, position: u64) -> Option<(u64, Failing)> {
+        let attempts = self.dead.remove(&position)?;
+        let budget = attempts.saturating_add(MOST_ATTEMPTS);
+        Some((position, Failing { attempts, budget }))
     }
 
     /// Remembers a dead letter, within bounds.

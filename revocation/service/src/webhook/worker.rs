@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use extensions::{Clock, Random};
 use ledger::CommittedEntry;
-use revocation_core::jobs::{DeliveryAttempted, DeliveryDead, DeliverySubscribed};
+use revocation_core::jobs::{DeliveryAttempted, DeliveryDead, DeliveryEvent, DeliverySubscribed};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -112,7 +112,7 @@ impl Worker {
                     }
                 }
                 read = follower.next(), if room => match read {
-                    Ok(entries) => self.take(entries),
+                    Ok(entries) => self.take(entries).await,
                     Err(error) => {
                         tracing::warn!(webhook = self.subscription.name, %error, "deliveries wait for the ledger");
                         tokio::time::sleep(READ_AGAIN).await;
@@ -143,9 +143,10 @@ impl Worker {
                 from
             }
         };
-        for (position, attempts) in progress.failing.clone() {
+        for (position, failing) in progress.failing.clone() {
             if let Some(entry) = log.read_range(position, 1).await?.into_iter().next() {
-                self.wait_for(entry, attempts, MOST_ATTEMPTS.max(attempts + 1));
+                let budget = failing.budget.max(failing.attempts + 1);
+                self.wait_for(entry, failing.attempts, budget);
             }
         }
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
@@ -167,8 +168,11 @@ impl Worker {
         self.pending.insert(waiting.entry.position, waiting);
     }
 
-    fn take(&mut self, entries: Vec<Arc<CommittedEntry>>) {
+    async fn take(&mut self, entries: Vec<Arc<CommittedEntry>>) {
         for entry in entries {
+            if entry.stream == self.subscription.stream {
+                self.asked(&entry).await;
+            }
             let known = self.progress(|progress| progress.knows(entry.position));
             if self.subscription.wants(&entry.kind) && !known {
                 self.wait_for(entry, 0, MOST_ATTEMPTS);
@@ -300,35 +304,50 @@ impl Worker {
         report(&self.shared, id, AnyRecord::new(record)).await;
     }
 
+    /// What an officer asked for in the ledger, unless the start has folded it in already.
+    async fn asked(&mut self, entry: &CommittedEntry) {
+        let Some(Ok(DeliveryEvent::Asked(asked))) = DeliveryEvent::decode(&entry.kind, entry.body()) else {
+            return;
+        };
+        if entry.position < self.progress(|progress| progress.asked) {
+            return;
+        }
+        match asked.replay {
+            Some(position) => drop(self.again(position).await),
+            None => self.sign_of_life(),
+        }
+    }
+
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Heartbeat => {
-                if self.flights.len() < MOST_IN_FLIGHT {
-                    let log = &self.shared.log;
-                    let (ledger, size, now) = (log.id(), log.size(), self.shared.clock.now());
-                    self.fly(heartbeat(&ledger, &self.subscription.name, size, now), 1, 0);
-                }
-            }
+            Command::Heartbeat => self.sign_of_life(),
             Command::Replay(position, answer) => {
-                let attempts = self.progress(|progress| progress.dead.get(&position).copied());
-                let entry = self
-                    .shared
-                    .log
-                    .read_range(position, 1)
-                    .await
-                    .ok()
-                    .and_then(|found| found.into_iter().next());
-                let found = match (attempts, entry) {
-                    (Some(attempts), Some(entry)) if self.pending.len() < MOST_PENDING => {
-                        self.progress(|progress| progress.dead.remove(&position));
-                        self.wait_for(entry, attempts, attempts + MOST_ATTEMPTS);
-                        true
-                    }
-                    _ => false,
-                };
+                let room = self.pending.len() < MOST_PENDING;
+                let found = room && self.again(position).await;
                 let _ = answer.send(found);
             }
         }
+    }
+
+    fn sign_of_life(&mut self) {
+        if self.flights.len() < MOST_IN_FLIGHT {
+            let log = &self.shared.log;
+            let (ledger, size, now) = (log.id(), log.size(), self.shared.clock.now());
+            self.fly(heartbeat(&ledger, &self.subscription.name, size, now), 1, 0);
+        }
+    }
+
+    /// Tries a dead letter again; whether there was one.
+    async fn again(&mut self, position: u64) -> bool {
+        let entry = self.shared.log.read_range(position, 1).await;
+        let Some(entry) = entry.ok().and_then(|found| found.into_iter().next()) else {
+            return false;
+        };
+        let Some((_, failing)) = self.progress(|progress| progress.revive(position)) else {
+            return false;
+        };
+        self.wait_for(entry, failing.attempts, failing.budget);
+        true
     }
 }
 
