@@ -168,7 +168,12 @@ fn number(line: &str) -> Option<u64> {
 fn killed_at_any_point_nothing_acknowledged_is_lost() {
     let folder = tempfile::tempdir().expect("folder");
     create(folder.path());
-    for round in 0..8_u64 {
+    let rounds: u64 = if std::env::var_os("MANDATUM_SOAK").is_some() {
+        200
+    } else {
+        8
+    };
+    for round in 0..rounds {
         let mut child = start(folder.path(), false);
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut last = None;
@@ -188,6 +193,7 @@ fn killed_at_any_point_nothing_acknowledged_is_lost() {
         assert!(seen >= wanted, "the child appended");
         check(folder.path(), last);
     }
+    println!("soak: {rounds} kills of an appending ledger, every acknowledged entry there and verified");
 }
 
 /// A write refused as by a full disk: the ledger closes itself, the halt goes to the reserve file and comes back late, first, once.

@@ -2,7 +2,7 @@
 //! venue outlives it and counts (ARCHITECTURE §5).
 //!
 //! The gateway is a child process (this test binary again) on real files, with the real adapter over HTTP to a paper venue in
-//! the parent. Kills: `MANDATUM_KILLS`, 100 unless set; `soak` takes 500.
+//! the parent. Kills: 100, 500 under `MANDATUM_SOAK`, or what `MANDATUM_KILLS` says.
 //!
 //! Negative control, run beside it: `a_ledger_that_lost_its_end_is_seen` puts an older copy of the ledger back before the judge
 //! looks, and the judge has to object. Forwarding before the record does not compile: `Venue::forward` takes
@@ -61,7 +61,11 @@ fn kills() -> u64 {
     std::env::var("MANDATUM_KILLS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(100)
+        .unwrap_or(if std::env::var_os("MANDATUM_SOAK").is_some() {
+            500
+        } else {
+            100
+        })
 }
 
 fn market(id: &str, sell: bool) -> String {

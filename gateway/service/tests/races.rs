@@ -1,6 +1,6 @@
 //! Guarantees 1 to 3 under races: many senders, a revoker, a freeze, two gateway instances on one store (ARCHITECTURE §5).
 //!
-//! Rounds: `MANDATUM_RACE_ROUNDS`, 1,000 unless set.
+//! Rounds: 1,000, 10,000 under `MANDATUM_SOAK`, or what `MANDATUM_RACE_ROUNDS` says.
 //!
 //! Negative controls, tried: append decisions with `Append::next` instead of `Append::exactly` in `pipeline::submit`, and all
 //! three tests go red (permits behind the revocation, permits behind the freeze, an order sent twice). Let `take_turn` decide an
@@ -24,7 +24,11 @@ fn rounds() -> usize {
     std::env::var("MANDATUM_RACE_ROUNDS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(1_000)
+        .unwrap_or(if std::env::var_os("MANDATUM_SOAK").is_some() {
+            10_000
+        } else {
+            1_000
+        })
 }
 
 fn rt() -> tokio::runtime::Runtime {
