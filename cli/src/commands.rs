@@ -7,6 +7,7 @@ mod application;
 mod baseline;
 mod export;
 mod house;
+mod incident;
 mod ledger;
 mod limits;
 mod observations;
@@ -14,7 +15,11 @@ mod officer;
 mod order;
 mod paper_venue;
 mod position;
+mod proposal;
+mod receipt;
 pub mod report;
+mod settings;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
@@ -41,8 +46,9 @@ FIRST STEPS
   mandatum officer enrol ada --token T          make ada's key and certificate; grace and joan likewise
   mandatum --officer ada agent register bot-1 --owner desk --model m-1 --purpose 'market making'
   mandatum --officer ada application submit mandate.toml      `application submit --help` shows the file
-  mandatum --officer grace application approve m-1
-  mandatum --officer joan application approve m-1
+  mandatum --officer grace application show m-1               in plain words; ends with the command that signs it:
+  mandatum --officer grace application approve m-1 --document DIGEST
+  mandatum --officer joan application approve m-1 --document DIGEST
   mandatum --officer ada agent token bot-1 --mandate m-1
   mandatum agent enrol bot-1 --token T          make the bot's key and certificate
   mandatum order send --agent bot-1 --id 1 --side buy --quantity 0.01 --price 49000 BTC_EUR
@@ -83,15 +89,33 @@ enum Command {
     Init(house::Init),
     /// Run the house: all four roles in one process, until interrupted.
     Serve(house::Serve),
-    /// Officers: enrol, invite, list.
+    /// Officers: enrol, invite, remove, list.
     #[command(subcommand)]
     Officer(officer::Command),
-    /// Bots: register, enrol, look, freeze, resume, revoke.
+    /// Bots: register, enrol, look, freeze, resume, revoke, reinstate.
     #[command(subcommand)]
     Agent(agent::Command),
     /// Mandates: submit, read in plain words, approve, reject.
     #[command(subcommand)]
     Application(application::Command),
+    /// What two officers decide together: read and sign.
+    #[command(subcommand)]
+    Proposal(proposal::Command),
+    /// Halts: look, acknowledge, review.
+    #[command(subcommand)]
+    Incident(incident::Command),
+    /// What stands for the whole house.
+    #[command(subcommand)]
+    House(settings::HouseCommand),
+    /// Source networks and their regions.
+    #[command(subcommand)]
+    Regions(settings::Regions),
+    /// Amounts above which a mandate takes two officers.
+    #[command(subcommand)]
+    Thresholds(settings::Thresholds),
+    /// Webhooks: dead letters, trying again, a sign of life.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Orders of a bot, sent with its own certificate.
     #[command(subcommand)]
     Order(order::Command),
@@ -113,6 +137,11 @@ enum Command {
     Verify(ledger::Verify),
     /// Write the whole record to one file, for an auditor.
     Export(export::Export),
+    /// One entry with its proof: get it, check it.
+    #[command(subcommand)]
+    Receipt(receipt::Command),
+    /// Believe the store as it is, after the head file's disk was lost. Refuses beside a running server.
+    AdoptHead(ledger::AdoptHead),
     /// Make the views again from the record. Refuses beside a running server.
     Rebuild,
     /// Destroy the keys of a person's texts; every proof still verifies.
@@ -185,6 +214,9 @@ pub(crate) struct WhichAgent {
 pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args().any(|argument| argument == "--json") => {
+            return report::finish(Err(Failure::new(Exit::Usage, error.to_string()).into()), true);
+        }
         Err(error) => {
             let _ = error.print();
             return if error.use_stderr() {
@@ -222,6 +254,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::Officer(command) => officer::run(&context, command).await,
         Command::Agent(command) => agent::run(&context, command).await,
         Command::Application(command) => application::run(&context, command).await,
+        Command::Proposal(command) => proposal::run(&context, command).await,
+        Command::Incident(command) => incident::run(&context, command).await,
+        Command::House(command) => settings::house(&context, command).await,
+        Command::Regions(command) => settings::regions(&context, command).await,
+        Command::Thresholds(command) => settings::thresholds(&context, command).await,
+        Command::Webhook(command) => webhook::run(&context, command).await,
         Command::Order(command) => order::run(&context, command).await,
         Command::Observations(command) => observations::run(&context, command).await,
         Command::Baseline(command) => baseline::run(&context, command).await,
@@ -230,10 +268,17 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::Limits(command) => limits::run(&context, command),
         Command::Verify(command) => ledger::verify(&context, command).await,
         Command::Export(command) => export::export(&context, command).await,
+        Command::Receipt(command) => receipt::run(&context, command).await,
+        Command::AdoptHead(command) => ledger::adopt_head(&context, command).await,
         Command::Rebuild => ledger::rebuild(&context).await,
         Command::Erase(command) => ledger::erase(&context, command).await,
         Command::Demo(command) => house::demo(&context, command).await,
     }
+}
+
+/// A digest on the command line.
+fn digest(text: &str) -> Result<extensions::Digest, String> {
+    extensions::Digest::parse(text).ok_or_else(|| "a digest is 64 lower-case hexadecimal characters".to_owned())
 }
 
 /// Reads a document of TOML or JSON by what it looks like.

@@ -73,7 +73,7 @@ pub struct House {
     /// The first officers, at least two.
     #[serde(default)]
     pub officers: Vec<OfficerId>,
-    /// Mandates whose largest order is above this need two officers; so does a currency without a row.
+    /// Mandates whose largest amount, of an order or of a day, is above this need two officers; so does a currency without a row.
     #[serde(default)]
     pub two_officers_above: BTreeMap<Currency, Decimal>,
     /// Source networks and the region each is in, as of `init`.

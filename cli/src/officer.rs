@@ -25,6 +25,9 @@ pub const KEY_FILE: &str = "key.pem";
 /// The name of the officer's certificate in its folder, chain included.
 pub const CERTIFICATE_FILE: &str = "certificate.pem";
 
+/// The most pages of a list that are asked for.
+const MOST_PAGES: usize = 1_000;
+
 /// One officer's connection to the officers' API.
 pub struct Officer {
     client: Client,
@@ -60,6 +63,27 @@ impl Officer {
     pub async fn get(&mut self, path: &str) -> anyhow::Result<Value> {
         let reply = self.client.send("GET", path, &[], "").await.map_err(unreachable)?;
         answer(&reply)
+    }
+
+    /// A whole list: `GET path`, page after page, until no more comes after. `member` names its rows.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn list(&mut self, path: &str, member: &str) -> anyhow::Result<Value> {
+        let mut rows = Vec::new();
+        let mut after = None;
+        for _ in 0..MOST_PAGES {
+            let from = after.map_or_else(String::new, |after: String| format!("&after={after}"));
+            let mut page = self.get(&format!("{path}?limit=500{from}")).await?;
+            let more = page[member].as_array_mut().context("the server's list")?;
+            rows.append(more);
+            after = page["next"].as_str().map(str::to_owned);
+            if after.is_none() {
+                return Ok(json!({ member: rows }));
+            }
+        }
+        let message = format!("{path} has more than {} rows", rows.len());
+        Err(Failure::new(Exit::Failed, message).into())
     }
 
     /// `POST path` with a JSON body.
@@ -112,7 +136,25 @@ impl Officer {
 
 /// The journeys of an officer, each one call or a few.
 impl Officer {
-    /// Reads an application and answers it: the digest that is signed is computed here from the document shown.
+    /// Reads what `path` shows and answers it: the digest that is signed is computed here from the document shown. With `seen`, only when
+    /// that is still the document the officer has read.
+    async fn answer(
+        &mut self,
+        path: &str,
+        seen: Option<&Digest>,
+        decision: ApprovalDecision,
+        reason: Option<&str>,
+    ) -> anyhow::Result<Value> {
+        let shown = self.get(path).await?;
+        let question = Question::of(&shown)?;
+        if let Some(seen) = seen {
+            question.still(seen)?;
+        }
+        self.sign(&format!("{path}/signatures"), question, decision, reason)
+            .await
+    }
+
+    /// Answers an application as it stands now: for programs that made it. A person has read a document: [`Self::decide_seen`].
     ///
     /// # Errors
     /// When the server refuses, or shows a document that is not the one it names.
@@ -122,40 +164,83 @@ impl Officer {
         decision: ApprovalDecision,
         reason: Option<&str>,
     ) -> anyhow::Result<Value> {
-        let shown = self.get(&format!("/v1/applications/{mandate}")).await?;
-        let path = format!("/v1/applications/{mandate}/signatures");
-        self.sign(&path, Question::of(&shown)?, decision, reason).await
+        let path = format!("/v1/applications/{mandate}");
+        self.answer(&path, None, decision, reason).await
     }
 
-    /// Reads a proposal (`officer/ID/NUMBER`) and signs it; with a reason, says no.
+    /// Answers the application whose document has the digest `seen`; one that was changed since is refused, and nothing is signed.
     ///
     /// # Errors
-    /// As [`decide_application`](Self::decide_application).
-    pub async fn sign_proposal(&mut self, proposal: &str, reject: Option<&str>) -> anyhow::Result<Value> {
-        let name = proposal.strip_prefix("officer/").unwrap_or(proposal);
-        let shown = self.get(&format!("/v1/proposals/{name}")).await?;
-        let decision = reject.map_or(ApprovalDecision::Approve, |_| ApprovalDecision::Reject);
-        let path = format!("/v1/proposals/{name}/signatures");
-        self.sign(&path, Question::of(&shown)?, decision, reject).await
+    /// As [`decide_application`](Self::decide_application), and when another document is asked about now.
+    pub async fn decide_seen(
+        &mut self,
+        mandate: &str,
+        seen: &Digest,
+        decision: ApprovalDecision,
+        reason: Option<&str>,
+    ) -> anyhow::Result<Value> {
+        let path = format!("/v1/applications/{mandate}");
+        self.answer(&path, Some(seen), decision, reason).await
     }
 
-    /// Signs the newest baseline proposed for an agent.
+    /// Signs a proposal (`officer/ID/NUMBER`) as it stands; with a reason, says no. A proposal never changes, but its name is easily
+    /// mistaken: with `seen`, only when its document has that digest.
+    ///
+    /// # Errors
+    /// As [`decide_seen`](Self::decide_seen).
+    pub async fn sign_proposal(
+        &mut self,
+        proposal: &str,
+        seen: Option<&Digest>,
+        reject: Option<&str>,
+    ) -> anyhow::Result<Value> {
+        let name = proposal.strip_prefix("officer/").unwrap_or(proposal);
+        let decision = reject.map_or(ApprovalDecision::Approve, |_| ApprovalDecision::Reject);
+        self.answer(&format!("/v1/proposals/{name}"), seen, decision, reject)
+            .await
+    }
+
+    /// Signs the newest baseline proposed for an agent: for programs that proposed it.
     ///
     /// # Errors
     /// When nothing is proposed, or as [`decide_application`](Self::decide_application).
     pub async fn approve_baseline(&mut self, agent: &str) -> anyhow::Result<Value> {
-        let shown = self.get(&format!("/v1/agents/{agent}/baselines")).await?;
-        let proposed = shown["proposed"].as_array().into_iter().flatten().rev();
-        let open = |one: &&Value| one["proposal"]["proposal"].is_string() && one["proposal"]["accepted"].is_null();
-        let newest = proposed
-            .clone()
-            .find(open)
-            .and_then(|one| one["proposal"]["proposal"].as_str());
-        let newest = newest.ok_or_else(|| {
+        let open = self.open_baselines(agent).await?;
+        let (newest, _) = open.last().ok_or_else(|| {
             let message = format!("no baseline of {agent} waits for a signature: mandatum baseline propose {agent}");
             Failure::new(Exit::Refused, message)
         })?;
-        self.sign_proposal(newest, None).await
+        self.sign_proposal(newest, None, None).await
+    }
+
+    /// Signs the open baseline of an agent whose document has the digest `seen`.
+    ///
+    /// # Errors
+    /// When no such baseline waits for a signature, or as [`decide_seen`](Self::decide_seen).
+    pub async fn approve_baseline_seen(&mut self, agent: &str, seen: &Digest) -> anyhow::Result<Value> {
+        let open = self.open_baselines(agent).await?;
+        let named = open.iter().find(|(_, document)| document == seen);
+        let (proposal, _) = named.ok_or_else(|| {
+            let message = format!(
+                "no baseline of {agent} with the document {seen} waits for a signature: read again with `mandatum baseline show {agent}`; nothing was signed"
+            );
+            Failure::new(Exit::Refused, message)
+        })?;
+        self.sign_proposal(proposal, Some(seen), None).await
+    }
+
+    /// The proposals of baselines that wait for signatures, oldest first, each with the digest of its document.
+    async fn open_baselines(&mut self, agent: &str) -> anyhow::Result<Vec<(String, Digest)>> {
+        let shown = self.get(&format!("/v1/agents/{agent}/baselines")).await?;
+        let proposed = shown["proposed"].as_array().into_iter().flatten();
+        let open = proposed.filter_map(|one| {
+            let proposal = one["proposal"]
+                .as_object()
+                .filter(|proposal| proposal["accepted"].is_null())?;
+            let document = serde_json::from_value(proposal["document_digest"].clone()).ok()?;
+            Some((proposal["proposal"].as_str()?.to_owned(), document))
+        });
+        Ok(open.collect())
     }
 
     /// A one-time token for a bot's first certificate.
@@ -216,6 +301,21 @@ impl Question {
             document: own,
             nonce: serde_json::from_value(nonce).context("the nonce")?,
         })
+    }
+
+    /// Holds the question to the document that was read.
+    ///
+    /// # Errors
+    /// When it asks about another one.
+    pub fn still(&self, seen: &Digest) -> Result<(), Failure> {
+        if self.document == *seen {
+            return Ok(());
+        }
+        let message = format!(
+            "the server asks about the document {}, not {seen}: it was changed since you read it, or is another one; read it again; nothing was signed",
+            self.document
+        );
+        Err(Failure::new(Exit::Refused, message))
     }
 }
 

@@ -64,7 +64,7 @@ impl HeadFile {
             }
             return Err(refused(
                 &self.path,
-                "is missing: the store could be an older copy. Put it back, or adopt the store as it is on purpose",
+                "is missing: the store could be an older copy. Put it back; if its disk is lost, convince yourself that the store is the newest and adopt it with `mandatum adopt-head`",
             ));
         };
         let seen = &note.checkpoint;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use extensions::{AgentId, Clock as _, Digest, MandateId, OwnerId, Serial, Timestamp};
+use extensions::{AgentId, Clock as _, Digest, IncidentId, MandateId, OwnerId, Serial, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{
-    House,
+    House, proposal,
     report::{Exit, Failure, Report},
 };
 use crate::{bot, clock::SystemClock};
@@ -55,6 +55,8 @@ pub(super) enum Command {
     Resume(Act),
     /// Revoke: nothing is permitted, sessions close, open orders are cancelled as the mandate says.
     Revoke(Act),
+    /// Propose that what is revoked comes back; two officers sign it with `proposal sign`. Old certificates stay revoked.
+    Reinstate(Reinstate),
     /// Answer an open warning before its deadline.
     Answer {
         /// The bot.
@@ -114,6 +116,23 @@ pub(super) struct Act {
     code: Option<String>,
 }
 
+/// Who comes back.
+#[derive(Debug, Args)]
+pub(super) struct Reinstate {
+    /// The bot.
+    #[arg(required_unless_present_any = ["owner", "all"])]
+    agent: Option<AgentId>,
+    /// The incident whose review this follows.
+    #[arg(long, conflicts_with_all = ["owner", "all"])]
+    incident: Option<IncidentId>,
+    /// Every bot of an owner, after the owner's revocation.
+    #[arg(long, conflicts_with_all = ["agent", "all"])]
+    owner: Option<OwnerId>,
+    /// The whole house, after its revocation.
+    #[arg(long, conflicts_with = "agent")]
+    all: bool,
+}
+
 pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Report> {
     match command {
         Command::Register(command) => register(house, command).await,
@@ -136,7 +155,7 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
                 bot::renew(&folder, origin, &House::roots(&config)?).await?,
             ))
         }
-        Command::List => Ok(Report::of_json(house.officer()?.get("/v1/agents?limit=500").await?)),
+        Command::List => Ok(Report::of_json(house.officer()?.list("/v1/agents", "agents").await?)),
         Command::Show { agent } => Ok(Report::of_json(
             house.officer()?.get(&format!("/v1/agents/{agent}")).await?,
         )),
@@ -144,6 +163,7 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
         Command::ReduceOnly(act) => acted(house, "reduce-only", act).await,
         Command::Resume(act) => acted(house, "resume", act).await,
         Command::Revoke(act) => acted(house, "revoke", act).await,
+        Command::Reinstate(whom) => reinstate(house, whom).await,
         Command::Answer { agent, answer, reason } => {
             let path = format!("/v1/agents/{agent}/warnings/answer");
             let body = json!({ "answer": answer, "reason": reason });
@@ -226,4 +246,17 @@ async fn acted(house: &House, act: &str, whom: Act) -> anyhow::Result<Report> {
         body["revocation_reason"] = Value::String(code);
     }
     Ok(Report::of_json(house.officer()?.post(&path, &body).await?))
+}
+
+async fn reinstate(house: &House, whom: Reinstate) -> anyhow::Result<Report> {
+    let path = match (&whom.agent, &whom.owner) {
+        (Some(agent), _) => format!("/v1/agents/{agent}/reinstate"),
+        (None, Some(owner)) => format!("/v1/owners/{owner}/reinstate"),
+        (None, None) => "/v1/house/reinstate".to_owned(),
+    };
+    let mut body = json!({});
+    if let Some(incident) = whom.incident {
+        body["incident"] = json!(incident);
+    }
+    Ok(proposal::proposed(house.officer()?.post(&path, &body).await?))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use extensions::{ApprovalDecision, MandateId};
+use extensions::{ApprovalDecision, Digest, MandateId};
 use serde_json::Value;
 
 use super::{House, document, report::Report};
@@ -52,15 +52,21 @@ pub(super) enum Command {
         /// The mandate.
         mandate: MandateId,
     },
-    /// Approve it, with your own signature over exactly the document shown.
+    /// Approve it, with your own signature over exactly the document that `show` showed you.
     Approve {
         /// The mandate.
         mandate: MandateId,
+        /// The digest that `show` prints: of the document you have read.
+        #[arg(long, value_name = "DIGEST", value_parser = super::digest)]
+        document: Digest,
     },
     /// Say no, with a reason for the applicant.
     Reject {
         /// The mandate.
         mandate: MandateId,
+        /// The digest that `show` prints: of the document you have read.
+        #[arg(long, value_name = "DIGEST", value_parser = super::digest)]
+        document: Digest,
         /// Why.
         #[arg(long)]
         reason: String,
@@ -80,14 +86,14 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
             );
             Ok(Report::new(text, answer))
         }
-        Command::List => Ok(Report::of_json(officer.get("/v1/applications?limit=500").await?)),
+        Command::List => Ok(Report::of_json(officer.list("/v1/applications", "applications").await?)),
         Command::Show { mandate } => {
             let shown = officer.get(&format!("/v1/applications/{mandate}")).await?;
             Ok(Report::new(words(&shown), shown))
         }
-        Command::Approve { mandate } => {
+        Command::Approve { mandate, document } => {
             let decision = ApprovalDecision::Approve;
-            let answer = officer.decide_application(mandate.as_str(), decision, None).await?;
+            let answer = officer.decide_seen(mandate.as_str(), &document, decision, None).await?;
             let text = match answer["approved"].as_bool() {
                 Some(true) => format!("{mandate} is approved."),
                 _ => format!(
@@ -97,10 +103,14 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
             };
             Ok(Report::new(text, answer))
         }
-        Command::Reject { mandate, reason } => {
+        Command::Reject {
+            mandate,
+            document,
+            reason,
+        } => {
             let decision = ApprovalDecision::Reject;
             let answer = officer
-                .decide_application(mandate.as_str(), decision, Some(&reason))
+                .decide_seen(mandate.as_str(), &document, decision, Some(&reason))
                 .await?;
             Ok(Report::new(format!("{mandate} is rejected."), answer))
         }
@@ -114,6 +124,13 @@ fn words(shown: &Value) -> String {
         words.push_str(&format!(
             "\nstill open: {}",
             rule["reason"].as_str().unwrap_or_default()
+        ));
+    }
+    words.push_str(&format!("\ndocument {}", text("document_digest")));
+    if text("status") == "pending" {
+        let (mandate, document) = (text("mandate"), text("document_digest"));
+        words.push_str(&format!(
+            "\nTo sign exactly this: mandatum application approve {mandate} --document {document}"
         ));
     }
     words

@@ -2,9 +2,13 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
+use ::ledger::LedgerError;
 use anyhow::{Context, bail};
 use clap::Args;
-use extensions::{OfficerId, oids::Environment};
+use extensions::{
+    OfficerId,
+    oids::{Environment, OidArc},
+};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +42,9 @@ pub(super) struct Init {
     /// The ledger's name.
     #[arg(long, default_value = "mandatum")]
     ledger: String,
+    /// Your private enterprise number, from IANA; 32473, for documentation, is refused in production. Fixed by init.
+    #[arg(long, conflicts_with = "use_config", value_name = "NUMBER")]
+    pen: Option<u64>,
     /// Write the configuration and stop, to be edited and founded with --use-config.
     #[arg(long)]
     only_config: bool,
@@ -60,11 +67,19 @@ pub(super) async fn init(house: &House, command: Init) -> anyhow::Result<Report>
         } else {
             Environment::Sandbox
         };
-        let text = config::template(&command.ledger, &command.trust_domain, environment, &command.officers);
+        let pen = command.pen.map(OidArc::new).transpose();
+        let pen = pen.map_err(|error| Failure::new(Exit::Usage, format!("--pen: {error}")))?;
+        let text = config::template(
+            &command.ledger,
+            &command.trust_domain,
+            environment,
+            &command.officers,
+            pen,
+        );
         std::fs::write(&house.file, text).with_context(|| format!("cannot write {}", house.file.display()))?;
         if command.production || command.only_config {
             let set = if command.production {
-                "Set house.pen and paths.passphrase_file"
+                "Set paths.passphrase_file, and house.pen if you named no --pen,"
             } else {
                 "Set what you need"
             };
@@ -126,7 +141,11 @@ pub(super) async fn serve(house: &House, command: Serve) -> anyhow::Result<Repor
     logs::start(&config.logs);
     let stop = CancellationToken::new();
     let roles = command.role.map_or(Roles::All, Roles::Only);
-    let running = serve::run(&config, roles, Clocks::system(), stop.clone()).await?;
+    let running = serve::run(&config, roles, Clocks::system(), stop.clone()).await;
+    let running = running.map_err(|error| match error.downcast_ref() {
+        Some(LedgerError::InUse(_)) => Failure::new(Exit::Unavailable, format!("{error:#}")).into(),
+        _ => error,
+    })?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let a = running.addresses;
     let shown = |address: Option<std::net::SocketAddr>| address.map_or_else(|| "-".to_owned(), |a| a.to_string());

@@ -1,4 +1,4 @@
-//! `verify`, `rebuild`, `erase`.
+//! `verify`, `rebuild`, `adopt-head`, `erase`.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -7,6 +7,7 @@ use ::ledger::{
     verify::{Options, states::States, verify_directory, verify_export},
 };
 use clap::Args;
+use extensions::Digest;
 use serde_json::json;
 
 use super::{
@@ -87,13 +88,60 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
     }
 }
 
-pub(super) async fn rebuild(house: &House) -> anyhow::Result<Report> {
-    let config = house.config()?;
-    let opened = Ledger::open(founding::ledger_config(&config, Arc::new(SystemClock))).await;
-    let ledger = opened.map_err(|error| match error {
+async fn opened(config: ::ledger::Config) -> anyhow::Result<Ledger> {
+    Ledger::open(config).await.map_err(|error| match error {
         LedgerError::InUse(_) => Failure::new(Exit::Unavailable, error.to_string()).into(),
         other => anyhow::Error::from(other),
-    })?;
+    })
+}
+
+/// Believe the store as it is, after the disk of the head file was lost.
+///
+/// Without the head file nothing here tells the newest store from an older copy. Convince yourself first: `mandatum verify` prints
+/// the store's size and root, and the newest receipts of the bots must stand in it (`mandatum receipt verify`).
+#[derive(Debug, Args)]
+pub(super) struct AdoptHead {
+    /// The root that `verify` printed: what you have convinced yourself of.
+    #[arg(long, value_name = "ROOT", value_parser = super::digest)]
+    root: Digest,
+}
+
+pub(super) async fn adopt_head(house: &House, command: AdoptHead) -> anyhow::Result<Report> {
+    let paths = house.config()?.paths;
+    if paths.head.exists() {
+        let message = format!(
+            "{} is there: a head file that the store contradicts is never adopted over; see `mandatum verify`",
+            paths.head.display()
+        );
+        return Err(Failure::new(Exit::Refused, message).into());
+    }
+    let verified = verify_directory(&paths.ledger, Options::default()).await;
+    let report = verified.map_err(|fault| Failure::new(Exit::Unverified, format!("does not verify: {fault}")))?;
+    if report.root != command.root {
+        let message = format!(
+            "the store has {} entries and the root {}, not {}: nothing was adopted",
+            report.entries, report.root, command.root
+        );
+        return Err(Failure::new(Exit::Refused, message).into());
+    }
+    // Closing it in order writes the head file.
+    let mut config = founding::ledger_config(&house.config()?, Arc::new(SystemClock));
+    config.adopt_head = true;
+    opened(config).await?.close().await?;
+    let text = format!(
+        "{} now holds the store of {} entries to its root",
+        paths.head.display(),
+        report.entries
+    );
+    Ok(Report::new(
+        text,
+        json!({ "entries": report.entries, "head": paths.head, "root": report.root }),
+    ))
+}
+
+pub(super) async fn rebuild(house: &House) -> anyhow::Result<Report> {
+    let config = house.config()?;
+    let ledger = opened(founding::ledger_config(&config, Arc::new(SystemClock))).await?;
     let entries = ledger.rebuild().await?;
     ledger.close().await?;
     Ok(Report::new(

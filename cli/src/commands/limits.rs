@@ -20,9 +20,9 @@ pub(super) enum Command {
     Show {
         /// The file.
         file: PathBuf,
-        /// The private enterprise number of the arc.
-        #[arg(long, default_value_t = u64::from(OidArc::DEVELOPMENT.pen()))]
-        pen: u64,
+        /// The private enterprise number it must stand under; any when absent.
+        #[arg(long)]
+        pen: Option<u64>,
     },
     /// How B differs from A, member by member, and whether B stays within A.
     Diff {
@@ -30,23 +30,23 @@ pub(super) enum Command {
         a: PathBuf,
         /// The narrower one.
         b: PathBuf,
-        /// The private enterprise number of the arc.
-        #[arg(long, default_value_t = u64::from(OidArc::DEVELOPMENT.pen()))]
-        pen: u64,
+        /// The private enterprise number it must stand under; any when absent.
+        #[arg(long)]
+        pen: Option<u64>,
     },
 }
 
 pub(super) fn run(_house: &House, command: Command) -> anyhow::Result<Report> {
     match command {
-        Command::Show { file, pen } => show(&file, OidArc::new(pen)?),
+        Command::Show { file, pen } => show(&file, pen.map(OidArc::new).transpose()?),
         Command::Diff { a, b, pen } => {
-            let arc = OidArc::new(pen)?;
+            let arc = pen.map(OidArc::new).transpose()?;
             diff(&read(&a, arc)?.0, &read(&b, arc)?.0)
         }
     }
 }
 
-fn show(file: &Path, arc: OidArc) -> anyhow::Result<Report> {
+fn show(file: &Path, arc: Option<OidArc>) -> anyhow::Result<Report> {
     let (authority, limits) = read(file, arc)?;
     let document = LimitsDocument::from(&authority);
     let mut text = toml::to_string(&document)?;
@@ -70,7 +70,7 @@ fn show(file: &Path, arc: OidArc) -> anyhow::Result<Report> {
 }
 
 /// The limits a file holds, whatever its form.
-fn read(file: &Path, arc: OidArc) -> anyhow::Result<(Authority, Option<AuthorityLimits>)> {
+fn read(file: &Path, arc: Option<OidArc>) -> anyhow::Result<(Authority, Option<AuthorityLimits>)> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let der = if bytes.starts_with(b"-----BEGIN") {
         crate::pem::of_bytes(&bytes)?
@@ -81,12 +81,11 @@ fn read(file: &Path, arc: OidArc) -> anyhow::Result<(Authority, Option<Authority
         bytes
     };
     if let Ok(certificate) = Certificate::read(&der) {
-        let Some(value) = certificate.extension(&arc.authority_limits()) else {
-            bail!(
-                "{} is a certificate without AuthorityLimits under {}; another arc? name it with --pen",
-                file.display(),
-                arc.authority_limits()
-            );
+        let found = certificate.authority_limits();
+        let found = found.filter(|(under, _)| arc.is_none_or(|arc| arc == *under));
+        let Some((_, value)) = found else {
+            let under = arc.map_or_else(String::new, |arc| format!(" under {}", arc.authority_limits()));
+            bail!("{} is a certificate without AuthorityLimits{under}", file.display());
         };
         let limits = AuthorityLimits::decode(value).with_context(|| format!("{}: AuthorityLimits", file.display()))?;
         return Ok((limits.authority().clone(), Some(limits)));

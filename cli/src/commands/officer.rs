@@ -1,10 +1,10 @@
-//! `officer`: enrol, invite, list, remove.
+//! `officer`: enrol, invite, remove, list.
 
 use clap::Subcommand;
 use extensions::OfficerId;
 use serde_json::json;
 
-use super::{House, report::Report};
+use super::{House, proposal, report::Report};
 use crate::officer;
 
 #[derive(Debug, Subcommand)]
@@ -23,7 +23,7 @@ pub(super) enum Command {
         #[arg(long)]
         name: Option<String>,
     },
-    /// Propose a further officer, or other roles; two officers sign it with `officer sign`.
+    /// Propose a further officer, or other roles; two officers sign it with `proposal sign`.
     Invite {
         /// The officer.
         #[arg(value_name = "ID")]
@@ -32,14 +32,17 @@ pub(super) enum Command {
         #[arg(long, value_delimiter = ',', required = true)]
         roles: Vec<String>,
     },
-    /// Sign a proposal (an invitation, house settings, a reinstatement): officer/ID/NUMBER.
-    Sign {
-        /// The proposal's name.
-        proposal: String,
-        /// Say no instead, with a reason.
-        #[arg(long, value_name = "REASON")]
-        reject: Option<String>,
+    /// Remove an officer from office: their key opens nothing from then on.
+    Remove {
+        /// The officer.
+        #[arg(value_name = "ID")]
+        id: OfficerId,
+        /// Why; recorded.
+        #[arg(long)]
+        reason: String,
     },
+    /// Who you are to the server: your roles and your key.
+    Whoami,
     /// Everybody in office, with their roles.
     List,
 }
@@ -58,14 +61,22 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
         }
         Command::Invite { id, roles } => {
             let body = json!({ "officer": id, "roles": roles });
-            Ok(Report::of_json(house.officer()?.post("/v1/officers", &body).await?))
+            let answer = house.officer()?.post("/v1/officers", &body).await?;
+            let token = answer["token"].as_str().unwrap_or("?").to_owned();
+            let mut report = proposal::proposed(answer);
+            report.text.push_str(&format!(
+                "\n\nOne-time token of {id}, good once two have signed:\n  {token}"
+            ));
+            Ok(report)
         }
-        Command::Sign { proposal, reject } => {
-            let mut acting = house.officer()?;
-            Ok(Report::of_json(
-                acting.sign_proposal(&proposal, reject.as_deref()).await?,
-            ))
+        Command::Remove { id, reason } => {
+            let path = format!("/v1/officers/{id}/remove");
+            let body = json!({ "reason": reason });
+            Ok(Report::of_json(house.officer()?.post(&path, &body).await?))
         }
-        Command::List => Ok(Report::of_json(house.officer()?.get("/v1/officers?limit=500").await?)),
+        Command::Whoami => Ok(Report::of_json(house.officer()?.get("/v1/whoami").await?)),
+        Command::List => Ok(Report::of_json(
+            house.officer()?.list("/v1/officers", "officers").await?,
+        )),
     }
 }

@@ -372,7 +372,7 @@ mod tests {
 
     #[test]
     fn the_template_reads_back() {
-        let text = super::super::template("mandatum", "bots.example", Environment::Sandbox, &[]);
+        let text = super::super::template("mandatum", "bots.example", Environment::Sandbox, &[], None);
         let config = read(&text, &[]).unwrap();
         assert_eq!(config.house.environment, Environment::Sandbox);
         assert_eq!(config.gateway.send_deadline_ms, 250);

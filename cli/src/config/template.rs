@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 
-use extensions::{OfficerId, oids::Environment};
+use extensions::{
+    OfficerId,
+    oids::{Environment, OidArc},
+};
 
 const REST: &str = r#"
-# Mandates whose largest order is above this need two officers. A currency without a row always needs two.
+# Mandates whose largest amount, of an order or of a day, is above this need two officers. A currency without a row always needs two.
 # [house.two_officers_above]
 # EUR = "100000"
 
@@ -93,7 +96,13 @@ local = ["127.0.0.0/8"]
 
 /// The commented file for a new house.
 #[must_use]
-pub fn template(ledger: &str, trust_domain: &str, environment: Environment, officers: &[OfficerId]) -> String {
+pub fn template(
+    ledger: &str,
+    trust_domain: &str,
+    environment: Environment,
+    officers: &[OfficerId],
+    pen: Option<OidArc>,
+) -> String {
     let mut text = String::from(
         "# Mandatum. Any key can be overridden by an environment variable: MANDATUM__GATEWAY__LISTEN=127.0.0.1:9443.\n\
          # Unknown keys are refused. Lines that are commented out show the defaults.\n\n[house]\n",
@@ -113,9 +122,11 @@ pub fn template(ledger: &str, trust_domain: &str, environment: Environment, offi
         "officers = [{}]            # the first officers, at least two",
         officers.join(", ")
     );
+    let (mark, pen) = pen.map_or(("# ", OidArc::DEVELOPMENT), |pen| ("", pen));
     let _ = writeln!(
         text,
-        "# pen = 32473                    # your private enterprise number; 32473 is for development"
+        "{mark}pen = {}                    # your private enterprise number; 32473 is for development",
+        pen.pen()
     );
     text.push_str(REST);
     text

@@ -1,0 +1,119 @@
+//! `house`, `regions`, `thresholds`: what holds for the whole house. Settings are proposals that two officers sign.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use clap::Subcommand;
+use extensions::{Currency, Decimal};
+use serde_json::{Value, json};
+
+use super::{
+    House, document, proposal,
+    report::{Exit, Failure, Report},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HouseCommand {
+    /// What stands for all: freezes, owners' modes, regions, thresholds, the epoch.
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Regions {
+    /// The table of source networks, by which the gateway knows where a bot is.
+    Show,
+    /// Propose a new table, which replaces the old one whole; two officers sign it with `proposal sign`.
+    ///
+    /// A file of TOML or JSON, a region and its networks a row:  eu-west-1 = ["10.1.0.0/16", "192.0.2.0/24"]
+    Set {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Thresholds {
+    /// The amounts above which a mandate takes two officers.
+    Show,
+    /// Propose new thresholds, which replace the old ones whole; two officers sign them with `proposal sign`.
+    ///
+    /// A currency that is not named always takes two officers. Example: mandatum --officer ada thresholds set EUR=100000 USD=100000
+    Set {
+        /// Currency and amount: EUR=100000.
+        #[arg(required = true, value_parser = amount)]
+        amounts: Vec<(Currency, Decimal)>,
+    },
+}
+
+fn amount(text: &str) -> Result<(Currency, Decimal), String> {
+    let (currency, amount) = text.split_once('=').ok_or("expected CURRENCY=AMOUNT: EUR=100000")?;
+    let currency = Currency::new(currency).map_err(|error| error.to_string())?;
+    let amount = Decimal::parse(amount).map_err(|error| error.to_string())?;
+    Ok((currency, amount))
+}
+
+pub(super) async fn house(house: &House, command: HouseCommand) -> anyhow::Result<Report> {
+    let HouseCommand::Show = command;
+    Ok(Report::of_json(house.officer()?.get("/v1/house").await?))
+}
+
+async fn part(house: &House, member: &str) -> anyhow::Result<Report> {
+    let mut shown = house.officer()?.get("/v1/house").await?;
+    Ok(Report::of_json(
+        json!({ member: shown[member].take(), "epoch": shown["epoch"] }),
+    ))
+}
+
+pub(super) async fn regions(house: &House, command: Regions) -> anyhow::Result<Report> {
+    match command {
+        Regions::Show => part(house, "networks").await,
+        Regions::Set { file } => {
+            let body = json!({ "networks": rows(&document(&file)?)? });
+            let answer = house.officer()?.post("/v1/house/regions", &body).await?;
+            Ok(proposal::proposed(answer))
+        }
+    }
+}
+
+/// `region = [networks]`, as rows of the API.
+fn rows(table: &Value) -> Result<Vec<Value>, Failure> {
+    let wrong = || {
+        let message = "the file is no table of regions; a row is: eu-west-1 = [\"10.1.0.0/16\"]";
+        Failure::new(Exit::Usage, message)
+    };
+    let mut rows = Vec::new();
+    for (region, networks) in table.as_object().ok_or_else(wrong)? {
+        for network in networks.as_array().ok_or_else(wrong)? {
+            let network = network.as_str().ok_or_else(wrong)?;
+            rows.push(json!({ "network": network, "region": region }));
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) async fn thresholds(house: &House, command: Thresholds) -> anyhow::Result<Report> {
+    match command {
+        Thresholds::Show => part(house, "thresholds").await,
+        Thresholds::Set { amounts } => {
+            let amounts: BTreeMap<Currency, Decimal> = amounts.into_iter().collect();
+            let body = json!({ "two_officers_above": amounts });
+            let answer = house.officer()?.post("/v1/house/thresholds", &body).await?;
+            Ok(proposal::proposed(answer))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_and_regions_are_read_or_refused_with_their_form() {
+        assert!(amount("EUR=100000").is_ok());
+        for wrong in ["EUR", "eur euro=1", "EUR=a lot", "=5"] {
+            assert!(amount(wrong).is_err(), "{wrong}");
+        }
+        let table = json!({ "eu-west-1": ["10.0.0.0/8"], "local": ["127.0.0.0/8", "::1/128"] });
+        assert_eq!(rows(&table).unwrap().len(), 3);
+        assert!(rows(&json!({ "eu-west-1": "10.0.0.0/8" })).is_err() && rows(&json!([])).is_err());
+    }
+}

@@ -1,0 +1,10 @@
+//! The program itself, as a process: the README's tour, exit codes, `--json`, and what needs the server stopped.
+
+#![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
+
+#[path = "commands/house.rs"]
+mod house;
+#[path = "commands/tour.rs"]
+mod tour;
+#[path = "commands/walk.rs"]
+mod walk;
