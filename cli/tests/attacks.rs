@@ -4,6 +4,8 @@
 
 #[path = "attacks/certificates.rs"]
 mod certificates;
+#[path = "attacks/disk.rs"]
+mod disk;
 #[path = "attacks/house.rs"]
 mod house;
 #[path = "attacks/http.rs"]
@@ -16,5 +18,7 @@ mod proofs;
 mod proxy;
 #[path = "attacks/reads.rs"]
 mod reads;
+#[path = "attacks/small_disk.rs"]
+mod small_disk;
 #[path = "attacks/tls.rs"]
 mod tls;

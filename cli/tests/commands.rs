@@ -4,6 +4,10 @@
 
 #[path = "commands/house.rs"]
 mod house;
+#[path = "commands/read_only.rs"]
+mod read_only;
+#[path = "attacks/small_disk.rs"]
+mod small_disk;
 #[path = "commands/tour.rs"]
 mod tour;
 #[path = "commands/walk.rs"]

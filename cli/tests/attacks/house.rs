@@ -34,6 +34,8 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::small_disk::Disk;
+
 /// How long the head of a request, and then its body, may take here.
 pub(crate) const PATIENCE_MS: u64 = 700;
 /// Longer than anything here takes.
@@ -44,9 +46,13 @@ pub(crate) const LONG: Duration = Duration::from_secs(20);
 pub(crate) struct Setup {
     pub(crate) order_proof: bool,
     pub(crate) proxy_protocol: bool,
+    /// The ledger on a disk of its own, of so many MiB; needs root.
+    pub(crate) disk_mib: Option<u32>,
 }
 
 pub(crate) struct House {
+    /// Goes before the folder it lies in.
+    pub(crate) disk: Option<Disk>,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) venue: fixtures_venue::Handle,
     pub(crate) config: Config,
@@ -170,6 +176,9 @@ pub(crate) fn limits(order_proof: bool) -> Value {
 pub(crate) async fn house(setup: Setup) -> House {
     logged();
     let (folder, venue, config) = configured(setup).await;
+    let disk = setup
+        .disk_mib
+        .and_then(|mib| Disk::mount(config.paths.ledger.clone(), mib));
     let founded = founding::found(&config, Arc::new(SystemClock)).await.unwrap();
     let token = |id: &str| {
         let found = founded.tokens.iter().find(|token| token.officer.to_string() == id);
@@ -221,6 +230,7 @@ pub(crate) async fn house(setup: Setup) -> House {
         .await
         .unwrap();
     House {
+        disk,
         folder,
         venue,
         config,
