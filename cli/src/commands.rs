@@ -15,6 +15,7 @@ mod officer;
 mod order;
 mod paper_venue;
 mod position;
+mod progress;
 mod proposal;
 mod receipt;
 pub mod report;
@@ -34,7 +35,7 @@ use crate::{
 };
 use report::{Exit, Failure, Report};
 
-pub use observations::{read_observations, send_observations};
+pub use observations::{History, MOST_NAMED, RejectedRow, read_history, read_observations, send_observations};
 
 const EXAMPLES: &str = "\
 FIRST STEPS

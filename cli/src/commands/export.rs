@@ -15,7 +15,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    House,
+    House, progress,
     report::{Exit, Failure, Report},
 };
 
@@ -75,11 +75,15 @@ fn create(to: &Path) -> Result<File, Failure> {
 }
 
 async fn write(ledger: &Path, texts: bool, file: File) -> anyhow::Result<u64> {
-    let mut out = BufWriter::new(file);
-    let entries = export_directory(ledger, texts, &mut out).await.map_err(|fault| {
+    let bar = progress::counting("lines written");
+    let mut out = progress::Lines::new(BufWriter::new(file), &bar);
+    let written = export_directory(ledger, texts, &mut out).await;
+    bar.finish_and_clear();
+    let entries = written.map_err(|fault| {
         let message = format!("{} cannot be exported: {fault}", ledger.display());
         Failure::new(Exit::Failed, message)
     })?;
+    let mut out = out.into_inner();
     out.flush()?;
     out.get_ref().sync_all()?;
     Ok(entries)

@@ -53,42 +53,50 @@ pub(super) struct Init {
     production: bool,
 }
 
-pub(super) async fn init(house: &House, command: Init) -> anyhow::Result<Report> {
-    if !command.use_config {
-        if house.file.exists() {
-            bail!(
-                "{} exists already: found what it says with `mandatum init --use-config`, or choose another --dir",
-                house.file.display()
-            );
-        }
-        std::fs::create_dir_all(&house.dir).with_context(|| format!("cannot make {}", house.dir.display()))?;
-        let environment = if command.production {
-            Environment::Production
-        } else {
-            Environment::Sandbox
-        };
-        let pen = command.pen.map(OidArc::new).transpose();
-        let pen = pen.map_err(|error| Failure::new(Exit::Usage, format!("--pen: {error}")))?;
-        let text = config::template(
-            &command.ledger,
-            &command.trust_domain,
-            environment,
-            &command.officers,
-            pen,
+/// Writes the configuration of a new house; a report when that is all that was asked for.
+fn configure(house: &House, command: &Init) -> anyhow::Result<Option<Report>> {
+    if house.file.exists() {
+        bail!(
+            "{} exists already: found what it says with `mandatum init --use-config`, or choose another --dir",
+            house.file.display()
         );
-        std::fs::write(&house.file, text).with_context(|| format!("cannot write {}", house.file.display()))?;
-        if command.production || command.only_config {
-            let set = if command.production {
-                "Set paths.passphrase_file, and house.pen if you named no --pen,"
-            } else {
-                "Set what you need"
-            };
-            let text = format!(
-                "Wrote {}. {set} in it, then run `mandatum init --use-config`.",
-                house.file.display()
-            );
-            return Ok(Report::new(text, json!({ "config": house.file })));
-        }
+    }
+    let pen = command.pen.map(OidArc::new).transpose();
+    let pen = pen.map_err(|error| Failure::new(Exit::Usage, format!("--pen: {error}")))?;
+    std::fs::create_dir_all(&house.dir).with_context(|| format!("cannot make {}", house.dir.display()))?;
+    let environment = if command.production {
+        Environment::Production
+    } else {
+        Environment::Sandbox
+    };
+    let text = config::template(
+        &command.ledger,
+        &command.trust_domain,
+        environment,
+        &command.officers,
+        pen,
+    );
+    std::fs::write(&house.file, text).with_context(|| format!("cannot write {}", house.file.display()))?;
+    if !command.production && !command.only_config {
+        return Ok(None);
+    }
+    let set = if command.production {
+        "Set paths.passphrase_file, and house.pen if you named no --pen,"
+    } else {
+        "Set what you need"
+    };
+    let text = format!(
+        "Wrote {}. {set} in it, then run `mandatum init --use-config`.",
+        house.file.display()
+    );
+    Ok(Some(Report::new(text, json!({ "config": house.file }))))
+}
+
+pub(super) async fn init(house: &House, command: Init) -> anyhow::Result<Report> {
+    if !command.use_config
+        && let Some(written) = configure(house, &command)?
+    {
+        return Ok(written);
     }
     let config = house.config()?;
     let founded = founding::found(&config, Arc::new(SystemClock)).await?;

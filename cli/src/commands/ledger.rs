@@ -11,7 +11,7 @@ use extensions::Digest;
 use serde_json::json;
 
 use super::{
-    House,
+    House, progress,
     report::{Exit, Failure, Report},
 };
 use crate::{clock::SystemClock, founding};
@@ -46,17 +46,20 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
         PublicKey::parse(&text)
             .ok_or_else(|| Failure::new(Exit::Usage, "--key: expected an Ed25519 public key in base64"))
     });
+    let bar = progress::counting("entries checked");
     let mut states = States::default();
+    let mut counted = progress::Counted::new(&mut states, &bar);
     let options = Options {
         ledger_root: key.transpose()?,
         head_file: head.filter(|head| head.exists()),
-        fold: Some(&mut states),
+        fold: Some(&mut counted),
     };
     let verified = if path.is_dir() {
         verify_directory(&path, options).await
     } else {
         verify_export(&path, options)
     };
+    bar.finish_and_clear();
     match verified {
         Ok(report) => {
             let json = json!({
@@ -142,7 +145,10 @@ pub(super) async fn adopt_head(house: &House, command: AdoptHead) -> anyhow::Res
 pub(super) async fn rebuild(house: &House) -> anyhow::Result<Report> {
     let config = house.config()?;
     let ledger = opened(founding::ledger_config(&config, Arc::new(SystemClock))).await?;
-    let entries = ledger.rebuild().await?;
+    let bar = progress::working("making the views again");
+    let rebuilt = ledger.rebuild().await;
+    bar.finish_and_clear();
+    let entries = rebuilt?;
     ledger.close().await?;
     Ok(Report::new(
         format!("views made again from {entries} entries"),
