@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use extensions::AgentId;
 use revocation_core::{
-    Actor, HouseMode,
+    Actor, HouseMode, IncidentOpened,
+    incident::{IncidentCause, Trigger, incident_of},
     standing::{AgentRevoked, Standing},
 };
 
@@ -34,12 +35,12 @@ impl Console {
         proposals::complete_all(self).await
     }
 
-    /// Each agent of a revoked owner, or of a revoked house, gets its own revocation. Idempotent by the house's entry.
+    /// Each agent of a revoked owner, or of a revoked house, gets its own revocation and incident. Idempotent by the house's entry.
     pub(crate) async fn revoke_each(&self) -> Result<usize, Problem> {
         let owed = owed(&*self.view().await?, self);
         let count = owed.len();
-        for (agent, event, id) in owed {
-            let draft = Draft::new(event, self.clocks.decision.now());
+        for (agent, event, opened, id) in owed {
+            let draft = Draft::new(event, self.clocks.decision.now()).also(opened);
             if let Err(problem) = self.narrow(draft, Some(id)).await {
                 tracing::error!(%agent, code = problem.code(), "the house's revocation of an agent is not recorded yet");
                 return Err(problem);
@@ -49,7 +50,7 @@ impl Console {
     }
 }
 
-fn owed(view: &View, console: &Console) -> Vec<(AgentId, AgentRevoked, String)> {
+fn owed(view: &View, console: &Console) -> Vec<(AgentId, AgentRevoked, IncidentOpened, String)> {
     if view.house_revocations.is_empty() {
         return Vec::new();
     }
@@ -60,14 +61,21 @@ fn owed(view: &View, console: &Console) -> Vec<(AgentId, AgentRevoked, String)> 
         .filter(|agent| view.standing_of(&agent.agent).effective(now) != Standing::Revoked)
         .filter_map(|agent| {
             let by = view.house_revocation_of(&agent.owner)?;
+            let incident = incident_of(&agent.agent, Trigger::House(by.position));
             let event = AgentRevoked {
                 agent: agent.agent,
                 by: Actor::House,
-                incident: None,
+                incident: Some(incident),
                 reason: by.reason,
                 score: None,
             };
-            Some((agent.agent, event, format!("house-revoked-{}", by.position)))
+            let opened = IncidentOpened {
+                agent: agent.agent,
+                by: Actor::House,
+                cause: IncidentCause::Officer,
+                incident,
+            };
+            Some((agent.agent, event, opened, format!("house-revoked-{}", by.position)))
         })
         .collect()
 }

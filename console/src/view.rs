@@ -51,6 +51,15 @@ pub(crate) struct DeadLetter {
     pub(crate) at: Timestamp,
 }
 
+/// The latest revocation of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AgentRevocation {
+    /// Its number in the agent's stream.
+    pub(crate) number: u64,
+    /// The incident it opened.
+    pub(crate) incident: Option<IncidentId>,
+}
+
 /// The fold.
 #[derive(Default)]
 pub(crate) struct View {
@@ -59,6 +68,7 @@ pub(crate) struct View {
     thresholds_set: bool,
     pub(crate) house_revocations: Vec<HouseRevocation>,
     pub(crate) standing: BTreeMap<AgentId, StandingState>,
+    pub(crate) revocations: BTreeMap<AgentId, AgentRevocation>,
     pub(crate) incidents: BTreeMap<IncidentId, (AgentId, IncidentState, Timestamp)>,
     pub(crate) baselines: BTreeMap<AgentId, Baselines>,
     /// Webhook subscriptions with their dead letters, by the position of the entry each tells of.
@@ -127,7 +137,7 @@ impl View {
             }
         } else if let Some(Ok(event)) = StandingEvent::decode(kind, body) {
             if let Ok(agent) = AgentId::new(entry.stream.name()) {
-                self.standing.entry(agent).or_default().apply(&event, entry.at);
+                self.stands(agent, &event, place);
             }
         } else if let Some(Ok(event)) = HouseEvent::decode(kind, body) {
             self.house_decided(&event, entry.position);
@@ -137,6 +147,22 @@ impl View {
             self.delivery(event, entry.at);
         } else {
             self.baseline(kind, body, place);
+        }
+    }
+
+    fn stands(&mut self, agent: AgentId, event: &StandingEvent, place: Place) {
+        let moved = self.standing.entry(agent).or_default().apply(event, place.at);
+        match event {
+            // A second revocation moves nothing, and is to be explained all the same.
+            StandingEvent::Revoked(event) => {
+                let revocation = AgentRevocation {
+                    number: place.number,
+                    incident: event.incident,
+                };
+                self.revocations.insert(agent, revocation);
+            }
+            StandingEvent::Reinstated(_) if moved => drop(self.revocations.remove(&agent)),
+            _ => {}
         }
     }
 
@@ -246,6 +272,11 @@ impl View {
     /// The standing of an agent; active while nothing was said of it.
     pub(crate) fn standing_of(&self, agent: &AgentId) -> StandingState {
         self.standing.get(agent).cloned().unwrap_or_default()
+    }
+
+    /// The latest revocation of an agent that nobody reinstated, once it stands in the ledger.
+    pub(crate) fn revocation_of(&self, agent: &AgentId) -> Option<AgentRevocation> {
+        self.revocations.get(agent).copied()
     }
 
     /// The newest revocation of the house that covers an owner.

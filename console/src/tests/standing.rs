@@ -1,13 +1,37 @@
 //! Stops and their end: by officer, by house, after a review.
 
 use axum::http::StatusCode;
-use revocation_core::{Actor, WarningDefault, warning::WarningOpened};
+use revocation_core::{
+    Actor, IncidentOpened, RevocationReason, WarningDefault,
+    incident::{IncidentCause, Trigger, incident_of},
+    standing::AgentRevoked,
+    warning::WarningOpened,
+};
 use serde_json::{Value, json};
 
 use super::Bench;
 
 async fn state(bench: &Bench, agent: &str) -> Value {
     bench.get(&bench.ada, &format!("/v1/agents/{agent}")).await.1["standing"]["state"].clone()
+}
+
+fn signatures_of(asked: &Value) -> String {
+    let proposal = asked["proposal"].as_str().unwrap().trim_start_matches("officer/");
+    format!("/v1/proposals/{proposal}/signatures")
+}
+
+/// Acknowledged by Ada, reviewed by both.
+async fn review(bench: &Bench, incident: &Value) {
+    let at = |act: &str| format!("/v1/incidents/{}/{act}", incident.as_str().unwrap());
+    bench.done(&bench.ada, &at("acknowledge"), json!({})).await;
+    let found = json!({"finding": "confirmed", "root_cause": "a loop"});
+    let review = bench.done(&bench.ada, &at("review"), found).await;
+    for member in [&bench.ada, &bench.ben] {
+        let accepted = bench
+            .done(member, &signatures_of(&review), member.signs(&review, "approve"))
+            .await;
+        assert_eq!(accepted["accepted"], json!((member.id == bench.ben.id).then_some(true)));
+    }
 }
 
 fn because() -> Value {
@@ -53,49 +77,67 @@ async fn nobody_comes_back_before_the_review() {
     let asked = bench
         .done(&bench.ada, "/v1/agents/mm-1/reinstate", json!({"incident": incident}))
         .await;
-    let sign = |asked: &Value| {
-        format!(
-            "/v1/proposals/{}/signatures",
-            asked["proposal"].as_str().unwrap().trim_start_matches("officer/")
-        )
-    };
     bench
-        .done(&bench.ada, &sign(&asked), bench.ada.signs(&asked, "approve"))
+        .done(&bench.ada, &signatures_of(&asked), bench.ada.signs(&asked, "approve"))
         .await;
     bench
         .refused(
             &bench.ben,
-            &sign(&asked),
+            &signatures_of(&asked),
             bench.ben.signs(&asked, "approve"),
             "INCIDENT_OPEN",
         )
         .await;
     assert_eq!(state(&bench, "mm-1").await, "revoked");
 
-    let at = |act: &str| format!("/v1/incidents/{}/{act}", incident.as_str().unwrap());
-    bench.done(&bench.ada, &at("acknowledge"), json!({})).await;
-    let review = bench
-        .done(
-            &bench.ada,
-            &at("review"),
-            json!({"finding": "confirmed", "root_cause": "a loop"}),
-        )
-        .await;
-    bench
-        .done(&bench.ada, &sign(&review), bench.ada.signs(&review, "approve"))
-        .await;
-    assert_eq!(
-        bench
-            .done(&bench.ben, &sign(&review), bench.ben.signs(&review, "approve"))
-            .await["accepted"],
-        true
-    );
+    review(&bench, &incident).await;
     // Both signatures on the reinstatement stand already: what was owed is carried out now.
     bench.console.carry_out().await.unwrap();
     assert_eq!(state(&bench, "mm-1").await, "active");
 }
 
-/// Every agent of the owner gets its own revocation, nobody else's; an interrupted one is carried on.
+/// What the scorer's halt appends. Control: the same agent once the incident it names is reviewed.
+#[tokio::test]
+async fn a_halted_agent_comes_back_only_by_the_review_of_its_halt() {
+    let bench = Bench::new().await;
+    bench.agent("mm-1", "desk").await;
+    let agent: extensions::AgentId = "mm-1".parse().unwrap();
+    let incident = incident_of(&agent, Trigger::Decision(7));
+    let revoked = AgentRevoked {
+        agent,
+        by: Actor::Scorer,
+        incident: Some(incident),
+        reason: RevocationReason::PrivilegeWithdrawn,
+        score: Some(910_000),
+    };
+    bench.append(revoked).await;
+    let path = "/v1/agents/mm-1/reinstate";
+    let asked = bench.done(&bench.ada, path, json!({"incident": incident})).await;
+    bench
+        .done(&bench.ada, &signatures_of(&asked), bench.ada.signs(&asked, "approve"))
+        .await;
+    let last = || bench.ben.signs(&asked, "approve");
+    // The incident is named and not recorded yet: nobody could have reviewed it.
+    bench
+        .refused(&bench.ben, &signatures_of(&asked), last(), "INCIDENT_OPEN")
+        .await;
+    let opened = IncidentOpened {
+        agent,
+        by: Actor::Scorer,
+        cause: IncidentCause::Score,
+        incident,
+    };
+    bench.append(opened).await;
+    bench.console.carry_out().await.unwrap();
+    assert_eq!(state(&bench, "mm-1").await, "revoked");
+    let listed = bench.get(&bench.ada, "/v1/incidents").await.1;
+    assert_eq!(listed["incidents"][0]["opened_by"], "scorer");
+    review(&bench, &json!(incident)).await;
+    bench.console.carry_out().await.unwrap();
+    assert_eq!(state(&bench, "mm-1").await, "active");
+}
+
+/// Every agent of the owner gets its own revocation and incident, nobody else's; an interrupted one is carried on.
 #[tokio::test]
 async fn an_owner_is_revoked_agent_by_agent() {
     let bench = Bench::new().await;
@@ -108,6 +150,17 @@ async fn an_owner_is_revoked_agent_by_agent() {
     let before = bench.ledger.head().epoch;
     let answer = bench.done(&bench.ada, "/v1/owners/desk/revoke", because()).await;
     assert_eq!(answer["revoked"], 2);
+    let incidents = bench.get(&bench.ada, "/v1/incidents").await.1["incidents"].clone();
+    let of: Vec<&str> = incidents
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["agent"].as_str().unwrap())
+        .collect();
+    assert!(
+        of.len() == 2 && of.contains(&"mm-1") && of.contains(&"mm-2"),
+        "one each: {of:?}"
+    );
     assert!(bench.ledger.head().epoch > before, "a house decision raises the epoch");
     for (agent, expected) in [("mm-1", "revoked"), ("mm-2", "revoked"), ("mm-3", "active")] {
         assert_eq!(state(&bench, agent).await, expected);

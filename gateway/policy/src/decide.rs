@@ -1,9 +1,10 @@
 //! The decision: every check, then the score, then what follows from both. Pure, and without allocation for a permit.
 
 use anomaly::{Observation, Scored, Scoring, Thresholds, Verdict};
-use extensions::{AgentId, Digest, IncidentId, Timestamp, mandate::OnHalt, mandate::OnUnansweredWarning};
+use extensions::{Timestamp, mandate::OnHalt, mandate::OnUnansweredWarning};
 use revocation_core::{
-    Actor, RevocationReason, Standing, StandingEvent,
+    Actor, IncidentOpened, RevocationReason, Standing, StandingEvent,
+    incident::{IncidentCause, Trigger, incident_of},
     standing::AgentRevoked,
     warning::{WARNING_SECONDS, WarningClosed, WarningEnd, WarningOpened},
 };
@@ -19,7 +20,7 @@ use crate::{
 /// Decides one order on the agent's state, at `now` of the decision clock.
 ///
 /// Every check runs and every failure is reported; the score runs once, refused or not. What follows from it (a warning, its
-/// end, a revocation) is part of the decision and goes into the same append ([`Decision::also`]).
+/// end, a revocation with its incident) is part of the decision and goes into the same append ([`Decision::also`]).
 #[must_use]
 pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision {
     let context = Context::new(facts, state, now);
@@ -30,7 +31,7 @@ pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision
         failed.push(check);
         failed.sort_by_key(|check| check.code);
     }
-    let also = consequences(&context, &act);
+    let (also, opens) = consequences(&context, &act);
     let decision = match (act.halts(), failed.is_empty()) {
         (true, _) => DecisionKind::Halt,
         (false, true) => DecisionKind::Permit,
@@ -42,27 +43,10 @@ pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision
         epoch: facts.epoch,
         at: now,
         also,
+        opens,
         sealed: Vec::new(),
     };
     Decision::of(body)
-}
-
-/// The incident that a halt at entry `number` of the agent's stream opens: derived, so that it exists before the append.
-#[must_use]
-pub fn incident_of(agent: &AgentId, number: u64) -> IncidentId {
-    let digest = Digest::of_parts(&[
-        b"mandatum/incident/v1",
-        agent.as_str().as_bytes(),
-        &[0],
-        &number.to_be_bytes(),
-    ]);
-    let mut text = *b"inc-0000000000000000";
-    for (pair, byte) in text[4..].chunks_exact_mut(2).zip(digest.0) {
-        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-    }
-    let text = std::str::from_utf8(&text).expect("hexadecimal is ASCII");
-    IncidentId::new(text).expect("lower-case hexadecimal and a hyphen")
 }
 
 fn score(context: &Context<'_>, refused: bool) -> Option<Scored> {
@@ -130,9 +114,9 @@ fn act_on(context: &Context<'_>, scored: Option<&Scored>) -> Act {
     act
 }
 
-/// The events of standing that go into the same append. Empty, and unallocated, almost always.
-fn consequences(context: &Context<'_>, act: &Act) -> Vec<StandingEvent> {
-    let mut also = Vec::new();
+/// The events of standing that go into the same append, and the incident a revocation opens. Empty, and unallocated, almost always.
+fn consequences(context: &Context<'_>, act: &Act) -> (Vec<StandingEvent>, Option<IncidentOpened>) {
+    let (mut also, mut opens) = (Vec::new(), None);
     let agent = *context.state.agent();
     if act.defaulted.is_some() {
         also.push(
@@ -145,19 +129,9 @@ fn consequences(context: &Context<'_>, act: &Act) -> Vec<StandingEvent> {
         );
     }
     if act.halts() {
-        let by = if act.verdict_revokes {
-            Actor::Scorer
-        } else {
-            Actor::Mandate
-        };
-        let revoked = AgentRevoked {
-            agent,
-            by,
-            incident: Some(incident_of(&agent, context.state.next_number())),
-            reason: RevocationReason::PrivilegeWithdrawn,
-            score: if act.verdict_revokes { act.score } else { None },
-        };
+        let (revoked, opened) = revocation(context, act);
         also.push(revoked.into());
+        opens = Some(opened);
     } else if let (true, Some(conduct)) = (act.warns, context.conduct()) {
         let opened = WarningOpened {
             agent,
@@ -177,7 +151,37 @@ fn consequences(context: &Context<'_>, act: &Act) -> Vec<StandingEvent> {
             .into(),
         );
     }
-    also
+    (also, opens)
+}
+
+/// The revocation and its incident. An unanswered warning is known by its deadline, whoever writes its end down.
+fn revocation(context: &Context<'_>, act: &Act) -> (AgentRevoked, IncidentOpened) {
+    let agent = *context.state.agent();
+    let warning = context.state.standing().warning();
+    let deadline = warning.map(|warning| Trigger::Deadline(warning.deadline));
+    let (by, cause, trigger) = match deadline {
+        Some(deadline) if !act.verdict_revokes => (Actor::Mandate, IncidentCause::UnansweredWarning, deadline),
+        _ => (
+            Actor::Scorer,
+            IncidentCause::Score,
+            Trigger::Decision(context.state.next_number()),
+        ),
+    };
+    let incident = incident_of(&agent, trigger);
+    let revoked = AgentRevoked {
+        agent,
+        by,
+        incident: Some(incident),
+        reason: RevocationReason::PrivilegeWithdrawn,
+        score: if act.verdict_revokes { act.score } else { None },
+    };
+    let opened = IncidentOpened {
+        agent,
+        by,
+        cause,
+        incident,
+    };
+    (revoked, opened)
 }
 
 fn record(

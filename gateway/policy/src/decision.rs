@@ -18,7 +18,7 @@
 //! ```
 
 use extensions::{Decimal, Record, StreamId, Timestamp, record::SealedText};
-use revocation_core::{HaltPlan, StandingEvent};
+use revocation_core::{HaltPlan, IncidentOpened, StandingEvent};
 
 use crate::{
     codes::Code,
@@ -48,6 +48,8 @@ pub(crate) struct Body {
     pub(crate) epoch: u64,
     pub(crate) at: Timestamp,
     pub(crate) also: Vec<StandingEvent>,
+    /// Behind `also`: the incident of a revocation.
+    pub(crate) opens: Option<IncidentOpened>,
     pub(crate) sealed: Vec<SealedText>,
 }
 
@@ -98,14 +100,16 @@ macro_rules! decided {
                 self.body.at
             }
 
-            /// Takes the records of the same append (warnings, the revocation), which follow the main one.
+            /// Takes the records of the same append (warnings, the revocation, its incident), which follow the main one.
             #[must_use]
             pub fn take_also(&mut self) -> Also {
-                let also = std::mem::take(&mut self.body.also);
-                also.into_iter().map(|event| Box::new(event) as Box<dyn Record + Send>).collect()
+                let also = std::mem::take(&mut self.body.also).into_iter();
+                let mut also: Also = also.map(|event| Box::new(event) as Box<dyn Record + Send>).collect();
+                also.extend(self.body.opens.take().map(|opened| Box::new(opened) as Box<dyn Record + Send>));
+                also
             }
 
-            /// The same records, in their order, before they are taken.
+            /// Those of them that move the standing, in their order, before they are taken.
             #[must_use]
             pub fn also(&self) -> &[StandingEvent] {
                 &self.body.also
@@ -207,6 +211,12 @@ impl Halt {
         self.body.decided.primary_code().unwrap_or(Code::StatusUnknown)
     }
 
+    /// The incident it opens, until [`take_also`](Self::take_also) takes its record.
+    #[must_use]
+    pub fn opens(&self) -> Option<&IncidentOpened> {
+        self.body.opens.as_ref()
+    }
+
     /// What to do with each open order.
     #[must_use]
     pub fn plan(&self) -> &HaltPlan {
@@ -229,11 +239,21 @@ impl Decision {
         }
     }
 
-    /// The records of the same append, in their order, before they are taken.
+    /// The records of the same append that move the standing, in their order, before they are taken.
     #[must_use]
     pub fn also(&self) -> &[StandingEvent] {
         match self {
             Self::Permit(Permit { body }) | Self::Refusal(Refusal { body }) | Self::Halt(Halt { body }) => &body.also,
+        }
+    }
+
+    /// The incident that a revocation opens: the last record of the same append, before they are taken.
+    #[must_use]
+    pub fn opens(&self) -> Option<&IncidentOpened> {
+        match self {
+            Self::Permit(Permit { body }) | Self::Refusal(Refusal { body }) | Self::Halt(Halt { body }) => {
+                body.opens.as_ref()
+            }
         }
     }
 

@@ -20,7 +20,7 @@ mod replay;
 pub mod state;
 
 pub use codes::Code;
-pub use decide::{decide, incident_of};
+pub use decide::decide;
 pub use decision::{Also, Decision, Halt, Permit, PermitRecord, Refusal};
 pub use events::{
     AgentEvent, CancelOutcome, CancelRequested, CancelSource, CancelState, CertificateUsed, CloseCause, DecisionKind,

@@ -19,6 +19,7 @@ use gateway_service::{
     session::Session,
 };
 use ledger::store::fault::Fault;
+use revocation_core::{IncidentOpened, standing::AgentRevoked};
 use world::{World, agent, order, runaway};
 
 const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
@@ -170,7 +171,7 @@ fn connection(gateway: &Gateway, session: &Arc<Session>) -> gateway_service::lis
 /// ledger, late, after it was opened again, and the halt once, however many orders asked for it.
 ///
 /// Controls tried: deferring narrowing reports of a stale slot like others, both late entries are missing; `halt::unrecorded`
-/// without `carry_out`, the connection stays open.
+/// without `carry_out`, the connection stays open, without `beside`, its incident is missing.
 #[test]
 fn a_dead_ledger_stops_neither_cancels_nor_a_halt() {
     rt().block_on(async {
@@ -204,7 +205,7 @@ async fn dead_ledger(world: &mut World, fuse: usize, name: &str, orders: usize) 
     let first = session.slot.lock().state.open_orders()[0].clone();
     let ended = cancel(&gateway, &venues, &session.slot, &first, CancelSource::Bot).await;
     assert_eq!(ended.state, CancelState::Cancelled);
-    assert!(gateway.ledger.closed().is_some(), "the ledger has closed itself");
+    until("the ledger has closed itself", || gateway.ledger.closed().is_some()).await;
     let connection = connection(&gateway, &session);
     for place in 0..orders {
         let submitted = world.submit(0, &session, &runaway(&format!("last-{place}"))).await;
@@ -241,6 +242,13 @@ async fn late(world: &mut World, name: &str, leaf: &[u8]) {
         1,
         "{late:?}"
     );
+    let stream = world.stream(name).await;
+    let of = stream.iter().position(|entry| &*entry.kind == "agent.revoked");
+    let [revoked, opened] = [0, 1].map(|behind| &stream[of.expect("revoked") + behind]);
+    let revoked = extensions::canonical::from_slice::<AgentRevoked>(revoked.body()).expect("revocation");
+    let opened = extensions::canonical::from_slice::<IncidentOpened>(opened.body()).expect("the incident beside it");
+    assert_eq!(revoked.incident, Some(opened.incident));
+    assert!(revoked.score >= Some(850_000), "the score that led to it: {revoked:?}");
     assert!(late.iter().any(|kind| kind == "order.cancel_requested"), "{late:?}");
     let session = world.session(0, leaf).await;
     assert!(!session.slot.gate_open());

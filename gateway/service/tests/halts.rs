@@ -20,7 +20,8 @@ use gateway_service::{
 };
 use ledger::Append;
 use revocation_core::{
-    Actor, RevocationReason, Standing, WarningEnd,
+    Actor, IncidentOpened, RevocationReason, Standing, WarningEnd,
+    incident::{IncidentCause, Trigger, incident_of},
     standing::{AgentReinstated, AgentRevoked},
     warning::{WarningClosed, WarningOpened},
 };
@@ -46,7 +47,9 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 fn codes(submitted: &Submitted) -> Vec<Code> {
     match submitted {
-        Submitted::Refused(checks, _) | Submitted::Halted(checks, _) => checks.iter().map(|check| check.code).collect(),
+        Submitted::Refused(checks, _) | Submitted::Halted(checks, ..) => {
+            checks.iter().map(|check| check.code).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -64,13 +67,13 @@ fn connection(world: &World, instance: usize, session: &Arc<Session>) -> Registe
         .expect("room")
 }
 
-/// Sends orders forty times the usual size until one halts the agent; how many it took.
-async fn run_away(world: &World, session: &Arc<Session>) -> usize {
+/// Sends orders forty times the usual size until one halts the agent; the incident it was told.
+async fn run_away(world: &World, session: &Arc<Session>) -> extensions::IncidentId {
     for count in 1..200 {
         let submitted = world.submit(0, session, &runaway(&format!("run-{count}"))).await;
-        if let Submitted::Halted(..) = submitted {
+        if let Submitted::Halted(_, _, incident) = submitted {
             assert!(codes(&submitted).contains(&Code::AnomalyRevoked), "{submitted:?}");
-            return count;
+            return incident;
         }
     }
     panic!("a runaway is caught");
@@ -115,11 +118,24 @@ async fn kinds_from(world: &World, name: &str, kind: &str) -> Vec<String> {
         .collect()
 }
 
-/// A runaway is halted by the scorer: refusal and revocation in one append, gate and sessions closed here and at the other
+/// What the entries behind the first `agent.revoked` of an agent say: the revocation, and the incident in the same append.
+async fn incident_beside_the_revocation(world: &World, name: &str) -> (AgentRevoked, IncidentOpened) {
+    let entries = world.stream(name).await;
+    let at = entries.iter().position(|entry| &*entry.kind == "agent.revoked");
+    let [revoked, opened] = [0, 1].map(|behind| &entries[at.expect("revoked") + behind]);
+    assert_eq!(&*opened.kind, "incident.opened");
+    assert_eq!(opened.position, revoked.position + 1, "one append");
+    let revoked = extensions::canonical::from_slice::<AgentRevoked>(revoked.body()).expect("revocation");
+    let opened = extensions::canonical::from_slice::<IncidentOpened>(opened.body()).expect("incident");
+    assert_eq!(revoked.incident, Some(opened.incident));
+    (revoked, opened)
+}
+
+/// A runaway is halted by the scorer: refusal, revocation and incident in one append, gate and sessions closed here and at the other
 /// instance, every order cancelled until the venue has answered, permits that wait for their send withheld, later orders refused.
 ///
 /// Controls tried: `take_turn` and `carry_out` without `close_gate`, the waiting orders are sent after the halt; `MOST_TRIES`
-/// of 1, an order stays open.
+/// of 1, an order stays open; `consequences` without its incident, it is missing behind the revocation.
 #[test]
 fn a_runaway_is_halted_whole() {
     rt().block_on(async {
@@ -143,7 +159,7 @@ fn a_runaway_is_halted_whole() {
         until("two wait for their send", || marks(&session, OpenMark::Unanswered) == 2).await;
         venue.be(Mood::Accept);
         venue.deaf.store(3, std::sync::atomic::Ordering::SeqCst);
-        run_away(&world, &session).await;
+        let told = run_away(&world, &session).await;
         assert!(!session.slot.gate_open());
         assert!(connections[0].closing.is_cancelled());
         let sent = venue.sends().len();
@@ -171,6 +187,9 @@ fn a_runaway_is_halted_whole() {
             entries[revoked - 1].position + 1,
             "one append"
         );
+        let (revocation, opened) = incident_beside_the_revocation(&world, "mm-1").await;
+        assert_eq!((opened.incident, opened.cause), (told, IncidentCause::Score));
+        assert!(revocation.score >= Some(850_000), "{revocation:?}");
         assert_eq!(
             codes(&world.submit(0, &session, &order("late")).await),
             [Code::AgentRevoked]
@@ -322,6 +341,47 @@ fn a_warning_halves_caps_and_defaults_by_itself() {
         );
         assert_eq!(
             kinds.iter().filter(|kind| *kind == "agent.frozen").count(),
+            1,
+            "{kinds:?}"
+        );
+    });
+}
+
+/// A warning nobody answers whose default is revocation: `settle` writes revocation and incident in one append, known by the deadline, so
+/// that an order that writes the same down opens no second one.
+///
+/// Control tried: the report without `beside`, the incident is missing.
+#[test]
+fn an_unanswered_warning_that_revokes_opens_an_incident() {
+    rt().block_on(async {
+        let world = World::new(2).await;
+        let leaf = world.agent("mm-1").await;
+        let (session, other) = (world.session(0, &leaf).await, world.session(1, &leaf).await);
+        let opened = WarningOpened {
+            default: revocation_core::warning::WarningDefault::Revoke,
+            ..warning(&world, "mm-1")
+        };
+        let append = Append::next(opened.clone(), world.clock.now());
+        world.officer.append(append).await.expect("recorded");
+        world.clock.plus_seconds(301);
+        let written = || world.ledger.stream_next(session.slot.stream());
+        let before = written();
+        for (instance, session) in [(0, &session), (1, &other)] {
+            world.followed(instance).await;
+            let at = &world.instances[instance];
+            settle::settle(&at.gateway, &at.venues, &session.slot);
+        }
+        // The end of the warning, the revocation, its incident.
+        until("it is written down", || written() == before + 3).await;
+        world.followed(0).await;
+        let (revoked, incident) = incident_beside_the_revocation(&world, "mm-1").await;
+        assert_eq!(incident.cause, IncidentCause::UnansweredWarning);
+        assert_eq!((revoked.by, revoked.score), (Actor::Mandate, None));
+        let expected = incident_of(&agent("mm-1"), Trigger::Deadline(opened.deadline));
+        assert_eq!(incident.incident, expected);
+        let kinds = kinds_from(&world, "mm-1", "warning.opened").await;
+        assert_eq!(
+            kinds.iter().filter(|kind| *kind == "incident.opened").count(),
             1,
             "{kinds:?}"
         );

@@ -1,7 +1,7 @@
 //! Incidents: opened by a halt or a person, acknowledged, and reviewed by somebody who may not be the one who caused it.
 
 use extensions::approval::ApprovalRecord;
-use extensions::{AgentId, Digest, IncidentId, OfficerId, StreamId};
+use extensions::{AgentId, Digest, IncidentId, OfficerId, StreamId, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,6 +20,36 @@ pub enum IncidentCause {
     Officer,
     /// The venue saw traffic, or holds a state, that the records do not explain.
     Mismatch,
+}
+
+/// What a revocation that no person asked for is known by, before it is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The order that was halted: its entry's number in the agent's stream.
+    Decision(u64),
+    /// A warning nobody answered: its deadline. Whoever writes it down first, gateway or order, means the same.
+    Deadline(Timestamp),
+    /// A revocation of the owner or of all: its position in the log.
+    House(u64),
+}
+
+/// The incident that a revocation opens: derived, so that `agent.revoked` can name it in the same append, and two that write the same down
+/// open one.
+#[must_use]
+pub fn incident_of(agent: &AgentId, trigger: Trigger) -> IncidentId {
+    let (what, which) = match trigger {
+        Trigger::Decision(number) => (0, number.to_be_bytes()),
+        Trigger::Deadline(deadline) => (1, deadline.micros().to_be_bytes()),
+        Trigger::House(position) => (2, position.to_be_bytes()),
+    };
+    let digest = Digest::of_parts(&[b"mandatum/incident/v1", agent.as_str().as_bytes(), &[what], &which]);
+    let mut text = *b"inc-0000000000000000";
+    for (pair, byte) in text[4..].chunks_exact_mut(2).zip(digest.0) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    let text = std::str::from_utf8(&text).expect("hexadecimal is ASCII");
+    IncidentId::new(text).expect("lower-case hexadecimal and a hyphen")
 }
 
 /// What a review found.

@@ -25,7 +25,7 @@ pub mod warning;
 pub use actor::Actor;
 pub use halt::{HaltPlan, HaltReport};
 pub use house::{HouseEvent, HouseMode, HouseScope, HouseState, Thresholds};
-pub use incident::IncidentState;
+pub use incident::{IncidentOpened, IncidentState};
 pub use jobs::JobEvent;
 pub use reason::RevocationReason;
 pub use regions::RegionTable;

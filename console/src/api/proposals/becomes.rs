@@ -152,10 +152,25 @@ fn baseline(view: &View, document: &Value, references: Vec<String>) -> Result<Ba
     })
 }
 
-/// Only a revoked agent, and only once each of its incidents is reviewed.
+/// Only a revoked agent whose revocation stands in the ledger, and only once its incidents are reviewed: the one that the latest revocation
+/// names above all.
 fn may_be_reinstated(view: &View, wanted: &AgentDocument, now: Timestamp) -> Result<(), Problem> {
     if !view.standing_of(&wanted.agent).permits(Move::Reinstate, now) {
         return Err(Problem::conflict("STANDING", "the agent is not revoked"));
+    }
+    let Some(revocation) = view.revocation_of(&wanted.agent) else {
+        let detail = "the agent's warning has passed its deadline, and the revocation it ends in is not recorded yet: try again when it is";
+        return Err(Problem::conflict("STANDING", detail));
+    };
+    let reviewed = |incident: &IncidentId| {
+        let found = view.incidents.get(incident);
+        found.is_some_and(|(agent, incident, _)| *agent == wanted.agent && incident.finding().is_some())
+    };
+    if let Some(id) = revocation.incident.filter(|id| !reviewed(id)) {
+        let detail = format!(
+            "incident {id}, which the revocation opened, is not reviewed: acknowledge it and have its review signed first"
+        );
+        return Err(Problem::conflict("INCIDENT_OPEN", &detail));
     }
     let mut of_agent = view
         .incidents

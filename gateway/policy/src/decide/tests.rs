@@ -5,7 +5,11 @@ use extensions::{
     mandate::{OnUnansweredWarning, Scoring},
     record::SealedText,
 };
-use revocation_core::{Actor, Standing, StandingEvent, warning::WarningEnd};
+use revocation_core::{
+    Actor, Standing, StandingEvent,
+    incident::{IncidentCause, Trigger, incident_of},
+    warning::WarningEnd,
+};
 
 use crate::{
     AgentEvent, Code, Decision, EntryAt, OrderTerms, Replay, ScoreUse, Side, VenueOrderId,
@@ -87,7 +91,12 @@ fn warned_then_halted() {
     let [StandingEvent::Revoked(revoked)] = halt.also() else {
         panic!("{:?}", halt.also())
     };
-    assert_eq!(revoked.incident, Some(super::incident_of(&agent(), number)));
+    let opened = second.opens().expect("an incident, in the same append");
+    assert_eq!(
+        (Some(opened.incident), opened.cause),
+        (revoked.incident, IncidentCause::Score)
+    );
+    assert_eq!(opened.incident, incident_of(&agent(), Trigger::Decision(number)));
     assert_eq!(world.state.standing_at(world.now), Standing::Revoked);
     // No permit under the revocation, and no second halt.
     home(&mut world);
@@ -176,7 +185,8 @@ fn a_passed_deadline_is_the_mandates_default() {
         away(&mut world);
         world.send(next(0));
         home(&mut world);
-        world.now = world.now.plus_seconds(300).plus_micros(-1);
+        let deadline = world.now.plus_seconds(300);
+        world.now = deadline.plus_micros(-1);
         let before = world.ask(next(1));
         assert!(matches!(before, Decision::Permit(_)), "{before:?}");
         world.now = world.now.plus_micros(1);
@@ -185,6 +195,9 @@ fn a_passed_deadline_is_the_mandates_default() {
         assert_eq!(matches!(decision, Decision::Halt(_)), halts);
         assert!(matches!(decision.also()[0], StandingEvent::WarningClosed(ref e) if e.why == WarningEnd::Defaulted));
         assert_eq!(decision.also().len(), if halts { 2 } else { 1 });
+        let opened = decision.opens().map(|opened| (opened.incident, opened.cause));
+        let expected = incident_of(&agent(), Trigger::Deadline(deadline));
+        assert_eq!(opened, halts.then_some((expected, IncidentCause::UnansweredWarning)));
         let (_, again) = world.send(next(2));
         assert!(again.also().is_empty(), "recorded once");
         assert_eq!(again.decided().primary_code(), Some(code));
@@ -300,6 +313,11 @@ fn the_tentative_state_is_the_fold_of_the_entries() {
             let mut body = Vec::new();
             event.write_body(&mut body);
             bodies.push((number + 1 + behind as u64, event.kind(), body));
+        }
+        if let Some(opened) = decision.opens() {
+            let mut body = Vec::new();
+            opened.write_body(&mut body);
+            bodies.push((number + bodies.len() as u64, opened.kind(), body));
         }
         for (number, kind, body) in bodies {
             folded.apply(

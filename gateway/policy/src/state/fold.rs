@@ -52,6 +52,10 @@ impl AgentState {
                 self.stand(entry.at, event);
             }
         }
+        if decision.opens().is_some() {
+            entry.number += 1;
+            self.advance(entry);
+        }
     }
 
     /// Whether a report would say nothing new: an execution that is counted, a state that the order is in, or was. Who watches a venue asks this

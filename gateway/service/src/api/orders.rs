@@ -199,9 +199,10 @@ fn answer(id: &ClientOrderId, submitted: Submitted) -> Response {
     match submitted {
         Submitted::Forwarded(story, receipt) => told(story, Some(receipt)),
         Submitted::Repeated(story) => told(story, None),
-        Submitted::Refused(checks, receipt) | Submitted::Halted(checks, receipt) => {
-            refused(id, &checks, serde_json::to_value(receipt).ok()).into_response()
-        }
+        Submitted::Refused(checks, receipt) => refused(id, &checks, serde_json::to_value(receipt).ok()).into_response(),
+        Submitted::Halted(checks, receipt, incident) => refused(id, &checks, serde_json::to_value(receipt).ok())
+            .with_incident(incident.to_string())
+            .into_response(),
         Submitted::Unavailable(reason) => {
             tracing::error!(%reason, "an order could not be recorded");
             let detail = format!(

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gateway_policy::{CancelSource, CancelState, OpenOrder};
+use extensions::IncidentId;
+use gateway_policy::{CancelSource, CancelState, Halt, OpenOrder};
 use revocation_core::{
-    Actor, HaltPlan, RevocationReason, StandingEvent,
+    HaltPlan, IncidentOpened, StandingEvent,
     halt::{CancelEnd, PlannedCancel},
     standing::AgentRevoked,
 };
@@ -71,27 +72,47 @@ pub async fn cancel_all(
     ends
 }
 
+/// What a halt says besides the order that led to it: the revocation and its incident. Kept until the halt is recorded.
+#[derive(Clone)]
+pub struct Consequence {
+    revoked: AgentRevoked,
+    opened: IncidentOpened,
+}
+
+impl Consequence {
+    /// Of a halt as `decide` made it.
+    #[must_use]
+    pub fn of(halt: &Halt) -> Self {
+        let revoked = halt.also().iter().find_map(|event| match event {
+            StandingEvent::Revoked(revoked) => Some(revoked.clone()),
+            _ => None,
+        });
+        let both = revoked.zip(halt.opens().cloned());
+        let (revoked, opened) = both.expect("`decide` gives every halt its revocation and its incident");
+        Self { revoked, opened }
+    }
+
+    /// The incident it opens.
+    #[must_use]
+    pub fn incident(&self) -> IncidentId {
+        self.opened.incident
+    }
+}
+
 /// What happens to a halt that did not become a record.
 ///
 /// When another writer was first, the order is decided again; until then the gate stays closed, and opens only when nothing
 /// else closed it meanwhile ([`Slot::reconsider_gate`]). When the ledger cannot write, the halt happens all the same
 /// (ARCHITECTURE §1): it goes to the reserve file, once, and is appended, marked late, on recovery.
-pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Session, lost: &Lost) {
+pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Session, lost: &Lost, of: Consequence) {
     let slot = &session.slot;
     if matches!(lost, Lost::Conflict(_)) || !slot.halt_unrecorded() {
         return;
     }
-    let revoked = AgentRevoked {
-        agent: slot.agent,
-        by: Actor::Scorer,
-        incident: None,
-        reason: RevocationReason::PrivilegeWithdrawn,
-        score: None,
-    };
     let now = gateway.clock.now();
     let id = format!("halt-{}", gateway.ledger.stream_next(slot.stream()));
-    let report = Report::new(StandingEvent::Revoked(revoked), id, now);
-    slot.report(&gateway.writer, [report.narrowing()]);
+    let report = Report::new(StandingEvent::Revoked(of.revoked), id, now);
+    slot.report(&gateway.writer, [report.narrowing().beside(of.opened)]);
     let on_halt = session
         .mandate
         .as_ref()

@@ -11,7 +11,8 @@ use std::{
 use extensions::{Timestamp, mandate::OnUnansweredWarning};
 use gateway_policy::CancelSource;
 use revocation_core::{
-    Actor, RevocationReason, StandingEvent, WarningEnd,
+    Actor, IncidentOpened, RevocationReason, StandingEvent, WarningEnd,
+    incident::{IncidentCause, Trigger, incident_of},
     standing::{AgentFrozen, AgentReduceOnly, AgentRevoked},
     warning::WarningClosed,
 };
@@ -107,18 +108,22 @@ fn default_holds(
         OnUnansweredWarning::Revoke => {
             slot.close_gate();
             let plan = slot.lock().state.halt_plan(gateway.mandates.on_halt_of(&agent));
-            let reason = RevocationReason::PrivilegeWithdrawn;
-            report(
-                AgentRevoked {
-                    agent,
-                    by: Actor::Mandate,
-                    incident: None,
-                    reason,
-                    score: None,
-                }
-                .into(),
-                "standing",
-            );
+            let (by, incident) = (Actor::Mandate, incident_of(&agent, Trigger::Deadline(deadline)));
+            let revoked = AgentRevoked {
+                agent,
+                by,
+                incident: Some(incident),
+                reason: RevocationReason::PrivilegeWithdrawn,
+                score: None,
+            };
+            let opened = IncidentOpened {
+                agent,
+                by,
+                cause: IncidentCause::UnansweredWarning,
+                incident,
+            };
+            let revoked = Report::new(StandingEvent::Revoked(revoked), format!("{tag}-standing"), now);
+            slot.report(&gateway.writer, [revoked.narrowing().beside(opened)]);
             halt::carry_out(gateway, venues, slot, plan, CancelSource::Halt);
         }
     }

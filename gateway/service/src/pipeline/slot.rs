@@ -73,6 +73,7 @@ pub struct Report {
     at: Timestamp,
     narrowing: bool,
     noticed: bool,
+    beside: Vec<Box<dyn Record + Send>>,
 }
 
 impl Report {
@@ -88,6 +89,7 @@ impl Report {
             at,
             narrowing: false,
             noticed: false,
+            beside: Vec::new(),
         }
     }
 
@@ -95,6 +97,13 @@ impl Report {
     #[must_use]
     pub fn noticed(mut self) -> Self {
         self.noticed = true;
+        self
+    }
+
+    /// The same, with `record` of the same stream in the same append: one that moves no state of the order path.
+    #[must_use]
+    pub fn beside(mut self, record: impl Record + Send + 'static) -> Self {
+        self.beside.push(Box::new(record));
         self
     }
 
@@ -236,8 +245,10 @@ impl Slot {
             at,
             narrowing,
             noticed: _,
+            beside,
         } = report;
-        let append = Append::next(
+        let further = beside.len();
+        let mut append = Append::next(
             Written {
                 stream: self.stream.clone(),
                 kind,
@@ -246,6 +257,7 @@ impl Slot {
             at,
         )
         .with_id(id);
+        append.also = beside;
         let append = if narrowing {
             append.narrowing()
         } else {
@@ -257,6 +269,7 @@ impl Slot {
             Ok(()) => {
                 if !inner.stale {
                     inner.apply(at, &event);
+                    (0..further).for_each(|_| inner.apply(at, &AgentEvent::Other));
                 }
                 inner.pending += 1;
             }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use extensions::{Record, SealedText};
+use extensions::{IncidentId, Record, SealedText};
 use gateway_policy::{
     AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, decide,
     facts::Mandate,
@@ -41,8 +41,8 @@ pub enum Submitted {
     Repeated(OrderStory),
     /// Refused, and recorded so.
     Refused(Vec<FailedCheck>, Receipt),
-    /// Refused, and the agent revoked.
-    Halted(Vec<FailedCheck>, Receipt),
+    /// Refused, and the agent revoked; the incident that was opened.
+    Halted(Vec<FailedCheck>, Receipt, IncidentId),
     /// Nothing could be recorded; the order does not stand.
     Unavailable(String),
 }
@@ -59,14 +59,14 @@ pub struct Signed {
 enum Queued {
     Permit(Pending<Permit>, Instant),
     Refusal(Pending<Refusal>),
-    Halt(Pending<Halt>),
+    Halt(Pending<Halt>, Box<halt::Consequence>),
 }
 
 enum Turn {
     Queued(Queued),
     Repeat,
     Full(String),
-    HaltFull(String),
+    HaltFull(String, Box<halt::Consequence>),
     Stale,
 }
 
@@ -92,8 +92,9 @@ pub async fn submit(
             },
             Turn::Repeat => return super::repeat::answer(gateway, slot, order).await,
             Turn::Full(reason) => return unavailable(gateway, reason),
-            Turn::HaltFull(reason) => {
-                halt::unrecorded(gateway, venues, session, &Lost::Unavailable(reason.clone()));
+            Turn::HaltFull(reason, consequence) => {
+                let lost = Lost::Unavailable(reason.clone());
+                halt::unrecorded(gateway, venues, session, &lost, *consequence);
                 return unavailable(gateway, reason);
             }
             Turn::Stale => Lost::Conflict(0),
@@ -149,18 +150,16 @@ async fn conclude(gateway: Arc<Gateway>, venues: Arc<Venues>, session: Arc<Sessi
             Metrics::count(&gateway.metrics.refusals);
             Submitted::Refused(recorded.record().checks().to_vec(), recorded.receipt())
         })),
-        Queued::Halt(pending) => match settled(&gateway, &slot, pending).await {
+        Queued::Halt(pending, consequence) => match settled(&gateway, &slot, pending).await {
             Ok(recorded) => {
                 Metrics::count(&gateway.metrics.halts);
                 let plan = recorded.record().plan().clone();
-                tell(Ok(Submitted::Halted(
-                    recorded.record().checks().to_vec(),
-                    recorded.receipt(),
-                )));
+                let (checks, incident) = (recorded.record().checks().to_vec(), consequence.incident());
+                tell(Ok(Submitted::Halted(checks, recorded.receipt(), incident)));
                 halt::carry_out(&gateway, &venues, &slot, plan, gateway_policy::CancelSource::Halt);
             }
             Err(lost) => {
-                halt::unrecorded(&gateway, &venues, &session, &lost);
+                halt::unrecorded(&gateway, &venues, &session, &lost, *consequence);
                 tell(Err(lost));
             }
         },
@@ -273,8 +272,11 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
         Decision::Halt(halt) => {
             // The gate closes before anything that can fail.
             slot.close_gate();
-            match queue(gateway, slot, &mut inner, halt, order, signed, Queued::Halt) {
-                Turn::Full(reason) => Turn::HaltFull(reason),
+            let consequence = Box::new(halt::Consequence::of(&halt));
+            let kept = consequence.clone();
+            let queued = |pending| Queued::Halt(pending, consequence);
+            match queue(gateway, slot, &mut inner, halt, order, signed, queued) {
+                Turn::Full(reason) => Turn::HaltFull(reason, kept),
                 turn => turn,
             }
         }
