@@ -35,9 +35,11 @@ pub(crate) struct Baselines {
     pub(crate) approved: Option<(BaselineApproved, Option<u64>)>,
 }
 
-/// A house revocation that is or was in force.
+/// A house revocation that is in force.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HouseRevocation {
+    /// Its number in the stream of the house.
+    pub(crate) number: u64,
     pub(crate) position: u64,
     pub(crate) scope: HouseScope,
     pub(crate) reason: RevocationReason,
@@ -140,7 +142,7 @@ impl View {
                 self.stands(agent, &event, place);
             }
         } else if let Some(Ok(event)) = HouseEvent::decode(kind, body) {
-            self.house_decided(&event, entry.position);
+            self.house_decided(&event, place);
         } else if let Some(Ok(event)) = IncidentEvent::decode(kind, body) {
             self.incident(&event, entry.at);
         } else if let Some(Ok(event)) = DeliveryEvent::decode(kind, body) {
@@ -166,15 +168,21 @@ impl View {
         }
     }
 
-    fn house_decided(&mut self, event: &HouseEvent, position: u64) {
+    fn house_decided(&mut self, event: &HouseEvent, place: Place) {
         self.thresholds_set |= matches!(event, HouseEvent::ThresholdsSet(_));
         let moved = self.house.apply(event);
-        if let (true, HouseEvent::Revoked(event)) = (moved, event) {
-            self.house_revocations.push(HouseRevocation {
-                position,
+        match event {
+            HouseEvent::Revoked(event) if moved => self.house_revocations.push(HouseRevocation {
+                number: place.number,
+                position: place.position,
                 scope: event.scope,
                 reason: event.reason,
-            });
+            }),
+            HouseEvent::Reinstated(event) if moved => {
+                self.house_revocations
+                    .retain(|revocation| revocation.scope != event.scope);
+            }
+            _ => {}
         }
     }
 
@@ -277,6 +285,12 @@ impl View {
     /// The latest revocation of an agent that nobody reinstated, once it stands in the ledger.
     pub(crate) fn revocation_of(&self, agent: &AgentId) -> Option<AgentRevocation> {
         self.revocations.get(agent).copied()
+    }
+
+    /// The revocation of exactly this scope that is in force.
+    pub(crate) fn house_revocation(&self, scope: HouseScope) -> Option<HouseRevocation> {
+        let mut all = self.house_revocations.iter();
+        all.find(|revocation| revocation.scope == scope).copied()
     }
 
     /// The newest revocation of the house that covers an owner.

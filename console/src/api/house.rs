@@ -142,7 +142,10 @@ async fn decide(console: &Console, caller: Caller, scope: HouseScope, act: Act, 
 pub(super) struct Nothing {}
 
 async fn reinstate(console: &Console, caller: Caller, scope: HouseScope) -> Answer {
-    let document = json!({"purpose": "house.reinstated", "scope": scope});
+    let revocation = console.view().await?.house_revocation(scope);
+    let none = || Problem::conflict("STANDING", "nothing of this scope is revoked");
+    let revoked_at = revocation.ok_or_else(none)?.number;
+    let document = json!({"purpose": "house.reinstated", "revoked_at": revoked_at, "scope": scope});
     proposals::propose(console, caller, "house.reinstated", document, Vec::new()).await
 }
 

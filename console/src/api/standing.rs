@@ -264,7 +264,7 @@ pub(super) struct Reinstatement {
     incident: Option<IncidentId>,
 }
 
-/// Asks for a reinstatement: two officers sign it.
+/// Asks for a reinstatement after the latest revocation, which the document names: two officers sign it.
 pub(super) async fn reinstate(
     State(console): State<Console>,
     Extension(caller): By,
@@ -272,7 +272,15 @@ pub(super) async fn reinstate(
     Body(body): Body<Reinstatement>,
 ) -> Answer {
     let agent: AgentId = parse("AGENT", &agent)?;
-    let document = json!({"agent": agent, "incident": body.incident, "purpose": "agent.reinstated"});
+    let revoked_at = {
+        let view = console.view().await?;
+        known(&view, &agent)?;
+        let revocation = view.revocation_of(&agent);
+        let none = || Problem::conflict("STANDING", "no revocation of the agent stands in the ledger");
+        revocation.ok_or_else(none)?.number
+    };
+    let document =
+        json!({"agent": agent, "incident": body.incident, "purpose": "agent.reinstated", "revoked_at": revoked_at});
     proposals::propose(&console, caller, "agent.reinstated", document, Vec::new()).await
 }
 

@@ -1,6 +1,9 @@
 //! The house the tests act in. Certificates are judged in real time by the TLS stack, so the clock here is the system's.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use axum::{
     Extension,
@@ -35,6 +38,15 @@ impl Clock for System {
     }
 }
 
+/// The system's time, some seconds on: for what lapses.
+#[derive(Default)]
+struct Ahead(AtomicI64);
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        System.now().plus_seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
 /// An officer with key and certificate.
 pub(crate) struct Member {
     pub(crate) id: OfficerId,
@@ -50,6 +62,7 @@ pub(crate) struct Bench {
     pub(crate) console: Console,
     pub(crate) ada: Member,
     pub(crate) ben: Member,
+    ahead: Arc<Ahead>,
     working: tokio::task::JoinHandle<()>,
 }
 
@@ -127,9 +140,10 @@ impl Bench {
             agent_root: der("root.pem"),
             agent_issuing: vec![der("issuing.pem")],
         };
+        let ahead = Arc::<Ahead>::default();
         let clocks = Clocks {
-            decision: clock.clone(),
-            real: clock,
+            decision: clock,
+            real: ahead.clone(),
         };
         let mut config = Config::new(anchors);
         config.patience = std::time::Duration::from_secs(20);
@@ -146,6 +160,7 @@ impl Bench {
             console,
             ada,
             ben,
+            ahead,
             working,
         }
     }
@@ -167,6 +182,11 @@ impl Bench {
     pub(crate) async fn append(&self, record: impl extensions::Record + Send + 'static) {
         let appended = self.writer.append(Append::next(record, System.now())).await;
         appended.map_err(|error| error.to_string()).unwrap();
+    }
+
+    /// For the console, real time goes on by this much.
+    pub(crate) fn later(&self, seconds: i64) {
+        self.ahead.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -137,6 +137,74 @@ async fn a_halted_agent_comes_back_only_by_the_review_of_its_halt() {
     assert_eq!(state(&bench, "mm-1").await, "active");
 }
 
+/// A reinstatement answers one revocation, while it stands, and for fourteen days: signatures given before, or long ago, end no later stop.
+///
+/// Controls tried: `current` always `Ok`, and the house comes back by itself after its second revocation; `open` without the look at
+/// `expires_at`, and the proposal of last month becomes its entry.
+#[tokio::test]
+async fn a_reinstatement_answers_one_revocation() {
+    let bench = Bench::new().await;
+    bench.agent("mm-1", "desk").await;
+    for path in [
+        "/v1/agents/mm-1/reinstate",
+        "/v1/house/reinstate",
+        "/v1/owners/desk/reinstate",
+    ] {
+        bench.refused(&bench.ada, path, json!({}), "STANDING").await;
+    }
+    let all = || async { bench.get(&bench.ada, "/v1/house").await.1["all"].clone() };
+    bench.done(&bench.ada, "/v1/house/revoke", because()).await;
+    let first = bench.done(&bench.ada, "/v1/house/reinstate", json!({})).await;
+    let second = bench.done(&bench.ada, "/v1/house/reinstate", json!({})).await;
+    // The second proposal has one signature when the first becomes its entry.
+    bench
+        .done(&bench.ada, &signatures_of(&second), bench.ada.signs(&second, "approve"))
+        .await;
+    for member in [&bench.ada, &bench.ben] {
+        bench
+            .done(member, &signatures_of(&first), member.signs(&first, "approve"))
+            .await;
+    }
+    assert_eq!(all().await, "active");
+    bench.done(&bench.ada, "/v1/house/revoke", because()).await;
+    bench
+        .refused(
+            &bench.ben,
+            &signatures_of(&second),
+            bench.ben.signs(&second, "approve"),
+            "STALE",
+        )
+        .await;
+    bench.console.carry_out().await.unwrap();
+    assert_eq!(all().await, "revoked");
+    let path = format!(
+        "/v1/proposals/{}",
+        second["proposal"].as_str().unwrap().trim_start_matches("officer/")
+    );
+    assert_eq!(bench.get(&bench.ada, &path).await.1["accepted"], false, "closed");
+
+    // Signed by both while the review is missing, and reviewed only after it has lapsed.
+    let incident = bench.get(&bench.ada, "/v1/incidents").await.1["incidents"][0]["incident"].clone();
+    let asked = bench
+        .done(&bench.ada, "/v1/agents/mm-1/reinstate", json!({"incident": incident}))
+        .await;
+    bench
+        .done(&bench.ada, &signatures_of(&asked), bench.ada.signs(&asked, "approve"))
+        .await;
+    bench
+        .refused(
+            &bench.ben,
+            &signatures_of(&asked),
+            bench.ben.signs(&asked, "approve"),
+            "INCIDENT_OPEN",
+        )
+        .await;
+    review(&bench, &incident).await;
+    bench.later(15 * 86_400);
+    bench.console.carry_out().await.unwrap();
+    assert_eq!(state(&bench, "mm-1").await, "revoked");
+}
+
 /// Every agent of the owner gets its own revocation and incident, nobody else's; an interrupted one is carried on.
 #[tokio::test]
 async fn an_owner_is_revoked_agent_by_agent() {

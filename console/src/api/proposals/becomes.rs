@@ -4,7 +4,7 @@ use anomaly::{BaselineApproved, BaselineContent, ProposedBaseline};
 use ca_core::events::{OfficerTokenIssued, Role};
 use extensions::{AgentId, ApprovalRecord, Digest, IncidentId, OfficerId, Timestamp};
 use revocation_core::{
-    HouseEvent, HouseScope, RegionTable,
+    HouseScope, RegionTable,
     house::{HouseReinstated, RegionsSet, Thresholds, ThresholdsSet},
     incident::{Finding, IncidentEvent, IncidentReviewed},
     standing::{AgentReinstated, Move},
@@ -21,6 +21,8 @@ pub(super) struct AgentDocument {
     incident: Option<IncidentId>,
     #[serde(rename = "purpose")]
     _purpose: String,
+    /// The number of the `agent.revoked` that it answers.
+    revoked_at: u64,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +30,8 @@ pub(super) struct AgentDocument {
 struct ScopeDocument {
     #[serde(rename = "purpose")]
     _purpose: String,
+    /// The number of the `house.revoked` that it answers.
+    revoked_at: u64,
     scope: HouseScope,
 }
 
@@ -97,14 +101,15 @@ pub(super) fn entry(
             Ok(Draft::new(event, decided))
         }
         "house.reinstated" => {
+            let wanted: ScopeDocument = read(document)?;
+            let revocation = view.house_revocation(wanted.scope);
+            answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))?;
             let event = HouseReinstated {
                 certificates_from: real,
-                scope: read::<ScopeDocument>(document)?.scope,
+                scope: wanted.scope,
                 signatures,
             };
-            let moves = event.signatures.is_empty() || view.house.clone().apply(&HouseEvent::Reinstated(event.clone()));
-            let unmoved = || Problem::conflict("STANDING", "nothing of this scope is revoked");
-            moves.then(|| Draft::new(event, decided)).ok_or_else(unmoved)
+            Ok(Draft::new(event, decided))
         }
         "house.thresholds_set" => {
             let thresholds = read::<ThresholdsDocument>(document)?.thresholds;
@@ -152,21 +157,54 @@ fn baseline(view: &View, document: &Value, references: Vec<String>) -> Result<Ba
     })
 }
 
+/// Whether a reinstatement still answers the revocation that it was proposed for. What was signed while something else was so has no force
+/// over what came later: a stop ends by people who saw it.
+pub(super) fn current(view: &View, becomes: &str, document: &Value) -> Result<(), Problem> {
+    match becomes {
+        "agent.reinstated" => {
+            let wanted: AgentDocument = read(document)?;
+            let revocation = view.revocation_of(&wanted.agent);
+            answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))
+        }
+        "house.reinstated" => {
+            let wanted: ScopeDocument = read(document)?;
+            let revocation = view.house_revocation(wanted.scope);
+            answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn answers(revoked_at: u64, revocation: Option<u64>) -> Result<(), Problem> {
+    match revocation {
+        Some(number) if number == revoked_at => Ok(()),
+        Some(number) => {
+            let detail = format!(
+                "the proposal answers the revocation number {revoked_at}, and the latest is number {number}: propose the reinstatement again"
+            );
+            Err(Problem::conflict("STALE", &detail))
+        }
+        None => Err(Problem::conflict(
+            "STANDING",
+            "no revocation stands in the ledger that could be answered",
+        )),
+    }
+}
+
 /// Only a revoked agent whose revocation stands in the ledger, and only once its incidents are reviewed: the one that the latest revocation
 /// names above all.
 fn may_be_reinstated(view: &View, wanted: &AgentDocument, now: Timestamp) -> Result<(), Problem> {
     if !view.standing_of(&wanted.agent).permits(Move::Reinstate, now) {
         return Err(Problem::conflict("STANDING", "the agent is not revoked"));
     }
-    let Some(revocation) = view.revocation_of(&wanted.agent) else {
-        let detail = "the agent's warning has passed its deadline, and the revocation it ends in is not recorded yet: try again when it is";
-        return Err(Problem::conflict("STANDING", detail));
-    };
+    let revocation = view.revocation_of(&wanted.agent);
+    answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))?;
     let reviewed = |incident: &IncidentId| {
         let found = view.incidents.get(incident);
         found.is_some_and(|(agent, incident, _)| *agent == wanted.agent && incident.finding().is_some())
     };
-    if let Some(id) = revocation.incident.filter(|id| !reviewed(id)) {
+    let named = revocation.and_then(|revocation| revocation.incident);
+    if let Some(id) = named.filter(|id| !reviewed(id)) {
         let detail = format!(
             "incident {id}, which the revocation opened, is not reviewed: acknowledge it and have its review signed first"
         );

@@ -19,7 +19,7 @@ use ca_core::{
 use extensions::{AgentId, ApprovalDecision, ApprovalRecord, Digest, OfficerId, SealedText, Timestamp, canonical};
 use serde_json::{Value, json};
 
-use self::becomes::{AgentDocument, entry, read};
+use self::becomes::{AgentDocument, current, entry, read};
 use super::{Answer, Body, By, Page, SignatureBody, parse};
 use crate::{
     Console,
@@ -74,7 +74,7 @@ pub(super) async fn propose(
         // What could not become an entry today is not asked.
         let view = console.view().await?;
         let event = proposed(console, caller, becomes, document.clone(), Vec::new());
-        check_form(&view, &event.becomes, &document)?;
+        check_form(&view, &event.becomes, &document, console.clocks.decision.now())?;
     }
     let event = proposed(console, caller, becomes, document, sealed);
     let shown = event.clone();
@@ -93,15 +93,13 @@ pub(super) async fn propose(
     })))
 }
 
-fn check_form(view: &View, becomes: &str, document: &Value) -> Result<(), Problem> {
-    let now = Timestamp::EPOCH;
+fn check_form(view: &View, becomes: &str, document: &Value, now: Timestamp) -> Result<(), Problem> {
     match becomes {
         "agent.reinstated" => {
             let wanted: AgentDocument = read(document)?;
-            view.register
-                .agent(&wanted.agent)
-                .map(drop)
-                .ok_or_else(|| Problem::missing("such agent"))
+            let agent = view.register.agent(&wanted.agent);
+            agent.ok_or_else(|| Problem::missing("such agent"))?;
+            current(view, becomes, document)
         }
         "baseline.approved" | "incident.reviewed" => Ok(()),
         _ => entry(view, becomes, document, Vec::new(), Vec::new(), now, now).map(drop),
@@ -162,7 +160,8 @@ pub(super) async fn sign(
     sign_one(&console, caller, &reference(&officer, &number)?, &body).await
 }
 
-fn lapsed(proposal: &Proposal, now: Timestamp) -> Result<(), Problem> {
+/// Whether it may still be signed, and become its entry.
+fn open(view: &View, proposal: &Proposal, now: Timestamp) -> Result<(), Problem> {
     if proposal.outcome().is_some() {
         return Err(Problem::conflict("DECIDED", "this proposal was decided already"));
     }
@@ -170,7 +169,7 @@ fn lapsed(proposal: &Proposal, now: Timestamp) -> Result<(), Problem> {
         let detail = format!("this proposal lapsed at {}: propose it again", proposal.expires_at());
         return Err(Problem::conflict("LAPSED", &detail));
     }
-    Ok(())
+    current(view, proposal.becomes(), proposal.document())
 }
 
 fn question(proposal: &Proposal, needed: usize) -> (Digest, Digest, Option<OfficerId>) {
@@ -199,7 +198,7 @@ pub(super) async fn sign_one(console: &Console, caller: Caller, reference: &str,
     let signed = console
         .widen(|view| {
             let proposal = find(view, reference)?;
-            lapsed(proposal, console.clocks.real.now())?;
+            open(view, proposal, console.clocks.real.now())?;
             check(view, proposal, &record)?;
             let event = OfficerSigned {
                 approval: record.clone(),
@@ -263,18 +262,19 @@ fn enough(view: &View, proposal: &Proposal) -> Result<bool, Problem> {
 
 /// Appends what the proposal becomes, when enough officers approved and nobody has appended it yet.
 async fn complete(console: &Console, reference: &str) -> Result<Option<Value>, Problem> {
-    let open = {
+    let ready = {
         let view = console.view().await?;
         let proposal = find(&view, reference)?;
         proposal.outcome().is_none() && enough(&view, proposal)?
     };
-    if !open {
+    if !ready {
         return Ok(None);
     }
     let recorded = console
         .widen(|view| {
             let proposal = find(view, reference)?;
-            if proposal.outcome().is_some() || !enough(view, proposal)? {
+            open(view, proposal, console.clocks.real.now())?;
+            if !enough(view, proposal)? {
                 return Err(Problem::conflict("DECIDED", "this proposal was decided already"));
             }
             let signatures: Vec<ApprovalRecord> = proposal.signatures().cloned().collect();
@@ -288,18 +288,23 @@ async fn complete(console: &Console, reference: &str) -> Result<Option<Value>, P
     Ok(Some(place(&recorded)))
 }
 
-/// Completes what a crash has left between the last signature and its entry.
+/// Completes what a crash has left between the last signature and its entry, and closes what can never become one: lapsed proposals, and
+/// reinstatements whose revocation is over or was followed by another.
 pub(crate) async fn complete_all(console: &Console) -> Result<(), Problem> {
-    let ready: Vec<String> = {
+    let (ready, over) = {
         let view = console.view().await?;
-        let open = view
-            .register
-            .proposals()
-            .filter(|proposal| proposal.outcome().is_none());
-        let ready = open.filter(|proposal| proposal.signatures().next().is_some());
-        let ready = ready.filter(|proposal| enough(&view, proposal) == Ok(true));
-        ready.map(|proposal| proposal.reference().to_owned()).collect()
+        let now = console.clocks.real.now();
+        let undecided = view.register.proposals().filter(|one| one.outcome().is_none());
+        let (alive, over): (Vec<_>, Vec<_>) = undecided.partition(|one| open(&view, one, now).is_ok());
+        let ready = alive.into_iter().filter(|one| one.signatures().next().is_some());
+        let ready = ready.filter(|one| enough(&view, one) == Ok(true));
+        let names = |one: &Proposal| one.reference().to_owned();
+        let ready: Vec<String> = ready.map(names).collect();
+        (ready, over.into_iter().map(names).collect::<Vec<String>>())
     };
+    for reference in over {
+        close(console, &reference).await?;
+    }
     for reference in ready {
         if let Err(problem) = complete(console, &reference).await {
             tracing::debug!(
@@ -310,4 +315,22 @@ pub(crate) async fn complete_all(console: &Console) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+async fn close(console: &Console, reference: &str) -> Result<(), Problem> {
+    let now = console.clocks.real.now();
+    let ended = console.widen(|view| {
+        let proposal = find(view, reference)?;
+        match open(view, proposal, now) {
+            Err(_) if proposal.outcome().is_none() => Ok(Draft::new(closed(proposal, false), now)),
+            _ => Err(Problem::conflict(
+                "DECIDED",
+                "this proposal was decided already, or is alive",
+            )),
+        }
+    });
+    match ended.await {
+        Err(problem) if problem.code() != "DECIDED" => Err(problem),
+        _ => Ok(()),
+    }
 }
