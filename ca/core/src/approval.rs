@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::{
     checklist::{Checked, Checklist},
     events::{AgentRegistered, Role, RuleOutcome},
-    register::{Mandate, MandateStatus, Register, SignedApproval},
+    register::{Mandate, MandateStatus, Register, Revision, SignedApproval},
 };
 
 /// The most officers whose signatures one decision counts; as many as a certificate names.
@@ -249,8 +249,8 @@ const NAMES: [&str; 8] = [
 ];
 
 /// The rules about the document itself: each name is the registration's.
-fn names(mandate: &Mandate, agent: Option<&AgentRegistered>, list: &mut Checklist) {
-    let document = mandate.document();
+fn names(revision: &Revision, agent: Option<&AgentRegistered>, list: &mut Checklist) {
+    let document = revision.document();
     let same = |equal: bool, what: &str| {
         if equal {
             Ok(format!("{what} as registered"))
@@ -261,7 +261,7 @@ fn names(mandate: &Mandate, agent: Option<&AgentRegistered>, list: &mut Checklis
     let digest = document.digest();
     list.check(
         "document.digest",
-        (digest == mandate.digest())
+        (digest == revision.digest())
             .then(|| digest.to_string())
             .ok_or_else(|| "the digest is another document's".to_owned()),
     );
@@ -272,17 +272,20 @@ fn names(mandate: &Mandate, agent: Option<&AgentRegistered>, list: &mut Checklis
             .map(|()| "version 1".to_owned())
             .map_err(|error| error.to_string()),
     );
-    list.check("name.mandate", same(document.mandate == *mandate.id(), "mandate id"));
+    list.check(
+        "name.mandate",
+        same(document.mandate == *revision.mandate(), "mandate id"),
+    );
     let agent_is =
         |test: fn(&AgentRegistered, &MandateDocument) -> bool| agent.is_some_and(|agent| test(agent, document));
     list.check(
         "name.agent",
-        same(document.agent == *mandate.agent() && agent.is_some(), "agent"),
+        same(document.agent == *revision.agent() && agent.is_some(), "agent"),
     );
     list.check(
         "name.owner",
         same(
-            document.owner == *mandate.owner() && agent_is(|agent, document| agent.owner == document.owner),
+            document.owner == *revision.owner() && agent_is(|agent, document| agent.owner == document.owner),
             "owner",
         ),
     );
@@ -322,7 +325,7 @@ pub fn judge(
     register: &Register,
     threshold: Threshold<'_>,
 ) -> Judgement {
-    let (checked, approvers, needed) = weigh(mandate, further, register, threshold);
+    let (checked, approvers, needed) = weigh(mandate.asked(), further, register, threshold);
     Judgement {
         needed,
         approvers,
@@ -332,12 +335,12 @@ pub fn judge(
 }
 
 fn weigh(
-    mandate: &Mandate,
+    revision: &Revision,
     further: Option<&SignedApproval>,
     register: &Register,
     threshold: Threshold<'_>,
 ) -> (Checked, Vec<Digest>, usize) {
-    let signatures: Vec<&SignedApproval> = mandate.signatures().iter().chain(further).collect();
+    let signatures: Vec<&SignedApproval> = revision.signatures().iter().chain(further).collect();
     let labels = signatures
         .iter()
         .enumerate()
@@ -349,18 +352,18 @@ fn weigh(
             .chain(labels)
             .chain(["officers".to_owned()]),
     );
-    names(mandate, register.agent(mandate.agent()), &mut list);
+    names(revision, register.agent(revision.agent()), &mut list);
     let question = Question {
-        document: mandate.document().digest(),
-        nonce: mandate.nonce(),
-        applicant: Some(mandate.applicant()),
+        document: revision.document().digest(),
+        nonce: revision.nonce(),
+        applicant: Some(revision.applicant()),
     };
     let mut counted: Vec<&ApprovalRecord> = Vec::new();
     for (place, signed) in signatures.iter().enumerate() {
         let outcome = check_signature(question, &signed.record, signed.position, &counted, register);
         let outcome = match (outcome, signed.record.decision) {
-            (Ok(()), _) if signed.at > mandate.expires_at() => {
-                Err(format!("the application lapsed at {}", mandate.expires_at()))
+            (Ok(()), _) if signed.at > revision.expires_at() => {
+                Err(format!("the application lapsed at {}", revision.expires_at()))
             }
             (Ok(()), ApprovalDecision::Approve) => {
                 counted.push(&signed.record);
@@ -371,7 +374,7 @@ fn weigh(
         };
         list.check(&label(place, signed), outcome);
     }
-    let needed = officers_needed(mandate.document(), threshold);
+    let needed = officers_needed(revision.document(), threshold);
     let enough = format!("{} of {needed} officers approved", counted.len());
     let fits = (needed..=MOST_APPROVERS).contains(&counted.len());
     list.check("officers", if fits { Ok(enough) } else { Err(enough) });
@@ -380,8 +383,9 @@ fn weigh(
     (list.finish(), approvers, needed)
 }
 
-/// Turns the records of a mandate into the proof that it is approved: its status, each name, each signature under the officer's
-/// certificate, and their number, all checked again.
+/// Turns the records of the revision in force into the proof that it is approved: its status, each name, each signature under the
+/// officer's certificate, and their number, all checked again. A revision that waits for the officers, or that they refused, changes
+/// nothing about it.
 ///
 /// # Errors
 /// The first rule that does not hold.
@@ -390,13 +394,14 @@ pub fn verify_approval(
     register: &Register,
     threshold: Threshold<'_>,
 ) -> Result<Approved, ApprovalError> {
+    let revision = mandate.in_force().ok_or(ApprovalError::NotApproved)?;
     let MandateStatus::Approved {
         approvers: recorded, ..
-    } = mandate.status()
+    } = revision.status()
     else {
         return Err(ApprovalError::NotApproved);
     };
-    let (checked, approvers, _) = weigh(mandate, None, register, threshold);
+    let (checked, approvers, _) = weigh(revision, None, register, threshold);
     if !checked.complete {
         return Err(ApprovalError::Count);
     }
@@ -406,13 +411,13 @@ pub fn verify_approval(
             reason: broken.reason.clone(),
         });
     }
-    let agent = register.agent(mandate.agent()).ok_or(ApprovalError::NotApproved)?;
+    let agent = register.agent(revision.agent()).ok_or(ApprovalError::NotApproved)?;
     if *recorded != approvers {
         return Err(ApprovalError::NotApproved);
     }
     Ok(Approved {
-        document: mandate.document().clone(),
-        digest: mandate.document().digest(),
+        document: revision.document().clone(),
+        digest: revision.document().digest(),
         checks: u32::try_from(checked.outcomes.len()).map_err(|_| ApprovalError::Count)?,
         approvers,
         agent_expires: agent.expires_at,

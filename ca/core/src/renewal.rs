@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::{
     csr::InspectedCsr,
-    register::{Mandate, MandateStatus, Register},
+    register::{Mandate, Register},
 };
 
 /// Certificates this close before their half-life may already be renewed: a jittered client that comes a little early is served.
@@ -33,8 +33,8 @@ pub enum RenewalError {
         /// From then on.
         from: Timestamp,
     },
-    /// The mandate is not approved (any more).
-    #[error("the mandate is not approved as it now stands; a change needs the officers' approval first")]
+    /// No revision of the mandate is approved.
+    #[error("no revision of the mandate is approved")]
     NotApproved,
     /// The mandate or the registration has ended.
     #[error("the mandate ended at {0}: ask for a new one")]
@@ -83,18 +83,16 @@ pub fn admit<'a>(
         return Err(RenewalError::Early { serial: current, from });
     }
     let mandate = register.mandate(&facts.mandate).ok_or(RenewalError::NotApproved)?;
-    if !matches!(mandate.status(), MandateStatus::Approved { .. }) {
-        return Err(RenewalError::NotApproved);
-    }
+    // What officers approved last is renewed, whatever is asked for since: a question that waits or was refused takes nothing away.
+    let in_force = mandate.in_force().ok_or(RenewalError::NotApproved)?;
+    let expires = in_force.document().expires;
     let ends = register
-        .agent(mandate.agent())
-        .map_or(mandate.document().expires, |agent| {
-            agent.expires_at.min(mandate.document().expires)
-        });
+        .agent(in_force.agent())
+        .map_or(expires, |agent| agent.expires_at.min(expires));
     if now >= ends {
         return Err(RenewalError::MandateEnded(ends));
     }
-    key_is_free(register, &csr.spki_digest(), mandate.agent())?;
+    key_is_free(register, &csr.spki_digest(), in_force.agent())?;
     if mandate
         .request(&csr.digest())
         .is_some_and(|request| request.renews != Some(current))
@@ -187,13 +185,43 @@ mod tests {
         );
     }
 
-    /// A changed document waits for the officers: no renewal under it. Control: the test above.
+    /// A change that waits, and one that officers refused, leave what is in force in force: the certificate is renewed under the document
+    /// that was approved. Let `admit` and `verify_approval` look at the newest revision (`Mandate::asked`) and both halves turn red.
     #[test]
-    fn a_changed_mandate_is_not_renewed_without_approval() {
+    fn a_change_that_waits_or_is_refused_ends_no_renewal() {
         let (mut house, serial, _) = issued();
-        house.submit(&document(), 5, 2);
+        let mut wider = document();
+        wider.expires = now().plus_seconds(DAY / 4);
+        house.submit(&wider, 5, 2);
         let csr = inspect(&TestKey::p256().csr()).unwrap();
-        let outcome = admit(&house.register, serial, &csr, now().plus_seconds(DAY / 2)).map(|_| ());
+        let half = now().plus_seconds(DAY / 2);
+        let renewed = |house: &House| {
+            admit(&house.register, serial, &csr, half).map(|_| ())?;
+            Ok::<_, RenewalError>(house.verify(&|_, _| 1).unwrap().digest())
+        };
+        assert_eq!(renewed(&house), Ok(document().digest()), "while it waits");
+        house.reject(2);
+        assert_eq!(renewed(&house), Ok(document().digest()), "once refused");
+    }
+
+    /// The other side: what officers approve replaces what was in force, here with a mandate that ends sooner; and a mandate that was
+    /// never approved is not renewed. Keep the first approved revision for ever in `Mandate::approved` to see the first half red.
+    #[test]
+    fn an_approved_change_is_what_is_renewed_from_then_on() {
+        let (mut house, serial, _) = issued();
+        let mut sooner = document();
+        sooner.expires = now().plus_seconds(DAY / 4);
+        house.submit(&sooner, 5, 2);
+        house.approve_by("ada", 5, 2);
+        house.claim_approved(&|_, _| 1);
+        let csr = inspect(&TestKey::p256().csr()).unwrap();
+        let half = now().plus_seconds(DAY / 2);
+        let outcome = admit(&house.register, serial, &csr, half).map(|_| ());
+        assert_eq!(outcome, Err(RenewalError::MandateEnded(sooner.expires)));
+        assert_eq!(house.verify(&|_, _| 1).unwrap().digest(), sooner.digest());
+        let (mut house, serial, _) = issued();
+        house.reject(1);
+        let outcome = admit(&house.register, serial, &csr, half).map(|_| ());
         assert_eq!(outcome, Err(RenewalError::NotApproved));
     }
 

@@ -1,7 +1,7 @@
 //! A bot's certificate, from recorded approval to record: check again, reserve, sign, verify, record.
 
 use ca_core::{
-    approval::verify_approval,
+    approval::{ApprovalError, verify_approval},
     csr,
     events::CaCertificateUse,
     issue::{BotIssue, PreparedBot, issued_event, prepare_bot},
@@ -69,8 +69,9 @@ impl CaService {
         if matches!(request.state, RequestState::Issued { .. }) {
             return Ok(None);
         }
+        let in_force = mandate.in_force().ok_or(ApprovalError::NotApproved)?;
         let now = self.clock.now();
-        if view.is_revoked(mandate.agent(), mandate.owner(), now) {
+        if view.is_revoked(in_force.agent(), in_force.owner(), now) {
             return Err(refused("the agent, its owner or all are revoked"));
         }
         let csr = csr::inspect(&request.csr)?;
@@ -80,14 +81,14 @@ impl CaService {
         if view.is_compromised(&csr.spki_digest()) {
             return Err(refused("this key was revoked as compromised: make a new one"));
         }
-        renewal::key_is_free(register, &csr.spki_digest(), mandate.agent())?;
+        renewal::key_is_free(register, &csr.spki_digest(), in_force.agent())?;
         if let Some(current) = request.renews {
             let admitted = renewal::admit(register, current, &csr, now)?;
             if admitted.id() != mandate.id() {
                 return Err(refused("the renewal is of another mandate's certificate"));
             }
         }
-        let threshold = |currency: &_, amount| view.officers_at(mandate.status(), currency, amount);
+        let threshold = |currency: &_, amount| view.officers_at(in_force, currency, amount);
         let approved = verify_approval(mandate, register, &threshold)?;
         let settings = Self::settings(register)?;
         let issuer = Self::issuer(register, &settings, CaCertificateUse::AgentIssuing)?;

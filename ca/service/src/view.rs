@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ca_core::{
     Event, Register,
-    register::{MandateStatus, Place},
+    register::{MandateStatus, Place, Revision},
 };
 use extensions::{AgentId, Currency, Decimal, Digest, OwnerId, Serial, Timestamp};
 use ledger::{CommittedEntry, Ledger, LedgerError};
@@ -146,8 +146,8 @@ impl View {
     }
 
     /// How many officers an amount took when a mandate was approved; two for every amount while no threshold was set.
-    pub(crate) fn officers_at(&self, status: &MandateStatus, currency: &Currency, amount: Decimal) -> usize {
-        let at = match status {
+    pub(crate) fn officers_at(&self, in_force: &Revision, currency: &Currency, amount: Decimal) -> usize {
+        let at = match in_force.status() {
             MandateStatus::Approved { position, .. } => *position,
             _ => u64::MAX,
         };

@@ -88,7 +88,7 @@ fn bound(
         token,
     };
     let mut draft = Draft::new(event, console.clocks.real.now());
-    if matches!(mandate.status(), MandateStatus::Approved { .. }) {
+    if mandate.in_force().is_some() {
         draft = draft.task(issue_task(mandate.id(), csr.digest(), now));
     }
     Ok((*mandate.id(), draft))
@@ -140,6 +140,10 @@ fn stand(view: &View, mandate: &MandateId, csr: &Digest, now: Timestamp) -> Resu
         }
         let issuer = view.register.authority_certificate(CaCertificateUse::AgentIssuing);
         return Ok(Stand::Issued(certificate.clone(), issuer.unwrap_or_default().to_vec()));
+    }
+    // What is in force answers; a change that waits or was refused takes nothing from it.
+    if found.in_force().is_some() {
+        return Ok(Stand::Approved);
     }
     match found.status() {
         MandateStatus::Rejected { by, reason, position } => Ok(Stand::Rejected(by.to_string(), *position, *reason)),

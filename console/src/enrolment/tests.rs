@@ -209,6 +209,8 @@ async fn enrolment_and_renewal_with_stock_tools() {
     let (status, _) = curl(at, &[&send("@other.b64")[..], &[&reenrol]].concat()).await;
     assert_eq!(status, 401, "renewal without a certificate");
     let with = ["--cert", "bot.pem", "--key", "bot.key"];
+    // A change that nobody has approved yet takes nothing from the bot.
+    bench.application("mm-1", "m-1", "900000").await;
     let (status, _) = curl(at, &[&with[..], &send("@other.b64"), &[&reenrol]].concat()).await;
     assert_eq!(status, 200, "{}", std::fs::read_to_string(at.join("out")).unwrap());
     let renewed = certificate(at, "renewed.pem");

@@ -1,8 +1,11 @@
-//! One mandate as the register holds it: the question, the answers, the bot's requests.
+//! One mandate as the register holds it: the revision in question, the one in force, the bot's requests.
+//!
+//! A change that is asked for replaces what is in force only when officers have approved it. Until then, and when they say no, the bot
+//! keeps the mandate that they approved before, with its renewals: nobody can stop a bot by asking for something.
 
-use extensions::{AgentId, ApprovalRecord, Digest, MandateDocument, MandateId, OfficerId, OwnerId, Serial, Timestamp};
+use extensions::{AgentId, Digest, MandateDocument, MandateId, OfficerId, OwnerId, Serial, Timestamp};
 
-use super::Place;
+use super::{MandateStatus, Place, Revision, SignedApproval};
 use crate::events::{
     ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, CertificateIssued,
     CertificateReserved, EnrolmentTokenIssued, RenewalRequested, TokenBound,
@@ -12,40 +15,6 @@ use crate::events::{
 pub const MOST_REQUESTS: usize = 8;
 /// The most unused tokens a mandate remembers; a further one replaces the oldest.
 pub const MOST_TOKENS: usize = 8;
-
-/// How far an application has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MandateStatus {
-    /// Officers have not decided.
-    Pending,
-    /// The rules were met.
-    Approved {
-        /// SHA-256 of each approver's key, sorted.
-        approvers: Vec<Digest>,
-        /// Where the approval stands in the log: the threshold in force there is the one that counts.
-        position: u64,
-    },
-    /// An officer said no.
-    Rejected {
-        /// Who.
-        by: OfficerId,
-        /// The commitment to the reason.
-        reason: Digest,
-        /// Where the reason's text is sealed.
-        position: u64,
-    },
-}
-
-/// A signature with the position of its entry: whether its officer was in office is judged there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedApproval {
-    /// The signature.
-    pub record: ApprovalRecord,
-    /// Where it stands in the log.
-    pub position: u64,
-    /// When it was given.
-    pub at: Timestamp,
-}
 
 /// A one-time token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,66 +65,48 @@ pub struct Request {
 /// One mandate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mandate {
-    application: ApplicationSubmitted,
-    status: MandateStatus,
-    signatures: Vec<SignedApproval>,
+    asked: Revision,
+    in_force: Option<Revision>,
     tokens: Vec<MandateToken>,
     requests: Vec<Request>,
-    submitted_at: Timestamp,
     next_number: u64,
 }
 
 impl Mandate {
     pub(super) fn new(event: &ApplicationSubmitted, place: Place) -> Self {
         Self {
-            application: event.clone(),
-            status: MandateStatus::Pending,
-            signatures: Vec::new(),
+            asked: Revision::new(event, place),
+            in_force: None,
             tokens: Vec::new(),
             requests: Vec::new(),
-            submitted_at: place.at,
             next_number: place.number + 1,
         }
     }
 
-    /// A change of the document: signatures and status begin anew, the bot's request stays.
+    /// A change of the document: signatures and status begin anew. What is in force and the bot's requests stay.
     pub(super) fn changed(&mut self, event: &ApplicationSubmitted, place: Place) {
-        self.application = event.clone();
-        self.status = MandateStatus::Pending;
-        self.signatures.clear();
-        self.submitted_at = place.at;
+        self.asked = Revision::new(event, place);
         self.next_number = place.number + 1;
     }
 
     pub(super) fn signed(&mut self, event: &ApplicationSigned, place: Place) {
         self.next_number = place.number + 1;
-        if event.revision == self.application.revision {
-            self.signatures.push(SignedApproval {
-                record: event.approval.clone(),
-                position: place.position,
-                at: place.at,
-            });
-        }
+        self.asked.signed(event, place);
     }
 
     pub(super) fn approved(&mut self, event: &ApplicationApproved, place: Place) {
         self.next_number = place.number + 1;
-        if event.revision == self.application.revision && self.status == MandateStatus::Pending {
-            self.status = MandateStatus::Approved {
-                approvers: event.approvers.clone(),
-                position: place.position,
-            };
+        if self.asked.approved(event, place) {
+            self.in_force = Some(self.asked.clone());
         }
     }
 
     pub(super) fn rejected(&mut self, event: &ApplicationRejected, place: Place) {
         self.next_number = place.number + 1;
-        if event.revision == self.application.revision {
-            self.status = MandateStatus::Rejected {
-                by: event.rejected_by,
-                reason: event.reason,
-                position: place.position,
-            };
+        self.asked.rejected(event, place);
+        // The console does not write a no to what is approved; should one stand in the log, it counts.
+        if self.in_force.as_ref().is_some_and(|one| one.number() == event.revision) {
+            self.in_force = None;
         }
     }
 
@@ -224,73 +175,86 @@ impl Mandate {
     /// The mandate's id.
     #[must_use]
     pub fn id(&self) -> &MandateId {
-        &self.application.mandate
+        self.asked.mandate()
     }
 
     /// The bot.
     #[must_use]
     pub fn agent(&self) -> &AgentId {
-        &self.application.agent
+        self.asked.agent()
     }
 
     /// Who answers for the bot.
     #[must_use]
     pub fn owner(&self) -> &OwnerId {
-        &self.application.owner
+        self.asked.owner()
     }
 
     /// Who asked.
     #[must_use]
     pub fn applicant(&self) -> &OfficerId {
-        &self.application.applicant
+        self.asked.applicant()
     }
 
-    /// The document of the current revision.
+    /// The newest revision, approved or not: what officers are asked.
+    #[must_use]
+    pub fn asked(&self) -> &Revision {
+        &self.asked
+    }
+
+    /// The revision that officers approved last: what certificates are issued and renewed under. [`crate::approval::verify_approval`]
+    /// checks its signatures again.
+    #[must_use]
+    pub fn in_force(&self) -> Option<&Revision> {
+        self.in_force.as_ref()
+    }
+
+    /// The document of the newest revision.
     #[must_use]
     pub fn document(&self) -> &MandateDocument {
-        &self.application.document
+        self.asked.document()
     }
 
     /// SHA-256 of the document as the application states it; [`crate::approval`] computes it anew.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.application.document_digest
+        self.asked.digest()
     }
 
-    /// The current revision, from 1.
+    /// The newest revision, from 1.
     #[must_use]
     pub fn revision(&self) -> u32 {
-        self.application.revision
+        self.asked.number()
     }
 
-    /// What signatures on this revision are over.
+    /// What signatures on the newest revision are over.
     #[must_use]
     pub fn nonce(&self) -> Digest {
-        self.application.nonce
+        self.asked.nonce()
     }
 
     /// When the question lapses.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.application.expires_at
+        self.asked.expires_at()
     }
 
-    /// When this revision was asked.
+    /// When the newest revision was asked.
     #[must_use]
     pub fn submitted_at(&self) -> Timestamp {
-        self.submitted_at
+        self.asked.submitted_at()
     }
 
-    /// How far it has come.
+    /// How far the newest revision has come.
     #[must_use]
     pub fn status(&self) -> &MandateStatus {
-        &self.status
+        self.asked.status()
     }
 
-    /// The signatures on the current revision, in their order.
+    /// The signatures on the newest revision, in their order.
     #[must_use]
     pub fn signatures(&self) -> &[SignedApproval] {
-        &self.signatures
+        self.asked.signatures()
     }
 
     /// A token by its SHA-256.

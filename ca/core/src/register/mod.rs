@@ -6,12 +6,12 @@
 mod mandate;
 mod officer;
 mod proposal;
+mod revision;
 
-pub use mandate::{
-    MOST_REQUESTS, MOST_TOKENS, Mandate, MandateStatus, MandateToken, Request, RequestState, SignedApproval,
-};
+pub use mandate::{MOST_REQUESTS, MOST_TOKENS, Mandate, MandateToken, Request, RequestState};
 pub use officer::{Officer, OfficerToken};
 pub use proposal::Proposal;
+pub use revision::{MandateStatus, Revision, SignedApproval};
 
 use std::collections::BTreeMap;
 
