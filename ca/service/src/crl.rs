@@ -3,7 +3,7 @@
 use ca_core::events::CaCertificateUse;
 use extensions::Timestamp;
 use ledger::Append;
-use revocation_core::crl::{CrlContent, SealedCrl, prepare_crl};
+use revocation_core::crl::{CrlContent, SealedCrl, prepare_crl, unrecorded_crl_file};
 
 use crate::{CaError, CaService, files::write_whole, view::View};
 
@@ -57,6 +57,7 @@ impl CaService {
         };
         let prepared = prepare_crl(content, issuer.certificate(), self.throwaway.as_ref(), last, now)?;
         let sealed = prepared.sign(self.keys.agent_issuing.as_ref())?;
+        self.write_before(&sealed)?;
         let event = sealed.event().clone();
         let known = (event.number, event.this_update, event.next_update);
         let id = format!("crl-{}", event.number);
@@ -68,10 +69,36 @@ impl CaService {
         view.last_crl = Some(known);
         view.revocations -= seen;
         if let Some(path) = &self.config.crl_file
-            && let Err(error) = write_whole(path, sealed.der())
+            && let Err(error) = std::fs::rename(unrecorded_crl_file(path), path)
         {
-            tracing::error!(path = %path.display(), %error, "the CRL was published but its file could not be written");
+            tracing::error!(path = %path.display(), %error, "the CRL was published but its file could not be put in place");
         }
         Ok(sealed)
+    }
+
+    /// Writes the list beside its file, where it is found by the digest of the entry that follows. A list too long for its entry is
+    /// nowhere else, so then the entry waits for the file.
+    fn write_before(&self, sealed: &SealedCrl) -> Result<(), CaError> {
+        let recorded = sealed.event().list.is_some();
+        let Some(path) = self.config.crl_file.as_deref().map(unrecorded_crl_file) else {
+            let long = || format!("a CRL of {} octets needs a file: set paths.crl", sealed.der().len());
+            return if recorded {
+                Ok(())
+            } else {
+                Err(CaError::Refused(long()))
+            };
+        };
+        match write_whole(&path, sealed.der()) {
+            Err(error) if !recorded => Err(CaError::Refused(format!(
+                "a CRL of {} octets is not published before it is in {}: {error}",
+                sealed.der().len(),
+                path.display()
+            ))),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "the CRL could not be written to its file; its entry holds it");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 }

@@ -153,13 +153,18 @@ impl CaService {
         }
     }
 
-    /// Does everything that is due now.
+    /// Does everything that is due now. What third parties read (CRL, the responder's certificate) failing does not stop what bots
+    /// need: it is said aloud and tried again at the next look, and issuing goes on.
     ///
     /// # Errors
-    /// When the ledger fails or a CRL cannot be made; tasks fail by themselves.
+    /// When the ledger fails; everything else fails by itself.
     pub async fn work(&self) -> Result<(), CaError> {
-        self.publish_if_due().await?;
-        self.renew_responder_if_due().await?;
+        if let Err(error) = self.publish_if_due().await {
+            tracing::error!(%error, "no new CRL could be published; the last one stays, issuing goes on");
+        }
+        if let Err(error) = self.renew_responder_if_due().await {
+            tracing::error!(%error, "the OCSP responder's certificate could not be renewed; issuing goes on");
+        }
         loop {
             let now = self.clock.now();
             let tasks = self.ledger.lease_tasks(ROLE, now, LEASE_MICROS, TASKS_AT_ONCE).await?;

@@ -437,3 +437,79 @@ async fn a_compromised_key_is_never_certified_again() {
     let new_key = csr_bound(&bench, &rcgen::KeyPair::generate().unwrap()).await;
     assert!(bench.issued(&new_key).await.is_some());
 }
+
+/// Revokes another agent that `count` certificates are reserved for: what one CRL then lists.
+async fn revoke_many(bench: &Bench, count: u32) {
+    let agent = AgentId::new("other").unwrap();
+    let reserved = |number: u32| {
+        let mut octets = [1; 18];
+        octets[14..].copy_from_slice(&number.to_be_bytes());
+        let record = CertificateReserved {
+            agent,
+            checks: 20,
+            csr: Digest::default(),
+            document: Digest::default(),
+            issuer: Digest::default(),
+            mandate: MandateId::new("m-1").unwrap(),
+            not_after: now().plus_seconds(86_400),
+            not_before: now(),
+            serial: Serial::new(octets).unwrap(),
+            spki: Digest::default(),
+            tbs: Digest::default(),
+        };
+        let writer = bench.writer.clone();
+        async move { writer.append(Append::next(record, now())).await }
+    };
+    let mut waiting = tokio::task::JoinSet::new();
+    for number in 0..count {
+        let appended = reserved(number);
+        waiting.spawn(async move {
+            appended.await.unwrap();
+        });
+        if waiting.len() >= 256 {
+            waiting.join_next().await.unwrap().unwrap();
+        }
+    }
+    waiting.join_all().await;
+    bench
+        .append(AgentRevoked {
+            agent,
+            by: Actor::Officer(bench.officers[0].0),
+            incident: None,
+            reason: RevocationReason::PrivilegeWithdrawn,
+            score: None,
+        })
+        .await;
+}
+
+async fn last_published(bench: &Bench) -> revocation_core::jobs::CrlPublished {
+    let entries = bench.ledger.read_range(0, 100_000).await.unwrap();
+    let last = entries.iter().rfind(|entry| &*entry.kind == "crl.published").unwrap();
+    serde_json::from_slice(last.body()).unwrap()
+}
+
+/// A list too long for its entry is in its file, found by the digest of the entry, and was there before the entry: where the file cannot be
+/// written nothing is recorded. Neither is a reason not to issue. Negative controls: let `write_before` answer `Ok` to a failed write, and
+/// a list is recorded that nobody has; put `?` behind `publish_if_due` in `work`, and the bot gets no certificate.
+#[tokio::test]
+async fn a_long_list_is_in_its_file_before_it_is_recorded_and_a_failing_one_stops_nobody() {
+    let mut bench = bench().await;
+    let csr = bench.apply(&document("50000"), 1, &document("50000")).await;
+    let before = last_published(&bench).await;
+    let file = bench.service.config.crl_file.clone().unwrap();
+    bench.service.config.crl_file = Some(file.join("not-a-folder/crl.der"));
+    revoke_many(&bench, 3_200).await;
+    assert!(bench.issued(&csr).await.is_some(), "issuing goes on");
+    assert_eq!(
+        last_published(&bench).await,
+        before,
+        "nothing is recorded that cannot be served"
+    );
+    bench.service.config.crl_file = Some(file.clone());
+    bench.service.work().await.unwrap();
+    let published = last_published(&bench).await;
+    assert_eq!((published.entries, published.list), (3_200, None));
+    assert_eq!(Digest::of(&std::fs::read(&file).unwrap()), published.digest);
+    let next = revocation_core::crl::unrecorded_crl_file(&file);
+    assert!(!next.exists(), "it became the file of the recorded list");
+}

@@ -43,7 +43,11 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Role> {
         tls: Arc::new(client::client_config(&roots, None)?),
     };
     let given = RoleOutside {
-        crl: Arc::new(OutboxCrl::new(log, start.clocks.real())),
+        crl: Arc::new(OutboxCrl::new(
+            log,
+            start.clocks.real(),
+            Some(start.config.paths.crl.clone()),
+        )),
         ocsp: Some(start.key_file("ocsp")?),
         outside,
     };

@@ -27,6 +27,16 @@ pub const LONGEST_CRL_LIFE_SECONDS: i64 = 7 * 86_400;
 pub const LONGEST_RECORDED_CRL: usize = 150_000;
 /// Entries one list may have.
 pub const MOST_CRL_ENTRIES: usize = 1_000_000;
+/// The longest list there can be, in octets: an entry with serial, date and reason takes fewer than 64.
+pub const LONGEST_CRL: usize = MOST_CRL_ENTRIES * 64;
+
+/// Where a list lies while it is being recorded: beside the file of the recorded one, with `.next` behind its name.
+#[must_use]
+pub fn unrecorded_crl_file(recorded: &std::path::Path) -> std::path::PathBuf {
+    let mut name = recorded.as_os_str().to_owned();
+    name.push(".next");
+    name.into()
+}
 
 /// One revoked certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

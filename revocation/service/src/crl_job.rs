@@ -1,10 +1,20 @@
 //! Asking for CRLs. The CA key is not here: the `ca` role signs, this role asks, checks and serves.
+//!
+//! A short list stands in its entry. A longer one lies in the file that the `ca` role writes before it records the list; it is taken by
+//! the digest in the entry, so whoever can write that file can withhold a list and not change it.
 
-use std::sync::Arc;
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use extensions::{Clock, Digest};
 use ledger::Task;
-use revocation_core::jobs::{CRL_PUBLISH_TASK, Job, JobRan};
+use revocation_core::{
+    crl::{LONGEST_CRL, unrecorded_crl_file},
+    jobs::{CRL_PUBLISH_TASK, Job, JobRan},
+};
 
 use crate::log::{AnyRecord, Boxed, Log, LogError, Report};
 
@@ -22,14 +32,29 @@ pub trait CrlSource: Send + Sync + 'static {
 pub struct OutboxCrl {
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
+    file: Option<PathBuf>,
 }
 
 impl OutboxCrl {
-    /// Asks through `log`; `clock` is the real one.
+    /// Asks through `log`; `clock` is the real one, `file` where the `ca` role writes each list.
     #[must_use]
-    pub fn new(log: Arc<dyn Log>, clock: Arc<dyn Clock>) -> Self {
-        Self { log, clock }
+    pub fn new(log: Arc<dyn Log>, clock: Arc<dyn Clock>, file: Option<PathBuf>) -> Self {
+        Self { log, clock, file }
     }
+}
+
+/// The list with this digest, from the file it is in while it is being recorded, or the one it is in afterwards. In this order: between
+/// the two looks the first may become the second, never the other way.
+fn list_in(file: &Path, digest: Digest) -> Option<Vec<u8>> {
+    [&unrecorded_crl_file(file), file]
+        .into_iter()
+        .filter_map(|path| std::fs::File::open(path).ok())
+        .find_map(|file| {
+            let mut list = Vec::new();
+            let bound = u64::try_from(LONGEST_CRL).ok()?;
+            file.take(bound).read_to_end(&mut list).ok()?;
+            (Digest::of(&list) == digest).then_some(list)
+        })
 }
 
 impl CrlSource for OutboxCrl {
@@ -57,7 +82,11 @@ impl CrlSource for OutboxCrl {
         })
     }
 
-    fn list(&self, _digest: Digest) -> Boxed<'_, Option<Vec<u8>>> {
-        Box::pin(async { None })
+    fn list(&self, digest: Digest) -> Boxed<'_, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let file = self.file.clone()?;
+            let reading = tokio::task::spawn_blocking(move || list_in(&file, digest));
+            reading.await.ok().flatten()
+        })
     }
 }

@@ -211,7 +211,7 @@ impl Following {
     /// Catches up first; only then is it known whether a CRL is due, and only then does the CRL job begin.
     async fn run(self, crl: Arc<CrlWork>, stop: CancellationToken, tasks: TaskTracker) {
         let mut follower = Follower::new(Arc::clone(&self.log), 0);
-        let (mut caught_up, mut delegated) = (false, None);
+        let (mut caught_up, mut delegated, mut sought) = (false, None, None);
         loop {
             let read = if caught_up {
                 tokio::select! {
@@ -224,6 +224,7 @@ impl Following {
             match read {
                 Ok(entries) if entries.is_empty() => {
                     caught_up = true;
+                    self.fetch(self.state.crl_wanted(), &mut sought).await;
                     tasks.spawn(keep(
                         Arc::clone(&crl) as Arc<dyn Work>,
                         self.crl_due.clone(),
@@ -232,8 +233,8 @@ impl Following {
                 }
                 Ok(entries) => {
                     let changed = self.state.fold(&entries, self.clock.now());
-                    if let Some(digest) = changed.crl_wanted {
-                        self.fetch(digest).await;
+                    if caught_up {
+                        self.fetch(changed.crl_wanted, &mut sought).await;
                     }
                     self.delegate(&mut delegated);
                     if caught_up && changed.crl_due {
@@ -271,10 +272,16 @@ impl Following {
         *known = Some((issuer, responder));
     }
 
-    async fn fetch(&self, digest: Digest) {
+    /// Takes a list that was too long for its entry. It is there before its entry is, so each is looked for once; if it is not, the CRL
+    /// job asks for another.
+    async fn fetch(&self, wanted: Option<Digest>, sought: &mut Option<Digest>) {
+        let Some(digest) = wanted.filter(|digest| *sought != Some(*digest)) else {
+            return;
+        };
+        *sought = Some(digest);
         match self.source.list(digest).await {
             Some(der) => self.state.provide_crl(der),
-            None => tracing::error!(%digest, "the CRL's bytes are not to be had"),
+            None => tracing::error!(%digest, "the CRL's bytes are not to be had; another one will be asked for"),
         }
     }
 }

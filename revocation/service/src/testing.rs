@@ -198,23 +198,34 @@ pub(crate) fn test_ca() -> TestCa {
 impl TestCa {
     /// A CRL of this CA with all that `serials` name, as recorded.
     pub(crate) fn crl(&self, number: u64, serials: &[u8], now: Timestamp) -> revocation_core::jobs::CrlPublished {
+        let serials = serials.iter().map(|serial| [*serial; 18]);
+        self.list(number, serials, now).into_event()
+    }
+
+    /// A CRL of this CA with these serials.
+    pub(crate) fn list(
+        &self,
+        number: u64,
+        serials: impl Iterator<Item = [u8; 18]>,
+        now: Timestamp,
+    ) -> revocation_core::crl::SealedCrl {
         use revocation_core::crl::{CrlContent, CrlEntry, prepare_crl};
-        let entry = |number: &u8| CrlEntry {
+        let entry = |serial| CrlEntry {
             revoked: revocation_core::status::Revoked {
                 at: now,
                 reason: revocation_core::RevocationReason::PrivilegeWithdrawn,
             },
-            serial: extensions::Serial::new([*number; 18]).unwrap(),
+            serial: extensions::Serial::new(serial).unwrap(),
         };
         let content = CrlContent {
             distribution_point: "http://127.0.0.1/agents.crl".to_owned(),
-            entries: serials.iter().map(entry).collect(),
+            entries: serials.map(entry).collect(),
             next_update: now.plus_seconds(86_400),
             number,
             this_update: now,
         };
         let throwaway = ca_keys::SecretKey::generate("throwaway", extensions::KeyAlgorithm::EcdsaP256Sha256).unwrap();
         let prepared = prepare_crl(content, &self.certificate, &throwaway, None, now).unwrap();
-        prepared.sign(&self.key).unwrap().into_event()
+        prepared.sign(&self.key).unwrap()
     }
 }

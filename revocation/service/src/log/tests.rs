@@ -76,7 +76,7 @@ async fn the_real_ledger_does_what_is_asked_of_it() {
     assert_eq!(follower.position(), log.size());
     let stream = StreamId::parse("delivery/desk").unwrap();
     assert_eq!(log.read_stream(&stream, 0, 10).await.unwrap().len(), 2);
-    OutboxCrl::new(Arc::clone(&log), Arc::new(Real))
+    OutboxCrl::new(Arc::clone(&log), Arc::new(Real), None)
         .request()
         .await
         .unwrap();

@@ -9,6 +9,7 @@ use revocation_core::standing::CertificateRevoked;
 use revocation_core::{Actor, RevocationReason};
 
 use super::*;
+use crate::crl_job::OutboxCrl;
 use crate::log::LogError;
 use crate::testing::{Counting, HandClock, MemoryLog, TestCa, real_now, test_ca};
 
@@ -19,6 +20,7 @@ struct FakeCa {
     log: Arc<MemoryLog>,
     number: AtomicU64,
     revoked: Mutex<Vec<u8>>,
+    file: OutboxCrl,
 }
 
 impl CrlSource for FakeCa {
@@ -33,8 +35,8 @@ impl CrlSource for FakeCa {
             Ok(())
         })
     }
-    fn list(&self, _: Digest) -> Boxed<'_, Option<Vec<u8>>> {
-        Box::pin(async { None })
+    fn list(&self, digest: Digest) -> Boxed<'_, Option<Vec<u8>>> {
+        self.file.list(digest)
     }
 }
 
@@ -53,6 +55,10 @@ impl FakeCa {
 }
 
 async fn role() -> (Role, Arc<FakeCa>) {
+    role_with_file(None).await
+}
+
+async fn role_with_file(file: Option<std::path::PathBuf>) -> (Role, Arc<FakeCa>) {
     let (log, ca) = (MemoryLog::new(), test_ca());
     let certificate = Base64(ca.certificate.clone());
     log.commit(
@@ -83,6 +89,7 @@ async fn role() -> (Role, Arc<FakeCa>) {
     log.commit(&installed, real_now());
     let ocsp: Arc<dyn Signer> = ca.responder_key.clone();
     let fake = Arc::new(FakeCa {
+        file: OutboxCrl::new(log.clone(), Arc::clone(&outside.clock), file),
         ca,
         down: AtomicBool::new(false),
         log,
@@ -133,6 +140,63 @@ async fn a_revocation_leads_to_a_crl_at_once() {
     role.stop().await;
 }
 
+/// What anybody gets who asks the status listener for the list.
+async fn downloaded(address: SocketAddr) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = b"GET /agents.crl HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let body = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    answer.split_off(body)
+}
+
+/// 5,000 revoked certificates make a list too long for its entry: it is served from the file, while it is being recorded and after it
+/// was, and only with the entry's digest. Negative control: with `list` answering `None`, or without the file (`None` for it), the list
+/// before it is served for ever and this test waits in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_any_length_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("crl.der");
+    let next = revocation_core::crl::unrecorded_crl_file(&file);
+    let (role, ca) = role_with_file(Some(file.clone())).await;
+    let number = || role.state().crl_record().map(|crl| crl.number);
+    until(|| number() == Some(1)).await;
+    let list = |number, revoked: u16| {
+        let serial = |serial: u16| {
+            let [high, low] = serial.to_be_bytes();
+            [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, high, low]
+        };
+        ca.ca.list(number, (0..revoked).map(serial), real_now())
+    };
+    let long = list(2, 5_000);
+    assert!(long.der().len() > revocation_core::crl::LONGEST_RECORDED_CRL && long.event().list.is_none());
+    std::fs::write(&next, long.der()).unwrap();
+    ca.log.commit(long.event(), real_now());
+    until(|| number() == Some(2)).await;
+    assert!(downloaded(role.address()).await == long.der());
+
+    std::fs::write(&next, b"another list").unwrap();
+    let longer = list(3, 5_001);
+    std::fs::write(&file, longer.der()).unwrap();
+    ca.log.commit(longer.event(), real_now());
+    until(|| number() == Some(3)).await;
+    assert!(downloaded(role.address()).await == longer.der());
+
+    // Bytes of another list are nobody's: what is served stays until one comes that fits.
+    let withheld = list(4, 5_002);
+    ca.log.commit(withheld.event(), real_now());
+    ca.log.commit(list(5, 1).event(), real_now());
+    until(|| number() == Some(5)).await;
+    assert_eq!(
+        role.state().crl_wanted(),
+        None,
+        "a list that never came is wanted no more"
+    );
+    role.stop().await;
+}
+
 #[tokio::test]
 async fn a_wrong_schedule_starts_nothing() {
     let (log, ca) = (MemoryLog::new(), test_ca());
@@ -149,7 +213,7 @@ async fn a_wrong_schedule_starts_nothing() {
                 .with_no_client_auth(),
         ),
     };
-    let crl = crate::OutboxCrl::new(log, HandClock::at(Timestamp::EPOCH));
+    let crl = crate::OutboxCrl::new(log, HandClock::at(Timestamp::EPOCH), None);
     let mut config = RoleConfig {
         crl_schedule: "now and then".to_owned(),
         ..RoleConfig::default()
@@ -168,7 +232,7 @@ async fn a_wrong_schedule_starts_nothing() {
 #[tokio::test]
 async fn the_outbox_asks_the_ca_role() {
     let log = MemoryLog::new();
-    let source = crate::OutboxCrl::new(log.clone(), HandClock::at(real_now()));
+    let source = crate::OutboxCrl::new(log.clone(), HandClock::at(real_now()), None);
     source.request().await.unwrap();
     let tasks = log.tasks.lock().unwrap();
     assert_eq!(

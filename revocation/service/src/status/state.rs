@@ -116,6 +116,12 @@ impl StatusState {
         }
     }
 
+    /// The digest of a CRL that was recorded without its bytes and has not come yet.
+    #[must_use]
+    pub fn crl_wanted(&self) -> Option<Digest> {
+        self.read().pending.as_ref().map(|event| event.digest)
+    }
+
     /// Hands over the bytes of a CRL that was recorded without them.
     pub fn provide_crl(&self, der: Vec<u8>) {
         let mut inner = self.write();
@@ -305,6 +311,8 @@ impl Inner {
             Ok(()) => {
                 let listed = listed_serials(&der).unwrap_or_default();
                 let der = der.into();
+                // One that never came is wanted no more once a later one is served.
+                self.pending.take_if(|pending| pending.number <= event.number);
                 self.crl = Some(ServedCrl { der, event, listed });
             }
             Err(refusal) => tracing::error!(number = event.number, %refusal, "a CRL is not served"),
