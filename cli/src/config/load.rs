@@ -219,6 +219,9 @@ fn absolute(paths: &Paths, file: &Path) -> Paths {
     }
 }
 
+/// The longest address of the status listener, in octets; three of them stand in each certificate.
+const LONGEST_STATUS_URL: usize = 200;
+
 /// What the types do not say by themselves.
 fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
     let refuse = |key: &str, reason: String| {
@@ -253,16 +256,25 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
             604_800,
         ),
         (
+            "ca.officer_life_seconds",
+            config.ca.officer_life_seconds.max(0).unsigned_abs(),
+            3_600,
+            31_536_000,
+        ),
+        (
             "ca.crl_life_seconds",
             config.ca.crl_life_seconds.max(0).unsigned_abs(),
             600,
-            2_592_000,
+            604_800,
         ),
         ("house.pen", house.pen, 1, (1 << 31) - 1),
     ] {
         if !(least..=most).contains(&value) {
             return refuse(key, format!("{value} is outside {least} to {most}"));
         }
+    }
+    if let Err(reason) = status_url(&config.status.public_url()) {
+        return refuse("status.url", reason);
     }
     if !config.operations.listen.ip().is_loopback() {
         let reason = format!(
@@ -281,6 +293,27 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
         return refuse("house.pen", reason.to_owned());
     }
     Ok(())
+}
+
+/// Every certificate carries this address and its profile holds it to plain http: what is fetched there is signed by itself, and a
+/// client that needed TLS for it would need a status for that TLS first (RFC 5280 §8).
+fn status_url(url: &str) -> Result<(), String> {
+    let refused = |reason: &str| Err(format!("{url:?} {reason}; write http://host[:port][/path]"));
+    if url.len() > LONGEST_STATUS_URL {
+        return refused("is longer than 200 octets");
+    }
+    if !url.bytes().all(|byte| byte.is_ascii_graphic())
+        || url.contains(['?', '#', '@', '"', '<', '>', '\\', '^', '`', '{', '|', '}'])
+    {
+        return refused("holds what such an address may not: only printable ASCII, no user, query or fragment");
+    }
+    match url.parse::<hyper::Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty()) => Ok(()),
+        Ok(uri) if uri.scheme_str() == Some("https") => {
+            refused("is https, but no certificate may carry such an address: status is signed by itself")
+        }
+        _ => refused("is not a plain http address"),
+    }
 }
 
 #[cfg(test)]
@@ -368,6 +401,57 @@ mod tests {
         assert!(refused("[gateway]\nlisten = 5").contains("gateway.listen"));
         let production = LEAST.replace("sandbox", "production");
         assert!(read(&production, &[]).unwrap_err().to_string().contains("passphrase"));
+    }
+
+    /// What can never be issued is refused before anything is founded; each bound from both sides. Take a row out of `check` to see its
+    /// second half red.
+    #[test]
+    fn lives_with_which_nothing_could_be_issued_are_refused() {
+        for (key, least, most) in [
+            ("bot_life_seconds", 60, 604_800),
+            ("officer_life_seconds", 3_600, 31_536_000),
+            ("crl_life_seconds", 600, revocation_core::crl::LONGEST_CRL_LIFE_SECONDS),
+        ] {
+            let with = |value: i64| read(&format!("{LEAST}[ca]\n{key} = {value}"), &[]);
+            for inside in [least, most] {
+                assert!(with(inside).is_ok(), "{key} = {inside}");
+            }
+            for outside in [-1, 0, least - 1, most + 1] {
+                let told = with(outside).unwrap_err().to_string();
+                let value = outside.max(0);
+                assert!(
+                    told.contains(&format!("ca.{key}: {value} is outside {least} to {most}")),
+                    "{told}"
+                );
+            }
+        }
+    }
+
+    /// The bots' profile refuses any other address, so a house with one could never certify a bot. Control: the first row; answer `Ok`
+    /// from `status_url` to see the others.
+    #[test]
+    fn the_status_address_is_plain_http() {
+        let with = |url: &str| read(&format!("{LEAST}[status]\nurl = {url:?}"), &[]);
+        for url in [
+            "http://status.example",
+            "http://status.example:8180/pki/",
+            "http://[::1]:8180",
+        ] {
+            assert!(with(url).is_ok(), "{url}");
+        }
+        for (url, why) in [
+            ("https://status.example", "is https"),
+            ("status.example", "not a plain http address"),
+            ("ftp://status.example", "not a plain http address"),
+            ("http://", "not a plain http address"),
+            ("http://a@status.example", "may not"),
+            ("http://status.example/?x", "may not"),
+            ("http://stätus.example", "may not"),
+            ("http://status.example/a b", "may not"),
+        ] {
+            let told = with(url).unwrap_err().to_string();
+            assert!(told.contains("status.url") && told.contains(why), "{url}: {told}");
+        }
     }
 
     #[test]

@@ -42,8 +42,8 @@ local = ["127.0.0.0/8"]
 
 [ca]
 # bot_life_seconds = 86400     # at most 604800
-# officer_life_seconds = 7776000
-# crl_life_seconds = 86400     # renewed at half of it and at every revocation
+# officer_life_seconds = 7776000   # at most 31536000
+# crl_life_seconds = 86400     # at most 604800; renewed at half of it and at every revocation
 
 [gateway]
 # id = "gw-1"
@@ -78,7 +78,7 @@ local = ["127.0.0.0/8"]
 
 [status]
 # listen = "127.0.0.1:8180"    # CRL, OCSP, CA certificates; plain HTTP
-# url = "http://status.example.com"     # as certificates name it; fixed by init
+# url = "http://status.example.com"     # as certificates name it: plain http; fixed by init
 
 # [webhooks.desk]
 # url = "https://desk.example.com/hooks"
