@@ -18,6 +18,8 @@ mod proofs;
 mod proxy;
 #[path = "attacks/reads.rs"]
 mod reads;
+#[path = "attacks/records.rs"]
+mod records;
 #[path = "attacks/small_disk.rs"]
 mod small_disk;
 #[path = "attacks/tls.rs"]

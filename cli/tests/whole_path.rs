@@ -12,7 +12,12 @@ use std::{
 
 use extensions::{AgentId, ApprovalDecision, Clock, Decimal, Instrument};
 use fixtures_venue::{Account, Symbol, streams};
-use ledger::{Receipt, keys::key_name, verify::Options, verify_receipt};
+use ledger::{
+    Receipt,
+    keys::key_name,
+    verify::{Options, signatures::Audit},
+    verify_receipt,
+};
 use mandatum::{
     bot::{self, Bot},
     client::{Client, Origin},
@@ -325,9 +330,20 @@ async fn verified_and_then_not(world: &World) {
         head_file: Some(world.config.paths.head.clone()),
         ..Options::default()
     };
-    let report = ledger::verify::verify_directory(&world.config.paths.ledger, options())
+    let mut audit = Audit::default();
+    let whole = Options {
+        fold: Some(&mut audit),
+        ..options()
+    };
+    let report = ledger::verify::verify_directory(&world.config.paths.ledger, whole)
         .await
         .unwrap();
+    let signed = audit.signatures.counts();
+    assert_eq!(
+        (signed.officers, signed.decisions),
+        (2, 2),
+        "the mandate and the baseline"
+    );
     assert!(report.entries > 20 && report.head_file_checked, "{report}");
     let file = world.config.paths.ledger.join("ledger.db");
     let mut bytes = std::fs::read(&file).unwrap();

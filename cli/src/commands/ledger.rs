@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ::ledger::{
     Ledger, LedgerError, PublicKey,
-    verify::{Options, states::States, verify_directory, verify_export},
+    verify::{Options, signatures::Audit, verify_directory, verify_export},
 };
 use clap::Args;
 use extensions::Digest;
@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{clock::SystemClock, founding};
 
-/// Check every entry, every stream's numbering, every checkpoint and every sealed text, offline.
+/// Check every entry, every stream's numbering, every checkpoint, every sealed text, the agents' states, and the signatures of officers
+/// and bots, offline.
 ///
 /// Needs public keys alone. Reads beside a running server, up to the checkpoint found at its start.
 #[derive(Debug, Args)]
@@ -47,8 +48,8 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
             .ok_or_else(|| Failure::new(Exit::Usage, "--key: expected an Ed25519 public key in base64"))
     });
     let bar = progress::counting("entries checked");
-    let mut states = States::default();
-    let mut counted = progress::Counted::new(&mut states, &bar);
+    let mut audit = Audit::default();
+    let mut counted = progress::Counted::new(&mut audit, &bar);
     let options = Options {
         ledger_root: key.transpose()?,
         head_file: head.filter(|head| head.exists()),
@@ -62,22 +63,37 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
     bar.finish_and_clear();
     match verified {
         Ok(report) => {
+            let signed = audit.signatures.counts();
             let json = json!({
+                "bot_signatures_checked": signed.bots,
+                "bot_signatures_erased": signed.bots_erased,
+                "bot_signatures_left_out": signed.bots_left_out,
                 "checkpoints": report.checkpoints,
                 "entries": report.entries,
                 "epoch": report.epoch,
                 "head_file_checked": report.head_file_checked,
                 "late": report.late,
                 "ledger": report.ledger_id,
+                "officer_signatures_checked": signed.officers,
                 "ok": true,
                 "root": report.root,
-                "state_digests_checked": states.compared(),
+                "signed_decisions_checked": signed.decisions,
+                "state_digests_checked": audit.states.compared(),
                 "root_key_given": report.root_was_given,
                 "streams": report.streams,
                 "texts_checked": report.texts_checked,
                 "texts_erased": report.texts_erased,
             });
-            Ok(Report::new(format!("verified: {report}"), json))
+            let text = format!(
+                "verified: {report}; {} state digests; {} officers' signatures, {} decisions that needed them; {} bots' signatures, {} erased and {} left out, not checked",
+                audit.states.compared(),
+                signed.officers,
+                signed.decisions,
+                signed.bots,
+                signed.bots_erased,
+                signed.bots_left_out
+            );
+            Ok(Report::new(text, json))
         }
         Err(fault) => {
             let answer = json!({ "ok": false, "place": fault.place.to_string(), "reason": fault.reason });

@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use ::ledger::{CommittedEntry, verify::Fold};
+use ::ledger::{
+    CommittedEntry,
+    verify::{Fold, Text},
+};
+use extensions::Digest;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Entries between two looks at the bar.
@@ -48,6 +52,14 @@ impl Fold for Counted<'_> {
             self.bar.set_position(self.entries);
         }
         self.fold.apply(entry)
+    }
+
+    fn text(&mut self, position: u64, commitment: &Digest, text: &Text) -> Result<(), String> {
+        self.fold.text(position, commitment, text)
+    }
+
+    fn settled(&mut self) {
+        self.fold.settled();
     }
 }
 

@@ -222,17 +222,10 @@ fn absolute(paths: &Paths, file: &Path) -> Paths {
 /// The longest address of the status listener, in octets; three of them stand in each certificate.
 const LONGEST_STATUS_URL: usize = 200;
 
-/// What the types do not say by themselves.
-fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
-    let refuse = |key: &str, reason: String| {
-        Err(ConfigError::Value {
-            path: file.to_owned(),
-            key: key.to_owned(),
-            reason,
-        })
-    };
+/// Every number that has bounds: key, value, least, most.
+fn bounded(config: &Config) -> Vec<(&'static str, u64, u64, u64)> {
     let (gateway, house) = (&config.gateway, &config.house);
-    for (key, value, least, most) in [
+    vec![
         ("gateway.threads", gateway.threads as u64, 1, 64),
         ("gateway.connections", gateway.connections as u64, 1, 1 << 20),
         ("gateway.handshake_ms", gateway.handshake_ms, 100, 60_000),
@@ -268,7 +261,20 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
             604_800,
         ),
         ("house.pen", house.pen, 1, (1 << 31) - 1),
-    ] {
+    ]
+}
+
+/// What the types do not say by themselves.
+fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
+    let refuse = |key: &str, reason: String| {
+        Err(ConfigError::Value {
+            path: file.to_owned(),
+            key: key.to_owned(),
+            reason,
+        })
+    };
+    let house = &config.house;
+    for (key, value, least, most) in bounded(config) {
         if !(least..=most).contains(&value) {
             return refuse(key, format!("{value} is outside {least} to {most}"));
         }

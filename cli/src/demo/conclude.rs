@@ -101,23 +101,32 @@ pub(super) async fn stop_and_verify(house: House, report: &mut Report) -> anyhow
 }
 
 async fn verify(root: ledger::PublicKey, config: &crate::config::Config, report: &mut Report) {
-    let mut states = ledger::verify::states::States::default();
+    let mut audit = ledger::verify::signatures::Audit::default();
     let options = ledger::verify::Options {
         ledger_root: Some(root),
         head_file: Some(config.paths.head.clone()),
-        fold: Some(&mut states),
+        fold: Some(&mut audit),
     };
     let verified = ledger::verify::verify_directory(&config.paths.ledger, options).await;
-    (report.verified, report.tampered) = match (verified, states.compared()) {
-        (Ok(_), 0) => (
+    let (states, signed) = (audit.states.compared(), audit.signatures.counts());
+    (report.verified, report.tampered) = match verified {
+        Ok(_) if states == 0 || signed.decisions == 0 => (
             None,
-            Some("no recorded digest of a state was there to compare".to_owned()),
+            Some("no state digest or no signed decision was found to compare".to_owned()),
         ),
-        (Ok(verified), compared) => {
-            let text = format!("verified offline: {verified}; {compared} digests of states computed again");
-            (Some(text), None)
+        Ok(verified) => {
+            let officers = format!(
+                "{} officers' signatures behind {} decisions",
+                signed.officers, signed.decisions
+            );
+            (
+                Some(format!(
+                    "verified offline: {verified}; {states} state digests, {officers}"
+                )),
+                None,
+            )
         }
-        (Err(fault), _) => (None, Some(fault.to_string())),
+        Err(fault) => (None, Some(fault.to_string())),
     };
 }
 

@@ -26,19 +26,19 @@ fn fixed(der: &[u8]) -> Vec<u8> {
 
 /// How one signature is made.
 #[derive(Clone)]
-struct Signing {
-    created: i64,
-    expires: i64,
-    nonce: &'static str,
+pub(crate) struct Signing {
+    pub(crate) created: i64,
+    pub(crate) expires: i64,
+    pub(crate) nonce: &'static str,
     /// The body that is digested and signed.
-    body: String,
+    pub(crate) body: String,
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
-fn headers(house: &House, key: &FileSigner, signing: &Signing) -> String {
+pub(crate) fn headers(house: &House, key: &FileSigner, signing: &Signing) -> String {
     let digest = content_digest(signing.body.as_bytes());
     let keyid = Digest::of(&house.chain()[0]);
     let input = format!(

@@ -1,7 +1,8 @@
 //! Offline verification with public keys alone (ARCHITECTURE §5, guarantee 6): from the pieces of a log, whatever they are read from, every leaf,
 //! root and signature is worked out again, and the first thing that does not hold is named.
 //!
-//! What is proven: entries, their order, streams, epochs, checkpoints, the authority of their keys, the texts behind commitments. What is not, because
+//! What is proven: entries, their order, streams, epochs, checkpoints, the authority of their keys, the texts behind commitments; with the folds of
+//! [`signatures`] and [`states`] also what officers and bots signed, and the states decisions rest on. What is not, because
 //! it lies beside the log and can be made again or never mattered: views, tasks, `recorded_at`, the ids of appends.
 
 use std::{
@@ -22,6 +23,9 @@ use crate::{
     tree::{self, Frontier},
 };
 
+mod evidence;
+mod settings;
+pub mod signatures;
 mod source;
 pub mod states;
 
@@ -92,6 +96,19 @@ pub trait Fold: Send {
     /// # Errors
     /// When the entry contradicts the fold.
     fn apply(&mut self, entry: &CommittedEntry) -> Result<(), String>;
+
+    /// Takes a text beside an entry it has taken, already held against its commitment. Texts come after their entry and before
+    /// [`settled`](Self::settled).
+    ///
+    /// # Errors
+    /// When the text contradicts the entry.
+    fn text(&mut self, position: u64, commitment: &Digest, text: &Text) -> Result<(), String> {
+        let _ = (position, commitment, text);
+        Ok(())
+    }
+
+    /// All texts there are for the entries so far were given.
+    fn settled(&mut self) {}
 }
 
 impl<F: FnMut(&CommittedEntry) -> Result<(), String> + Send> Fold for F {
@@ -370,7 +387,19 @@ impl<'a> Verifier<'a> {
             Text::Open(_) | Text::Wrong => return fault("was changed: it does not fit its commitment"),
             Text::Erased => self.report.texts_erased += 1,
         }
+        if let Some(fold) = &mut self.options.fold
+            && let Err(reason) = fold.text(place.0, commitment, text)
+        {
+            return fault(&reason);
+        }
         Ok(())
+    }
+
+    /// All texts of the entries so far were given.
+    pub(crate) fn settled(&mut self) {
+        if let Some(fold) = &mut self.options.fold {
+            fold.settled();
+        }
     }
 
     /// Everything was given.

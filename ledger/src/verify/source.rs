@@ -180,6 +180,7 @@ impl StoreReader {
         for row in &page.texts {
             self.text(verifier, row, &page.entries, from)?;
         }
+        verifier.settled();
         Ok(())
     }
 
@@ -322,11 +323,13 @@ pub fn verify_export(path: &Path, options: Options<'_>) -> Result<Report, Fault>
             .read_until(b'\n', &mut line)
             .map_err(source)?;
         if read == 0 {
+            verifier.settled();
             return verifier.finish();
         }
         let malformed = || Fault::new(Place::Line(number), "is neither entry, checkpoint nor text");
         match parse_line(&line).ok_or_else(malformed)? {
             Line::Entry { leaf, bytes } => {
+                verifier.settled();
                 verifier.entry(inspect(position, bytes, &leaf.0))?;
                 last = Some((position, bytes.to_vec()));
                 position += 1;
