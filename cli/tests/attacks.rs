@@ -10,6 +10,8 @@ mod disk;
 mod house;
 #[path = "attacks/http.rs"]
 mod http;
+#[path = "attacks/judges.rs"]
+mod judges;
 #[path = "attacks/orders.rs"]
 mod orders;
 #[path = "attacks/proofs.rs"]

@@ -15,19 +15,19 @@ use serde_json::json;
 use crate::house::{House, Identity, LONG, Setup, closing_post, house, limits, logged, order, spoken, was_logged};
 
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// One extension: its number, whether it is critical, its value.
-type Extension = (Vec<u64>, bool, Vec<u8>);
+pub(crate) type Extension = (Vec<u64>, bool, Vec<u8>);
 
 /// The honest bot's certificate in parts, to be put together differently.
-struct Parts {
-    extensions: Vec<Extension>,
+pub(crate) struct Parts {
+    pub(crate) extensions: Vec<Extension>,
     /// Seconds from now.
-    life: (i64, i64),
+    pub(crate) life: (i64, i64),
 }
 
-fn parts(house: &House) -> Parts {
+pub(crate) fn parts(house: &House) -> Parts {
     let chain = house.chain();
     let (_, leaf) = x509_parser::parse_x509_certificate(&chain[0]).unwrap();
     let read = |extension: &x509_parser::extensions::X509Extension<'_>| {
@@ -44,7 +44,7 @@ fn numbers(oid: &str) -> Vec<u64> {
     oid.split('.').map(|number| number.parse().unwrap()).collect()
 }
 
-fn limits_oid(house: &House) -> Vec<u64> {
+pub(crate) fn limits_oid(house: &House) -> Vec<u64> {
     house.running.published.settings.arc.authority_limits().arcs()
 }
 
@@ -80,7 +80,7 @@ fn made<S: rcgen::SigningKey>(house: &House, parts: &Parts, issuer: &Issuer<'_, 
 }
 
 /// As if the issuing CA's own key had been used by somebody.
-fn by_issuing_ca(house: &House, parts: &Parts) -> CertificateDer<'static> {
+pub(crate) fn by_issuing_ca(house: &House, parts: &Parts) -> CertificateDer<'static> {
     let key = FileSigner::open(&house.config.paths.keys.join("agent-issuing.key"), Protection::Plain).unwrap();
     let issuer = Issuer::from_ca_cert_der(&house.running.published.agent_issuing, RcgenKey::new(&key).unwrap());
     made(house, parts, &issuer.unwrap())
