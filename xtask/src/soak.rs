@@ -4,7 +4,7 @@
 
 use std::{fs, process::Command, time::Instant};
 
-use crate::{calendar, steps, tools};
+use crate::{benches, calendar, steps, tools};
 
 const HEADING: &str = "# Long runs\n\nWritten by `cargo xtask soak`, newest first.\n";
 
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     if totals.failed > 0 || !totals.success {
         return Err("the long run failed".into());
     }
-    if args.is_empty() { steps::bench(&[]) } else { Ok(()) }
+    if args.is_empty() { benches::run(&[]) } else { Ok(()) }
 }
 
 fn record(section: &str) -> Result<(), String> {
