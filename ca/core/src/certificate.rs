@@ -1,7 +1,7 @@
 //! Reading our own certificates, as far as issuing needs it.
 
 use extensions::{AuthorityLimits, Timestamp, oids::OidArc};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::der;
 
@@ -51,4 +51,22 @@ pub fn limits_of(certificate: &[u8], arc: OidArc) -> Option<AuthorityLimits> {
         return None;
     }
     AuthorityLimits::decode(extension.value).ok()
+}
+
+/// The DNS names and IP addresses a server's certificate is for; `None` when it holds any other, or none.
+#[must_use]
+pub fn server_names_of(certificate: &[u8]) -> Option<(Vec<String>, Vec<std::net::IpAddr>)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let (mut hosts, mut addresses) = (Vec::new(), Vec::new());
+    for name in &parsed.subject_alternative_name().ok()??.value.general_names {
+        match name {
+            GeneralName::DNSName(host) => hosts.push((*host).to_owned()),
+            GeneralName::IPAddress(octets) => addresses.push(match octets.len() {
+                4 => <[u8; 4]>::try_from(*octets).ok()?.into(),
+                _ => <[u8; 16]>::try_from(*octets).ok()?.into(),
+            }),
+            _ => return None,
+        }
+    }
+    (!hosts.is_empty() || !addresses.is_empty()).then_some((hosts, addresses))
 }

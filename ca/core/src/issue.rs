@@ -16,7 +16,7 @@ use crate::{
     checklist::Checklist,
     csr::InspectedCsr,
     der::{BIT_STRING, SEQUENCE, tlv},
-    events::{CertificateIssued, CertificateReserved},
+    events::{CertificateIssued, CertificateReserved, HouseCertificateReserved},
     lints::{self, Finding},
     narrowing::{DIMENSIONS, within},
     profiles::{BotProfile, Profile, Settings},
@@ -286,6 +286,19 @@ pub fn prepare_house(
         return Err(IssueError::Issuer("a bot's certificate needs an approval".to_owned()));
     }
     prepare(profile, particulars, issuer, throwaway)
+}
+
+/// The record of the intent to sign what [`prepare_house`] made for `subject`: appended (`Exactly`, with its serial) before it is signed.
+#[must_use]
+pub fn house_reservation(prepared: &Prepared, subject: &str) -> HouseCertificateReserved {
+    HouseCertificateReserved {
+        not_after: prepared.not_after,
+        not_before: prepared.not_before,
+        serial: prepared.serial,
+        spki: Digest::of(&prepared.subject_spki),
+        subject: subject.to_owned(),
+        tbs: Digest::of(&prepared.tbs),
+    }
 }
 
 fn prepare(

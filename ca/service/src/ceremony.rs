@@ -8,7 +8,7 @@ use std::{
 };
 
 use ca_core::{
-    events::{CaCertificateInstalled, CaCertificateUse, HouseFounded, OfficerTokenIssued, Role},
+    events::{CaCertificateInstalled, CaCertificateUse, HouseFounded, OfficerTokenIssued, Role, ServerCertified},
     issue::{BACKDATE_SECONDS, IssueError, IssuingCa, Particulars, prepare_house},
     profiles::{Profile, Settings},
 };
@@ -26,7 +26,7 @@ use crate::{files::certificates_pem, keys};
 pub const OFFICER_TOKEN_SECONDS: i64 = 7 * 86_400;
 const ROOT_LIFE_SECONDS: i64 = 10 * 365 * 86_400;
 const ISSUING_LIFE_SECONDS: i64 = 365 * 86_400;
-const SERVER_LIFE_SECONDS: i64 = 90 * 86_400;
+pub(crate) const SERVER_LIFE_SECONDS: i64 = 90 * 86_400;
 pub(crate) const RESPONDER_LIFE_SECONDS: i64 = 30 * 86_400;
 
 /// One listener that needs a certificate.
@@ -221,6 +221,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CeremonyError> {
 }
 
 struct Certificates {
+    /// Each listener's name and certificate.
+    servers: Vec<(String, Vec<u8>)>,
     agent_root: Vec<u8>,
     agent_issuing: Vec<u8>,
     house_root: Vec<u8>,
@@ -341,13 +343,14 @@ fn authorities(maker: &mut Maker<'_>) -> Result<Certificates, CeremonyError> {
     };
     let spki = responder_key.public_key_spki();
     let responder = maker.certificate(&profile, spki, RESPONDER_LIFE_SECONDS, Some(&agent_ca), &agent_key)?;
-    servers(maker, &house_ca, &house_issuing, &house_key)?;
+    let servers = servers(maker, &house_ca, &house_issuing, &house_key)?;
     maker.publish("root.pem", &[&agent_root])?;
     maker.publish("issuing.pem", &[&agent_issuing])?;
     maker.publish("house.pem", &[&house_root])?;
     maker.publish("house-issuing.pem", &[&house_issuing])?;
     maker.publish("ocsp.pem", &[&responder])?;
     Ok(Certificates {
+        servers,
         agent_root,
         agent_issuing,
         house_root,
@@ -362,8 +365,9 @@ fn servers(
     house_ca: &IssuingCa,
     house_issuing: &[u8],
     house_key: &dyn Signer,
-) -> Result<(), CeremonyError> {
+) -> Result<Vec<(String, Vec<u8>)>, CeremonyError> {
     let plan = maker.plan;
+    let mut servers = Vec::new();
     for server in &plan.servers {
         let note = "a listener's own key; signs TLS handshakes alone";
         let file = format!("{}.key", server.name);
@@ -376,8 +380,9 @@ fn servers(
         let spki = key.public_key_spki();
         let certificate = maker.certificate(&profile, spki, SERVER_LIFE_SECONDS, Some(house_ca), house_key)?;
         maker.publish(&format!("{}.pem", server.name), &[&certificate, house_issuing])?;
+        servers.push((server.name.clone(), certificate));
     }
-    Ok(())
+    Ok(servers)
 }
 
 async fn record<R: Record + Send + 'static>(writer: &Writer, record: R, now: Timestamp) -> Result<(), CeremonyError> {
@@ -416,6 +421,13 @@ async fn first_entries(
         let certificate = Base64(certificate.clone());
         record(writer, CaCertificateInstalled { certificate, purpose }, now).await?;
     }
+    for (server, certificate) in &certificates.servers {
+        let certified = ServerCertified {
+            certificate: Base64(certificate.clone()),
+            server: server.clone(),
+        };
+        record(writer, certified, now).await?;
+    }
     // The first settings carry no signatures: there are no officers yet. Every later change needs two.
     let thresholds = ThresholdsSet {
         signatures: Vec::new(),
@@ -429,6 +441,15 @@ async fn first_entries(
         };
         record(writer, regions, now).await?;
     }
+    first_tokens(maker, writer, officers).await
+}
+
+async fn first_tokens(
+    maker: &mut Maker<'_>,
+    writer: &Writer,
+    officers: &[OfficerId],
+) -> Result<Vec<OfficerToken>, CeremonyError> {
+    let now = maker.now;
     let mut tokens = Vec::new();
     for officer in officers {
         let token = new_token(&mut maker.random);

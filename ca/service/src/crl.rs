@@ -8,7 +8,8 @@ use revocation_core::crl::{CrlContent, SealedCrl, prepare_crl, unrecorded_crl_fi
 use crate::{CaError, CaService, files::write_whole, view::View};
 
 impl CaService {
-    /// Publishes when something was revoked since the last CRL this process made, or when the last one is past half of its life.
+    /// Publishes when something was revoked since the last CRL this process made, or when the last one is past half of its life
+    /// or dated ahead.
     pub(crate) async fn publish_if_due(&self) -> Result<(), CaError> {
         let mut view = self.view.lock().await;
         view.catch_up(&self.ledger).await?;
@@ -18,7 +19,8 @@ impl CaService {
         let now = self.clock.now();
         let old = view.last_crl.is_none_or(|(_, made, next)| {
             let half = made.plus_micros(next.micros_since(made) / 2);
-            now >= half
+            // One dated ahead was made by a clock that was wrong: nobody may use it before its thisUpdate comes.
+            now >= half || now < made
         });
         if old || view.revocations > 0 {
             self.publish_under(&mut view, now).await?;

@@ -7,10 +7,10 @@
 pub mod ceremony;
 mod crl;
 pub mod files;
+mod house;
 mod keys;
 mod officer;
 mod pipeline;
-mod responder;
 mod service;
 mod view;
 

@@ -70,6 +70,7 @@ impl CaService {
             return Ok(None);
         }
         let in_force = mandate.in_force().ok_or(ApprovalError::NotApproved)?;
+        self.in_step_with(view)?;
         let now = self.clock.now();
         if view.is_revoked(in_force.agent(), in_force.owner(), now) {
             return Err(refused("the agent, its owner or all are revoked"));

@@ -11,7 +11,7 @@ use ca_core::{
     profiles::Settings,
     renewal::RenewalError,
 };
-use extensions::{Clock, Signer};
+use extensions::{Clock, Signer, Timestamp};
 use ledger::{LeasedTask, Ledger, LedgerError, Writer};
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -22,6 +22,8 @@ use crate::{CaKeys, ISSUE_TASK, OFFICER_TASK, ROLE, view::View};
 const TASKS_AT_ONCE: usize = 16;
 /// A lease: as long as the slowest signing device may take for a batch.
 const LEASE_MICROS: i64 = 30_000_000;
+/// How far the clock may stand behind the last record (security.md §2.3): the ledger's and ours are read at different moments.
+const CLOCK_SLACK_MICROS: i64 = 2_000_000;
 /// How long the role waits for news before it looks by itself.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A task that failed for a reason that may pass is tried again after this.
@@ -86,6 +88,16 @@ pub enum CaError {
     /// The CRL failed.
     #[error(transparent)]
     Crl(#[from] revocation_core::crl::CrlError),
+    /// The clock is behind the ledger.
+    #[error(
+        "the clock says {now}, but an entry was recorded at {last}: no certificate is issued until the clock has passed that; check the clock"
+    )]
+    Clock {
+        /// What it says.
+        now: Timestamp,
+        /// When the latest entry was recorded.
+        last: Timestamp,
+    },
     /// The throwaway key could not be made.
     #[error(transparent)]
     Key(#[from] ca_keys::KeyError),
@@ -97,7 +109,7 @@ impl CaError {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Ledger(_) | Self::Append(_) | Self::Issue(IssueError::Sign(_))
+            Self::Ledger(_) | Self::Append(_) | Self::Clock { .. } | Self::Issue(IssueError::Sign(_))
         )
     }
 }
@@ -165,6 +177,14 @@ impl CaService {
         if let Err(error) = self.renew_responder_if_due().await {
             tracing::error!(%error, "the OCSP responder's certificate could not be renewed; issuing goes on");
         }
+        if let Err(error) = self.renew_servers_if_due().await {
+            tracing::error!(%error, "a listener's certificate could not be renewed; issuing goes on");
+        }
+        // The tasks stay in the queue: given back and back again, they would be buried.
+        if let Err(error) = self.in_step().await {
+            tracing::error!(%error, "nothing is issued");
+            return Ok(());
+        }
         loop {
             let now = self.clock.now();
             let tasks = self.ledger.lease_tasks(ROLE, now, LEASE_MICROS, TASKS_AT_ONCE).await?;
@@ -174,6 +194,23 @@ impl CaService {
             for task in tasks {
                 self.run_task(&task).await?;
             }
+        }
+    }
+
+    async fn in_step(&self) -> Result<(), CaError> {
+        let mut view = self.view.lock().await;
+        view.catch_up(&self.ledger).await?;
+        self.in_step_with(&view)
+    }
+
+    /// A clock that stands before the last record was set back, or is wrong, or was wrong then: whatever it dates, it dates wrongly. Bots'
+    /// and officers' certificates wait. What tells the world of a revocation does not, nor what the listeners need: those are made anew
+    /// when they are found to be dated ahead.
+    pub(crate) fn in_step_with(&self, view: &View) -> Result<(), CaError> {
+        let now = self.clock.now();
+        match view.recorded {
+            Some(last) if now < last.plus_micros(-CLOCK_SLACK_MICROS) => Err(CaError::Clock { now, last }),
+            _ => Ok(()),
         }
     }
 

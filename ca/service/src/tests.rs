@@ -28,10 +28,11 @@ use crate::{
     ceremony::{Plan, Server, found},
 };
 
-struct Fixed(Timestamp);
-impl Clock for Fixed {
+/// A clock that stands still until it is set.
+struct Set(std::sync::Mutex<Timestamp>);
+impl Clock for Set {
     fn now(&self) -> Timestamp {
-        self.0
+        *self.0.lock().unwrap()
     }
 }
 
@@ -64,6 +65,7 @@ struct Bench {
     service: CaService,
     officers: Vec<(OfficerId, SecretKey, Digest)>,
     path: (Vec<u8>, Vec<u8>),
+    clock: Arc<Set>,
 }
 
 async fn bench() -> Bench {
@@ -99,7 +101,7 @@ async fn bench() -> Bench {
         regions: None,
         ledger_id: "test".into(),
     };
-    let clock = Arc::new(Fixed(now()));
+    let clock = Arc::new(Set(std::sync::Mutex::new(now())));
     let founded = found(&plan, ledger::Config::new(at("ledger"), clock.clone()), now())
         .await
         .unwrap();
@@ -116,7 +118,7 @@ async fn bench() -> Bench {
         crl_file: Some(at("crl.der")),
         ..CaConfig::default()
     };
-    let service = CaService::new(founded.ledger.clone(), writer.clone(), keys, config, clock).unwrap();
+    let service = CaService::new(founded.ledger.clone(), writer.clone(), keys, config, clock.clone()).unwrap();
     let mut officers = Vec::new();
     for token in &founded.tokens {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
@@ -141,6 +143,7 @@ async fn bench() -> Bench {
         serde_json::from_value::<Base64>(body.into()).unwrap().0
     };
     Bench {
+        clock,
         path: (pem("issuing.pem"), pem("root.pem")),
         _folder: folder,
         ledger: founded.ledger,
@@ -160,6 +163,11 @@ fn task(kind: &str, payload: String) -> Task {
 }
 
 impl Bench {
+    /// Sets the clock of house and ledger to so many seconds after `now()`.
+    fn set(&self, seconds: i64) {
+        *self.clock.0.lock().unwrap() = now().plus_seconds(seconds);
+    }
+
     async fn append(&self, record: impl Record + Send + 'static) {
         self.writer
             .append(Append::next(record, now()))
@@ -512,4 +520,156 @@ async fn a_long_list_is_in_its_file_before_it_is_recorded_and_a_failing_one_stop
     assert_eq!(Digest::of(&std::fs::read(&file).unwrap()), published.digest);
     let next = revocation_core::crl::unrecorded_crl_file(&file);
     assert!(!next.exists(), "it became the file of the recorded list");
+}
+
+fn of_kind(entries: &[Arc<ledger::CommittedEntry>], kind: &str) -> Vec<serde_json::Value> {
+    let of_kind = entries.iter().filter(|entry| &*entry.kind == kind);
+    of_kind
+        .map(|entry| serde_json::from_slice(entry.body()).unwrap())
+        .collect()
+}
+
+const DAY: i64 = 86_400;
+
+/// A clock that was set back issues nothing, spends no serial and loses no task; within two seconds of the last record, and once it has
+/// passed it, it issues. Let `in_step_with` answer `Ok` and the first half turns red.
+#[tokio::test]
+async fn a_clock_behind_the_last_record_issues_nothing() {
+    let bench = bench().await;
+    bench.set(10);
+    let csr = bench.apply(&document("50000"), 1, &document("50000")).await;
+    let mandate = MandateId::new("m-1").unwrap();
+    for behind in [7, -3_600] {
+        bench.set(behind);
+        assert_eq!(bench.issued(&csr).await, None, "{behind}");
+        let direct = bench.service.issue(&IssueTask { csr, mandate }).await;
+        assert!(matches!(direct, Err(crate::CaError::Clock { .. })), "{direct:?}");
+    }
+    let entries = bench.ledger.read_range(0, 10_000).await.unwrap();
+    assert_eq!(of_kind(&entries, "certificate.reserved").len(), 0);
+    assert_eq!(bench.ledger.dead_tasks(crate::ROLE).await.unwrap().len(), 0);
+    bench.set(8);
+    assert!(bench.issued(&csr).await.is_some(), "two seconds are slack");
+}
+
+/// A CRL and a responder's certificate that a wrong clock dated ahead are made anew as soon as the clock is right, though nothing else is
+/// issued then; and only once. Leave `now < made`, or `now < from` in `due`, out to see its line red.
+#[tokio::test]
+async fn what_was_dated_ahead_is_made_anew() {
+    let bench = bench().await;
+    bench.set(20 * DAY);
+    bench.service.work().await.unwrap();
+    let ahead = last_published(&bench).await;
+    assert_eq!(ahead.this_update, now().plus_seconds(20 * DAY));
+    bench.set(60);
+    for _ in 0..2 {
+        bench.service.work().await.unwrap();
+        let published = last_published(&bench).await;
+        assert_eq!(
+            (published.this_update, published.number),
+            (now().plus_seconds(60), ahead.number + 1)
+        );
+        let view = bench.service.view.lock().await;
+        let purpose = ca_core::events::CaCertificateUse::OcspResponder;
+        let responder = view.register.authority_certificate(purpose).unwrap();
+        let (from, to) = certificate::life_of(responder).unwrap();
+        assert!(
+            from <= now().plus_seconds(60) && to > now().plus_seconds(29 * DAY),
+            "{from} {to}"
+        );
+    }
+}
+
+/// Listeners' certificates are made anew at half of their life, without a root's key (the bench has deleted both), for the same key and
+/// names, each with its serial on record before it is signed; before half of it nothing happens. Leave `renew_servers_if_due` out of
+/// `work` to see it red.
+#[tokio::test]
+async fn listeners_certificates_renew_by_themselves() {
+    let bench = bench().await;
+    let current = || async {
+        bench.service.work().await.unwrap();
+        let view = bench.service.view.lock().await;
+        let (name, certificate) = view.register.servers().next().unwrap();
+        assert_eq!(name, "gateway");
+        certificate.to_vec()
+    };
+    bench.set(44 * DAY);
+    let first = current().await;
+    assert!(certificate::life_of(&first).unwrap().0 < now(), "the ceremony's");
+    bench.set(46 * DAY);
+    let second = current().await;
+    let (from, to) = certificate::life_of(&second).unwrap();
+    assert_eq!(
+        (from.seconds(), to.seconds()),
+        (now().seconds() + 46 * DAY - 300, now().seconds() + 136 * DAY)
+    );
+    assert_eq!(certificate::spki_of(&first), certificate::spki_of(&second));
+    assert_eq!(
+        certificate::server_names_of(&first),
+        certificate::server_names_of(&second)
+    );
+    assert_ne!(certificate::serial_of(&first), certificate::serial_of(&second));
+    assert_eq!(current().await, second, "once");
+    let view = bench.service.view.lock().await;
+    let house = view
+        .register
+        .authority_certificate(ca_core::events::CaCertificateUse::HouseIssuing)
+        .unwrap();
+    assert!(extensions::verify::verify_signature(
+        &certificate::spki_of(house).unwrap(),
+        certificate::tbs_of(&second).unwrap(),
+        &x509_signature(&second)
+    ));
+}
+
+/// The signature of a certificate: the last BIT STRING of it.
+fn x509_signature(certificate: &[u8]) -> Vec<u8> {
+    let tbs = certificate::tbs_of(certificate).unwrap();
+    let start = certificate.windows(tbs.len()).position(|part| part == tbs).unwrap() + tbs.len();
+    let rest = &certificate[start..];
+    let algorithm = 2 + usize::from(rest[1]);
+    rest[algorithm + 3..].to_vec()
+}
+
+/// Each certificate of the house's own, an officer's, a listener's, the responder's, is announced with its serial before it is on record:
+/// the intent stands first, and its digest of what was to be signed is the certificate's. Sign before the append in `certify`, or take a
+/// fresh serial behind it, to see it red.
+#[tokio::test]
+async fn the_houses_own_serials_are_reserved_before_signing() {
+    let bench = bench().await;
+    bench.set(46 * DAY);
+    bench.service.work().await.unwrap();
+    let entries = bench.ledger.read_range(0, 10_000).await.unwrap();
+    let mut reserved = std::collections::BTreeMap::new();
+    let mut seen = Vec::new();
+    for entry in &entries {
+        let body: serde_json::Value = serde_json::from_slice(entry.body()).unwrap();
+        if &*entry.kind == "house.certificate_reserved" {
+            let tbs = body["tbs"].as_str().unwrap().to_owned();
+            assert_eq!(reserved.insert(body["serial"].as_str().unwrap().to_owned(), tbs), None);
+        }
+        let by_ceremony = &*entry.writer == "init";
+        if !by_ceremony
+            && matches!(
+                &*entry.kind,
+                "officer.registered" | "server.certified" | "ca.certificate_installed"
+            )
+        {
+            let der: Base64 = serde_json::from_value(body["certificate"].clone()).unwrap();
+            let serial = certificate::serial_of(&der.0).unwrap().to_string();
+            let tbs = Digest::of(certificate::tbs_of(&der.0).unwrap()).to_string();
+            assert_eq!(reserved.get(&serial), Some(&tbs), "{} {serial}", entry.kind);
+            seen.push(entry.kind.to_string());
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!(
+        seen,
+        [
+            "ca.certificate_installed",
+            "officer.registered",
+            "officer.registered",
+            "server.certified"
+        ]
+    );
 }

@@ -32,6 +32,8 @@ pub(crate) struct View {
     compromised: BTreeSet<Digest>,
     /// Raised by each entry that changes what a CRL says.
     pub(crate) revocations: u64,
+    /// When the latest entry was recorded, by the ledger's clock.
+    pub(crate) recorded: Option<Timestamp>,
     next: u64,
 }
 
@@ -53,6 +55,7 @@ impl View {
     }
 
     fn apply(&mut self, entry: &CommittedEntry) {
+        self.recorded = self.recorded.max(Some(entry.recorded_at));
         let place = Place {
             position: entry.position,
             number: entry.number,

@@ -11,7 +11,7 @@ mod officer;
 pub use agent::AgentRegistered;
 pub use certificate::{CertificateIssued, CertificateReserved};
 pub use enrolment::{EnrolmentTokenIssued, RenewalRequested, TokenBound};
-pub use house::{CaCertificateInstalled, CaCertificateUse, HouseFounded};
+pub use house::{CaCertificateInstalled, CaCertificateUse, HouseCertificateReserved, HouseFounded, ServerCertified};
 pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
 pub use officer::{
     OfficerActed, OfficerProposed, OfficerRefused, OfficerRegistered, OfficerRemoved, OfficerRequested, OfficerSigned,
@@ -124,6 +124,10 @@ events! {
     OfficerSigned = "officer.signed", |event| officer::stream(&event.approval.officer), gating: false, sealed: |_| &[];
     /// What the ceremony fixed.
     HouseFounded = "house.founded", |_event| extensions::StreamId::house(), gating: true, sealed: |_| &[];
+    /// The intent to sign a certificate of the house's own: the serial is taken.
+    HouseCertificateReserved = "house.certificate_reserved", |_event| extensions::StreamId::house(), gating: false, sealed: |_| &[];
+    /// A listener's certificate was signed, checked and released.
+    ServerCertified = "server.certified", |_event| extensions::StreamId::house(), gating: false, sealed: |_| &[];
     /// A certificate of the authority itself.
     CaCertificateInstalled = "ca.certificate_installed", |_event| extensions::StreamId::house(), gating: true, sealed: |_| &[];
 }

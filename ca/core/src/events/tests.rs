@@ -201,6 +201,20 @@ fn samples() -> Vec<Event> {
             trust_domain: extensions::certificate::TrustDomain::new("bots.example").unwrap(),
         }
         .into(),
+        HouseCertificateReserved {
+            not_after: at,
+            not_before: at,
+            serial,
+            spki: digest,
+            subject: "gateway".into(),
+            tbs: digest,
+        }
+        .into(),
+        ServerCertified {
+            certificate: Base64(vec![1]),
+            server: "gateway".into(),
+        }
+        .into(),
         CaCertificateInstalled {
             certificate: Base64(vec![1]),
             purpose: CaCertificateUse::AgentRoot,

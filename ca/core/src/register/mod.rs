@@ -61,6 +61,7 @@ pub struct Register {
     certificates: BTreeMap<Serial, CertificateFacts>,
     house: Option<HouseFounded>,
     authority: Vec<CaCertificateInstalled>,
+    servers: BTreeMap<String, Vec<u8>>,
 }
 
 impl Register {
@@ -72,6 +73,10 @@ impl Register {
             }
             Event::HouseFounded(event) => self.house = Some(event.clone()),
             Event::CaCertificateInstalled(event) => self.authority.push(event.clone()),
+            Event::HouseCertificateReserved(_) => {}
+            Event::ServerCertified(event) => {
+                self.servers.insert(event.server.clone(), event.certificate.0.clone());
+            }
             Event::OfficerTokenIssued(event) => {
                 self.officer_tokens.insert(event.token, OfficerToken::of(event));
             }
@@ -248,6 +253,13 @@ impl Register {
     pub fn certificates_of(&self, agent: &AgentId) -> impl Iterator<Item = (&Serial, &CertificateFacts)> {
         let agent = *agent;
         self.certificates.iter().filter(move |(_, facts)| facts.agent == agent)
+    }
+
+    /// The newest certificate of each listener, DER, by its name.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.servers
+            .iter()
+            .map(|(name, certificate)| (name.as_str(), certificate.as_slice()))
     }
 
     /// What the ceremony fixed.

@@ -175,14 +175,15 @@ impl StatusState {
         self.read().crl.as_ref().map(|crl| crl.event.clone())
     }
 
-    /// Whether a CRL must be asked for now: there is none, one lacks a certificate, or half its life is over.
+    /// Whether a CRL must be asked for now: there is none, one lacks a certificate, half its life is over, or it
+    /// is dated ahead, by a clock that was wrong.
     #[must_use]
     pub fn crl_due(&self, now: Timestamp) -> bool {
         let lacks = self.write().crl_lacks(now);
         lacks
             || self.crl_record().is_none_or(|event| {
                 let life = event.next_update.micros_since(event.this_update);
-                now.micros_since(event.this_update) >= life / 2
+                now.micros_since(event.this_update) >= life / 2 || now < event.this_update
             })
     }
 
