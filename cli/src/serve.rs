@@ -6,6 +6,7 @@
 mod bots;
 mod expiries;
 mod house;
+mod listeners;
 mod operations;
 mod registration;
 mod status;
@@ -27,6 +28,8 @@ use crate::{
     config::Config,
     founding,
 };
+
+use listeners::Listeners;
 
 pub use house::Published;
 pub use operations::Readiness;
@@ -80,6 +83,12 @@ impl Clocks {
             real: Arc::new(SystemClock),
             stepped: Some(clock),
         }
+    }
+
+    /// Both by another clock than the system's: what happens over months is tried in a moment.
+    #[must_use]
+    pub fn of(real: Arc<dyn Clock>) -> Self {
+        Self { real, stepped: None }
     }
 
     /// Real time.
@@ -209,13 +218,16 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
         }
     });
     let status = status::start(&start).await?;
-    let registration = registration::start(&start, &mut tasks).await?;
-    let bots = bots::start(&start).await?;
+    let listeners = Arc::new(Listeners::open(&start).await?);
+    tasks.spawn(listeners.clone().follow(ledger.clone(), start.stop.clone()));
+    let registration = registration::start(&start, &listeners, &mut tasks).await?;
+    let bots = bots::start(&start, &listeners).await?;
     let readiness = Arc::new(Readiness {
         gateway: bots.gateway().clone(),
         ledger: ledger.clone(),
         state: status.state().clone(),
         expiries: tokio::sync::Mutex::default(),
+        listeners,
         real: clocks.real(),
         stopping: start.stop.clone(),
     });

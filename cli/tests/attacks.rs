@@ -12,6 +12,8 @@ mod house;
 mod http;
 #[path = "attacks/judges.rs"]
 mod judges;
+#[path = "attacks/listeners.rs"]
+mod listeners;
 #[path = "attacks/orders.rs"]
 mod orders;
 #[path = "attacks/proofs.rs"]

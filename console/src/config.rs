@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use extensions::{Clock, Signer};
-use rustls::pki_types::CertificateDer;
+use extensions::Clock;
 
 /// The longest body of most requests, in bytes: a mandate document is at most 64 KiB.
 pub const LARGEST_BODY: usize = 128 * 1_024;
@@ -40,14 +39,8 @@ pub struct Anchors {
     pub agent_issuing: Vec<Vec<u8>>,
 }
 
-/// A listener's own certificate chain, leaf first, and its key.
-#[derive(Clone)]
-pub struct Identity {
-    /// The chain.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The key, wherever it lives.
-    pub key: Arc<dyn Signer>,
-}
+/// A listener's own key and certificate chain, which may be renewed while it listens.
+pub type Identity = Arc<ca_keys::tls::ServerIdentity>;
 
 /// Bounds of one listener.
 #[derive(Debug, Clone, Copy)]

@@ -1,11 +1,15 @@
 //! A [`Signer`] as rustls's signing key, so that listeners and clients need no key material either.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use extensions::{KeyAlgorithm, Signer};
 use rustls::{
     Error, SignatureAlgorithm, SignatureScheme,
     pki_types::{CertificateDer, SubjectPublicKeyInfoDer},
+    server::{ClientHello, ResolvesServerCert},
     sign::{CertifiedKey, SigningKey, SingleCertAndKey},
 };
 
@@ -61,4 +65,53 @@ impl rustls::sign::Signer for Lent {
 #[must_use]
 pub fn certified_key(chain: Vec<CertificateDer<'static>>, signer: Arc<dyn Signer>) -> Arc<SingleCertAndKey> {
     Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, Arc::new(Lent(signer)))))
+}
+
+/// A listener's key with its certificate chain, which may be replaced while it listens: handshakes to come present the new one, open
+/// connections know nothing of it.
+pub struct ServerIdentity {
+    signer: Arc<dyn Signer>,
+    presented: RwLock<Arc<CertifiedKey>>,
+}
+
+impl fmt::Debug for ServerIdentity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ServerIdentity({:?})", self.signer.algorithm())
+    }
+}
+
+impl ServerIdentity {
+    /// The key `signer` holds with its chain, leaf first.
+    #[must_use]
+    pub fn new(chain: Vec<CertificateDer<'static>>, signer: Arc<dyn Signer>) -> Self {
+        let presented = CertifiedKey::new(chain, Arc::new(Lent(Arc::clone(&signer))));
+        Self {
+            signer,
+            presented: RwLock::new(Arc::new(presented)),
+        }
+    }
+
+    /// Presents another chain from now on. That its leaf is for the same key is the caller's to see to.
+    pub fn present(&self, chain: Vec<CertificateDer<'static>>) {
+        let presented = CertifiedKey::new(chain, Arc::new(Lent(Arc::clone(&self.signer))));
+        *self.presented.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(presented);
+    }
+
+    /// The key and chain that are presented now.
+    #[must_use]
+    pub fn presented(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.presented.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The key's SubjectPublicKeyInfo, DER.
+    #[must_use]
+    pub fn spki(&self) -> &[u8] {
+        self.signer.public_key_spki()
+    }
+}
+
+impl ResolvesServerCert for ServerIdentity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.presented())
+    }
 }

@@ -20,14 +20,14 @@ use gateway_service::{
 };
 use rustls::ServerConfig;
 
-use super::{Start, chain};
+use super::{Listeners, Start};
 use crate::{
     client,
     config::{Venue as VenueSection, VenueKind},
     founding, pem,
 };
 
-pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Instance> {
+pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::Result<Instance> {
     let section = &start.config.gateway;
     let inspected = Arc::new(Inspected::new(path_profile(&start.published.settings)));
     let mut venues = Vec::new();
@@ -59,7 +59,7 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Instance> {
             request_head: Duration::from_millis(section.head_ms),
             ..Bounds::default()
         },
-        tls: tls(start, inspected.clone())?,
+        tls: tls(start, listeners, inspected.clone())?,
         inspected,
         venues,
     };
@@ -75,7 +75,7 @@ fn path_profile(house: &House) -> AgentPathProfile {
     }
 }
 
-fn tls(start: &Start<'_>, inspected: Arc<Inspected>) -> anyhow::Result<Arc<ServerConfig>> {
+fn tls(start: &Start<'_>, listeners: &Listeners, inspected: Arc<Inspected>) -> anyhow::Result<Arc<ServerConfig>> {
     let published = &start.published;
     let purpose = published.settings.arc.trading_agent();
     let verifier = AgentVerifier::new(
@@ -84,9 +84,8 @@ fn tls(start: &Start<'_>, inspected: Arc<Inspected>) -> anyhow::Result<Arc<Serve
         purpose.der_content(),
         Box::new(move |path, now| inspected.check_at(path, now)),
     )?;
-    let chain = chain(&start.config.paths.certificates, founding::GATEWAY)?;
-    let key = ca_keys::tls::certified_key(chain, start.key_file(founding::GATEWAY)?);
-    Ok(Arc::new(server_config_with(Arc::new(verifier), key)?))
+    let identity = listeners.identity(founding::GATEWAY)?;
+    Ok(Arc::new(server_config_with(Arc::new(verifier), identity)?))
 }
 
 /// One venue: its credential is read once, here, and goes to the adapters alone.

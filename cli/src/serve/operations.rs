@@ -14,7 +14,7 @@ use revocation_service::StatusState;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{expiries::Expiries, seconds_until};
+use super::{Listeners, expiries::Expiries, seconds_until};
 
 /// The most connections at a time.
 const MOST_CONNECTIONS: usize = 64;
@@ -31,6 +31,7 @@ pub struct Readiness {
     pub(super) ledger: Ledger,
     pub(super) state: Arc<StatusState>,
     pub(super) expiries: tokio::sync::Mutex<Expiries>,
+    pub(super) listeners: Arc<Listeners>,
     pub(super) real: Arc<dyn Clock>,
     pub(super) stopping: CancellationToken,
 }
@@ -93,6 +94,13 @@ impl Readiness {
         );
         if let Some(left) = health.crl_next_update_seconds {
             gauge("crl_next_update_seconds", "Seconds until the CRL's nextUpdate.", left);
+        }
+        if let Some(end) = self.listeners.first_end() {
+            gauge(
+                "mandatum_first_listener_certificate_expires_seconds",
+                "Seconds until the first listener's certificate expires.",
+                seconds_until(end, now),
+            );
         }
         if let Some(end) = first {
             gauge(

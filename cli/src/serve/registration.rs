@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use console::{Anchors, Clocks, Config, Console, Identity, ROLE};
+use console::{Anchors, Clocks, Config, Console, ROLE};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::{Start, chain};
+use super::{Listeners, Start};
 use crate::founding;
 
 /// Starts both; gives the officers' address and the enrolment address.
-pub(super) async fn start(start: &Start<'_>, tasks: &mut JoinSet<()>) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+pub(super) async fn start(
+    start: &Start<'_>,
+    listeners: &Listeners,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let published = &start.published;
     let anchors = Anchors {
         house_root: published.house_root.to_vec(),
@@ -24,12 +28,6 @@ pub(super) async fn start(start: &Start<'_>, tasks: &mut JoinSet<()>) -> anyhow:
     };
     let writer = start.writer(ROLE).await?;
     let console = Console::new(start.ledger.clone(), writer, clocks, Config::new(anchors));
-    let identity = |name: &str| {
-        Ok::<_, anyhow::Error>(Identity {
-            chain: chain(&start.config.paths.certificates, name)?,
-            key: start.key_file(name)?,
-        })
-    };
     let bind = |key: &'static str, address: SocketAddr| async move {
         let bound = TcpListener::bind(address).await;
         bound.with_context(|| format!("{key}: {address} cannot be bound"))
@@ -38,8 +36,8 @@ pub(super) async fn start(start: &Start<'_>, tasks: &mut JoinSet<()>) -> anyhow:
     let officers = bind("console.officers", section.officers).await?;
     let enrolment = bind("console.enrolment", section.enrolment).await?;
     let addresses = (officers.local_addr()?, enrolment.local_addr()?);
-    let officers_tls = console.officers_tls(identity(founding::CONSOLE)?).await?;
-    let enrolment_tls = console.enrolment_tls(identity(founding::ENROLMENT)?).await?;
+    let officers_tls = console.officers_tls(listeners.identity(founding::CONSOLE)?).await?;
+    let enrolment_tls = console.enrolment_tls(listeners.identity(founding::ENROLMENT)?).await?;
     let (answering, stop) = (console.clone(), start.stop.clone());
     tasks.spawn(async move { answering.serve_officers(officers, officers_tls, stop).await });
     let stop = start.stop.clone();

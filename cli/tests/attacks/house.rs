@@ -101,7 +101,7 @@ pub(crate) fn in_days(days: i64) -> String {
     SystemClock.now().plus_seconds(days * 86_400).to_string()
 }
 
-async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_venue::Handle, Config) {
+pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_venue::Handle, Config) {
     let folder = tempfile::tempdir().unwrap();
     let symbol = Symbol::walking(Instrument::new("BTC_EUR").unwrap(), Decimal::from(50_000), 7).unwrap();
     let million = Decimal::from(1_000_000);

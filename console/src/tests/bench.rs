@@ -250,7 +250,7 @@ impl Bench {
             .collect();
         let key = self.folder.path().join("keys").join(format!("{name}.key"));
         let key: Arc<dyn Signer> = Arc::new(FileSigner::open(&key, Protection::Plain).unwrap());
-        Identity { chain, key }
+        Arc::new(ca_keys::tls::ServerIdentity::new(chain, key))
     }
 }
 
