@@ -1,11 +1,12 @@
 //! Each lint finds what it is there for: a clean certificate is held against expectations that differ in one thing.
 
-use extensions::{Environment, Serial, Signer as _};
+use extensions::{AuthorityLimits, Digest, Environment, Serial, Signer as _, limits::MandateRef};
 
 use super::*;
 use crate::{
-    profiles::Settings,
+    profiles::{BotProfile, Settings},
     samples::{self, Ring, TestKey, authority, envelope, now, settings},
+    signing::RcgenKey,
 };
 
 struct Bench {
@@ -59,6 +60,90 @@ fn bench() -> Bench {
 #[test]
 fn a_clean_certificate_has_no_findings() {
     assert_eq!(bench().found(), [""; 0]);
+}
+
+/// A bot's certificate, made from the profile's parameters after `change`.
+fn bot(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Bench {
+    let (authority, settings, document) = (authority(), settings(), samples::document());
+    let mandate = MandateRef::new(document.mandate, document.digest(), vec![Digest::of(b"approver")]).unwrap();
+    let limits = AuthorityLimits::for_agent(document.limits.clone(), Some(Digest::of(b"agent")), mandate).unwrap();
+    let profile = Profile::Bot(BotProfile {
+        agent: document.agent,
+        owner: document.owner,
+        limits,
+    });
+    let (serial, life) = (
+        Serial::draw(1, &mut Ring::default()),
+        (now(), now().plus_seconds(86_400)),
+    );
+    let mut params = profile.params(&settings, &serial, life.0, life.1).unwrap();
+    change(&mut params);
+    let key = TestKey::p256();
+    let (own, above) = (
+        RcgenKey::new(&key).unwrap(),
+        RcgenKey::new(&authority.issuing_key).unwrap(),
+    );
+    let issuer = authority.issuing.certificate().into();
+    let issuer = rcgen::Issuer::from_ca_cert_der(&issuer, above).unwrap();
+    let certificate = params.signed_by(&own, &issuer).unwrap().der().to_vec();
+    Bench {
+        profile,
+        spki: key.public_key_spki().to_vec(),
+        serial,
+        life,
+        issuer: Some(authority.issuing),
+        certificate,
+        settings,
+    }
+}
+
+/// What only a bot's certificate can get wrong, and what no profile makes. Control: the first is clean.
+#[test]
+fn each_difference_of_a_bot_is_found() {
+    let clean = bot(|_| {});
+    assert_eq!(clean.found(), [""; 0]);
+    for change in [
+        (|settings| settings.crl_url.push('x')) as fn(&mut Settings),
+        |settings| settings.ocsp_url.push('x'),
+        |settings| settings.issuer_url.push('x'),
+    ] {
+        let mut other = bot(|_| {});
+        change(&mut other.settings);
+        assert_eq!(other.found(), ["status_addresses"]);
+    }
+    let unknown = bot(|params| {
+        let extension = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 32_473, 9, 9], vec![5, 0]);
+        params.custom_extensions.push(extension);
+    });
+    assert!(unknown.found().contains(&"extensions_known"), "{:?}", unknown.found());
+    let named = bot(|params| {
+        let unit = rcgen::DnValue::PrintableString("unit".try_into().unwrap());
+        params
+            .distinguished_name
+            .push(rcgen::DnType::OrganizationalUnitName, unit);
+    });
+    assert!(named.found().contains(&"subject"), "{:?}", named.found());
+    let text = bot(|params| {
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, rcgen::DnValue::Utf8String("mm-1".to_owned()));
+    });
+    assert!(text.found().contains(&"subject"), "{:?}", text.found());
+    // ecdsa-with-SHA256 outside becomes ecdsa-with-SHA384.
+    let mut other = bot(|_| {});
+    let oid = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let outer = other.certificate.windows(8).rposition(|window| window == oid).unwrap();
+    other.certificate[outer + 7] = 3;
+    assert!(other.found().contains(&"signature_algorithm"), "{:?}", other.found());
+}
+
+/// No lint without a test here that shows it failing.
+#[test]
+fn every_lint_is_shown_failing() {
+    let text = include_str!("tests.rs");
+    for (name, _) in ALL {
+        assert!(text.contains(&format!("\"{name}\"")), "{name} is never shown failing");
+    }
 }
 
 #[test]
