@@ -18,6 +18,7 @@ pub mod admission;
 pub mod baseline;
 pub mod calibrator;
 pub mod components;
+pub mod evaluate;
 pub mod events;
 pub mod fit;
 pub mod import;
