@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::baseline::Report;
+use crate::baseline::{PowerCheck, Report};
 
 /// Shortest history, calendar days.
 pub const LEAST_DAYS: u32 = 7;
@@ -10,7 +10,7 @@ pub const LEAST_DAYS: u32 = 7;
 pub const LEAST_ACTIVE_DAYS: u32 = 5;
 /// Fewest orders for the channel by order; sparser agents wait for the channel by day.
 pub const LEAST_ORDERS: u64 = 100;
-/// Smallest step of the drift channel, millionths.
+/// Smallest step with which a detector still adds up, millionths; below it, it is left out.
 pub const LEAST_THETA: u32 = 250_000;
 /// The attacks that must be caught when they are injected into the baseline's own history.
 pub const MUST_CATCH: [&str; 2] = ["runaway", "new_region"];
@@ -47,14 +47,6 @@ pub enum Refused {
         /// Orders.
         orders: u64,
     },
-    /// The agent's days differ too much from one another.
-    #[error(
-        "its days differ so much that only steps of {theta} of a million are safe, {LEAST_THETA} are needed: extend the observation, or approve for limits and warnings only"
-    )]
-    Theta {
-        /// The step, millionths.
-        theta: u32,
-    },
     /// It would have revoked on the agent's own healthy days.
     #[error(
         "it would have revoked {times} times on the agent's own days: approve for limits and warnings only, or narrow what the agent does"
@@ -81,44 +73,38 @@ pub enum Refused {
     },
 }
 
+/// What the history shows of one channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The history.
+    pub report: &'a Report,
+    /// How often the channel would have revoked in the history's own replay.
+    pub revocations: u32,
+    /// The attacks, with this channel alone.
+    pub power: &'a [PowerCheck],
+}
+
 impl Admission {
-    /// Judges a fitted history.
+    /// Judges the channel by order.
     #[must_use]
-    pub fn judge(report: &Report, theta: u32) -> Self {
+    pub fn by_order(shown: Shown<'_>) -> Self {
+        let orders = shown.report.orders;
         let mut reasons = Vec::new();
-        let mut refuse = |applies: bool, reason: Refused| {
-            if applies {
-                reasons.push(reason);
-            }
-        };
-        refuse(report.days < LEAST_DAYS, Refused::Days { days: report.days });
-        let active = report.active_days;
-        refuse(active < LEAST_ACTIVE_DAYS, Refused::ActiveDays { active });
-        refuse(report.orders < LEAST_ORDERS, Refused::Orders { orders: report.orders });
-        refuse(theta < LEAST_THETA, Refused::Theta { theta });
-        let times = report.false_revocations_seen;
-        refuse(times > 0, Refused::Replay { times });
-        refuse(
-            report.dropped > 0,
-            Refused::Dropped {
-                dropped: report.dropped,
-            },
-        );
-        for attack in MUST_CATCH {
-            let check = report.power.iter().find(|check| check.attack == attack);
-            refuse(
-                check.is_none_or(|check| check.orders.is_none()),
-                Refused::Power {
-                    attack: attack.to_owned(),
-                    tried: check.map_or(0, |check| check.tried),
-                },
-            );
+        if orders < LEAST_ORDERS {
+            reasons.push(Refused::Orders { orders });
         }
-        if reasons.is_empty() {
-            Self::Admitted
-        } else {
-            Self::Refused(reasons)
-        }
+        reasons.extend(refused(shown));
+        Self::of(reasons)
+    }
+
+    /// Judges the channel by day.
+    #[must_use]
+    pub fn by_day(shown: Shown<'_>) -> Self {
+        Self::of(refused(shown).collect())
+    }
+
+    fn of(reasons: Vec<Refused>) -> Self {
+        if reasons.is_empty() { Self::Admitted } else { Self::Refused(reasons) }
     }
 
     /// The reasons in words; empty when admitted.
@@ -129,4 +115,27 @@ impl Admission {
             Self::Refused(reasons) => reasons.iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+/// What either channel needs.
+fn refused(shown: Shown<'_>) -> impl Iterator<Item = Refused> {
+    let Report { days, active_days, dropped, .. } = *shown.report;
+    let times = shown.revocations;
+    let power = MUST_CATCH.into_iter().filter_map(move |attack| {
+        let check = shown.power.iter().find(|check| check.attack == attack);
+        check.is_none_or(|check| check.orders.is_none()).then(|| Refused::Power {
+            attack: attack.to_owned(),
+            tried: check.map_or(0, |check| check.tried),
+        })
+    });
+    [
+        (days < LEAST_DAYS, Refused::Days { days }),
+        (active_days < LEAST_ACTIVE_DAYS, Refused::ActiveDays { active: active_days }),
+        (times > 0, Refused::Replay { times }),
+        (dropped > 0, Refused::Dropped { dropped }),
+    ]
+    .into_iter()
+    .filter(|(applies, _)| *applies)
+    .map(|(_, reason)| reason)
+    .chain(power)
 }

@@ -18,12 +18,15 @@ pub mod admission;
 pub mod baseline;
 pub mod calibrator;
 pub mod components;
+pub mod detector;
 pub mod evaluate;
 pub mod events;
+pub mod exponential;
 pub mod fit;
 pub mod import;
 pub mod learning;
 pub mod logarithm;
+mod name;
 pub mod observation;
 pub mod record;
 #[cfg(test)]
@@ -39,7 +42,8 @@ pub use baseline::{
     ApprovalFault, ApprovedBaseline, BaselineContent, Mode, ProposalFault, ProposedBaseline, Report, Thresholds,
     Verdict,
 };
-pub use components::{Component, Driver};
+pub use components::Component;
+pub use detector::Detector;
 pub use events::{BaselineApproved, BaselineProposed, ObservationsImported};
 pub use learning::Learning;
 pub use observation::Observation;

@@ -3,12 +3,17 @@
 use extensions::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::components::{COMPONENTS, Component, Driver};
+use crate::{
+    components::{COMPONENTS, Component},
+    detector::{DETECTORS, Detector},
+};
 
 /// Which channel gave the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
+    /// Days since the last reset, today included.
+    Day,
     /// The orders since the last reset, together.
     Drift,
     /// This order alone.
@@ -19,13 +24,14 @@ pub enum Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComponentRecord {
-    /// ln C of this component after the order, micro-nats; explains, decides nothing.
+    /// ln of this component's part of C after the order, its weight included: the parts sum to C. Micro-nats.
     pub c: i64,
-    /// What inside the component drove it.
-    pub driver: Driver,
+    /// The detector that drove it.
+    pub driver: Detector,
     /// The e-value, millionths.
     pub e: u64,
-    /// What was seen, in the driver's unit: orders in the span, micro-nats above the currency's median, hour of the week; else 0.
+    /// What was seen, in the driver's unit: orders in the span, micro-nats above the currency's median, hour of the week; 1 for a new
+    /// name or a repeated one; else 0.
     pub observed: i64,
     /// The p-value of the driver, thousand-millionths.
     pub p: u32,
@@ -75,11 +81,12 @@ impl Components {
     }
 }
 
-/// One score, part of the entry `order.decided`. Logarithms are micro-nats, e-values and scores millionths.
+/// One score, part of the entry `order.decided`. Logarithms are micro-nats, e-values and scores millionths; detectors and components
+/// in the order of their `ALL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreRecord {
-    /// ln A, the evidence the score is read from: the larger of E and C.
+    /// ln A, the evidence the score is read from, less the part of the budget that the other channel has.
     pub a: i64,
     /// The baseline it was scored under.
     pub baseline: Digest,
@@ -93,16 +100,26 @@ pub struct ScoreRecord {
     pub components: Components,
     /// The version of the scoring rules.
     pub config: u32,
-    /// The allowance per order of the drift channel, micro-nats.
+    /// The allowance of the leading detector (day channel: 0), micro-nats.
     pub d: i64,
+    /// ln D of the day channel after the order.
+    pub day: i64,
+    /// ln D of each component, today included.
+    pub day_drift: [i64; COMPONENTS],
+    /// Today's statistic of each component.
+    pub day_sums: [i64; COMPONENTS],
+    /// ln C of each detector after the order.
+    pub drift: [i64; DETECTORS],
     /// E of this order, millionths.
     pub e: u64,
-    /// Baseline orders per year.
+    /// Baseline orders per year; active days per year when the day channel gave A.
     pub lambda: u64,
-    /// Orders since the drift channel was last at or below one, this one included.
+    /// Fingerprints of the last instrument and the last counterparty that were new to the baseline; 0 for none.
+    pub new: [u32; 2],
+    /// The orders that contributed, the last this one: since the leading detector was last at or below one. In the day channel, days.
     pub orders: u32,
     /// The score, 0 to 1,000,000.
     pub score: u32,
-    /// The step of the drift channel, millionths.
+    /// The step of the leading detector, or of the leading component's days, millionths.
     pub theta: u32,
 }

@@ -11,6 +11,8 @@ pub const REVOKE: u32 = 850_000;
 /// The highest score, F = 0.001, in millionths.
 pub const HIGHEST: u32 = 1_000_000;
 
+/// ln 2 in micro-nats.
+pub(crate) const LN_2: i64 = 693_147;
 /// ln 4 and ln 10, ln 1,000 in micro-nats.
 const LN_4: i64 = 1_386_294;
 const LN_10: i64 = 2_302_585;

@@ -1,14 +1,19 @@
 //! One order's score: pure, without allocation, in integers.
 
+use extensions::Digest;
+
 use crate::{
-    baseline::{ApprovedBaseline, BaselineContent},
-    components::{self, COMPONENTS, Component, Reading},
+    baseline::{ApprovedBaseline, BaselineContent, Step},
+    calibrator::e_value,
+    components::{self, COMPONENTS, Component, Look, Setting},
+    detector::{self, DETECTORS, Detector},
+    exponential::{ln_sum, ln_weight},
+    logarithm::{NAT, ln},
     observation::Observation,
     record::{Channel, ComponentRecord, Components, ScoreRecord},
-    scale::{MOST_EVIDENCE, ln_micro, score_of},
-    settings::{CONFIG_VERSION, MILLION},
+    scale::{LN_2, MOST_EVIDENCE, SMALLEST_LAMBDA, ln_micro, score_of},
+    settings::{CONFIG_VERSION, MILLION, Settings},
     state::ScorerState,
-    window::SCALES,
 };
 
 /// The score of one order, computed here and nowhere else.
@@ -39,55 +44,8 @@ pub fn assess(baseline: Option<&ApprovedBaseline>, state: &ScorerState, observat
 /// state and observation give the same record, bit for bit.
 #[must_use]
 pub fn score(baseline: &ApprovedBaseline, state: &ScorerState, observation: &Observation) -> Scored {
-    let content = baseline.content();
-    let counts = state.counts(observation.at).map(|count| count.saturating_add(1));
-    let Evidence {
-        readings,
-        weights,
-        weighted,
-        e,
-    } = Evidence::read(content, &counts, observation);
-    let shares = shares(&weighted);
-    let before = state.component_evidence();
-    let records: [ComponentRecord; COMPONENTS] = std::array::from_fn(|at| {
-        let Reading { driver, e, observed, p } = readings[at];
-        ComponentRecord {
-            c: drift(before[at], ln_micro(e), content.d, content.theta),
-            driver,
-            e,
-            observed,
-            p,
-            share: shares[at],
-            weight: weights[at],
-        }
-    });
-    let point = ln_micro(e);
-    let c_after = drift(state.evidence(), point, content.d, content.theta);
-    let (channel, a) = if point > c_after {
-        (Channel::Point, point)
-    } else {
-        (Channel::Drift, c_after)
-    };
     Scored {
-        record: ScoreRecord {
-            a,
-            baseline: baseline.digest(),
-            c_after,
-            c_before: state.evidence(),
-            channel,
-            components: Components::from_order(records),
-            config: CONFIG_VERSION,
-            d: content.d,
-            e,
-            lambda: content.lambda,
-            orders: if c_after > 0 {
-                state.excursion().0.saturating_add(1)
-            } else {
-                0
-            },
-            score: score_of(a, content.lambda),
-            theta: content.theta,
-        },
+        record: judge(baseline.content(), baseline.digest(), state, observation),
     }
 }
 
@@ -97,33 +55,193 @@ pub fn recompute(baseline: &ApprovedBaseline, state: &ScorerState, observation: 
     score(baseline, state, observation).record
 }
 
-/// The five readings and their weighted mean.
-struct Evidence {
-    readings: [Reading; COMPONENTS],
-    weights: [u32; COMPONENTS],
-    weighted: [u64; COMPONENTS],
-    /// E, millionths.
-    e: u64,
+/// The score under a content that need not be approved: what fitting replays with.
+pub(crate) fn judge(
+    content: &BaselineContent,
+    digest: Digest,
+    state: &ScorerState,
+    observation: &Observation,
+) -> ScoreRecord {
+    let setting = state.setting(observation);
+    let looks = components::read(content, &setting, observation);
+    let weights = detector::weights(&content.settings);
+    let drift = drifts(content, state, &setting, &looks);
+    let c_after = ln_sum(&weights, &drift);
+    let (day_sums, day_drift) = days(content, state, &setting, &looks, observation);
+    let day = ln_sum(&component_weights(&content.settings), &day_drift);
+    let (components, e) = parts(content, &looks, &weights, &drift);
+    let point = ln_micro(e);
+    let settled = Settled::of(content, point, c_after, day);
+    let (orders, step) = leading(content, state, &drift, &day_drift, &weights, settled.channel);
+    ScoreRecord {
+        a: settled.a,
+        baseline: digest,
+        c_after,
+        c_before: ln_sum(&weights, &state.evidence()),
+        channel: settled.channel,
+        components,
+        config: CONFIG_VERSION,
+        d: step.d,
+        day,
+        day_drift,
+        day_sums,
+        drift,
+        e,
+        lambda: settled.lambda,
+        new: components::new_names(content, setting.new, observation),
+        orders,
+        score: score_of(settled.a, settled.lambda),
+        theta: step.theta,
+    }
 }
 
-impl Evidence {
-    fn read(content: &BaselineContent, counts: &[u32; SCALES], observation: &Observation) -> Self {
-        let readings = components::read(content, counts, observation);
-        let weights = Component::ALL.map(|component| component.weight(&content.settings.weights));
-        let weighted: [u64; COMPONENTS] = std::array::from_fn(|at| u64::from(weights[at]) * readings[at].e);
-        let e = weighted.iter().sum::<u64>() / u64::from(MILLION);
-        Self {
-            readings,
-            weights,
-            weighted,
-            e,
+/// ln C of each detector after the order.
+fn drifts(
+    content: &BaselineContent,
+    state: &ScorerState,
+    setting: &Setting,
+    looks: &[Look; DETECTORS],
+) -> [i64; DETECTORS] {
+    std::array::from_fn(|at| {
+        let detector = Detector::ALL[at];
+        if detector.skips(&setting.counted) {
+            return state.evidence()[at];
+        }
+        let step = content.drift.get(at).copied().unwrap_or(Step::OFF);
+        drift(state.drift_before(detector, setting), ln_micro(looks[at].e), step.d, step.theta)
+    })
+}
+
+/// Today's statistics and ln D of each component, this order included.
+fn days(
+    content: &BaselineContent,
+    state: &ScorerState,
+    setting: &Setting,
+    looks: &[Look; DETECTORS],
+    observation: &Observation,
+) -> ([i64; COMPONENTS], [i64; COMPONENTS]) {
+    let (before, sums) = state.days_before(observation.at);
+    let sums = day_sums(sums, setting, looks);
+    let drifts = std::array::from_fn(|at| {
+        content.day.tables.get(at).map_or(0, |table| {
+            drift(before[at], ln_micro(e_value(table.p_value(sums[at]))), 0, table.theta)
+        })
+    });
+    (sums, drifts)
+}
+
+/// The statistic of a day grows with each order and never falls: evidence above one of each detector; for rates, the orders; for
+/// the hour of week, once an hour.
+pub(crate) fn day_sums(
+    mut sums: [i64; COMPONENTS],
+    setting: &Setting,
+    looks: &[Look; DETECTORS],
+) -> [i64; COMPONENTS] {
+    for (detector, look) in Detector::ALL.into_iter().zip(looks) {
+        let sum = &mut sums[detector.component() as usize];
+        match detector {
+            Detector::RateSecond | Detector::RateMinute | Detector::RateHour => {}
+            Detector::RateDay => *sum = i64::from(setting.counted.counts[3]) * NAT,
+            _ if detector.skips(&setting.counted) => {}
+            _ => *sum = sum.saturating_add(ln_micro(look.e).max(0)),
+        }
+    }
+    sums
+}
+
+/// What the channels come to.
+struct Settled {
+    a: i64,
+    channel: Channel,
+    lambda: u64,
+}
+
+impl Settled {
+    /// The channel with the fewest expected false alarms. With two of them in use each has half of the budget.
+    fn of(content: &BaselineContent, point: i64, c: i64, day: i64) -> Self {
+        let split = if content.channels.order && content.channels.day { LN_2 } else { 0 };
+        let (channel, a) = if point > c { (Channel::Point, point) } else { (Channel::Drift, c) };
+        let order = Self { a: a - split, channel, lambda: content.lambda };
+        let day = Self { a: day - split, channel: Channel::Day, lambda: content.day.lambda };
+        let rarity = |one: &Self| one.a - ln(u128::from(one.lambda.max(SMALLEST_LAMBDA)));
+        match (content.channels.order, content.channels.day) {
+            (true, false) => order,
+            (false, true) => day,
+            _ if rarity(&day) > rarity(&order) => day,
+            _ => order,
         }
     }
 }
 
-/// ln E of one order, micro-nats; `counts` are the orders within each span, this one included.
-pub(crate) fn point_evidence(content: &BaselineContent, counts: &[u32; SCALES], observation: &Observation) -> i64 {
-    ln_micro(Evidence::read(content, counts, observation).e)
+/// The orders or days behind the leading detector, and its step.
+fn leading(
+    content: &BaselineContent,
+    state: &ScorerState,
+    drift: &[i64; DETECTORS],
+    day: &[i64; COMPONENTS],
+    weights: &[u64; DETECTORS],
+    channel: Channel,
+) -> (u32, Step) {
+    if channel == Channel::Day {
+        let parts = component_weights(&content.settings);
+        let at = largest::<COMPONENTS>(|at| day[at] + ln_weight(parts[at]));
+        let theta = content.day.tables.get(at).map_or(0, |table| table.theta);
+        return (state.days()[at].max(1), Step { d: 0, theta });
+    }
+    let at = largest::<DETECTORS>(|at| drift[at] + ln_weight(weights[at]));
+    let orders = match channel {
+        Channel::Point => 1,
+        _ if drift[at] > 0 => state.orders()[at].saturating_add(1),
+        _ => 0,
+    };
+    (orders, content.drift.get(at).copied().unwrap_or(Step::OFF))
+}
+
+fn largest<const N: usize>(value: impl Fn(usize) -> i64) -> usize {
+    (0..N).fold(0, |best, at| if value(at) > value(best) { at } else { best })
+}
+
+pub(crate) fn component_weights(settings: &Settings) -> [u64; COMPONENTS] {
+    Component::ALL.map(|component| u64::from(component.weight(&settings.weights)))
+}
+
+/// The five components and E: the weighted mean of all e-values.
+fn parts(
+    content: &BaselineContent,
+    looks: &[Look; DETECTORS],
+    weights: &[u64; DETECTORS],
+    drift: &[i64; DETECTORS],
+) -> (Components, u64) {
+    let mut weighted = [0_u64; COMPONENTS];
+    let mut driver = [None::<usize>; COMPONENTS];
+    for (at, look) in looks.iter().enumerate() {
+        let component = Detector::ALL[at].component() as usize;
+        weighted[component] += weights[at] * look.e;
+        let best = driver[component].get_or_insert(at);
+        if looks[*best].e * weights[*best] < look.e * weights[at] {
+            *best = at;
+        }
+    }
+    let shares = shares(&weighted);
+    let records = std::array::from_fn(|at| {
+        let component = Component::ALL[at];
+        let weight = component.weight(&content.settings.weights);
+        let of_it: [u64; DETECTORS] = std::array::from_fn(|one| {
+            if Detector::ALL[one].component() == component { weights[one] } else { 0 }
+        });
+        let driver = driver[at].unwrap_or(0);
+        ComponentRecord {
+            c: ln_sum(&of_it, drift),
+            driver: Detector::ALL[driver],
+            e: weighted[at] / u64::from(weight.max(1)),
+            observed: looks[driver].observed,
+            p: looks[driver].p,
+            share: shares[at],
+            weight,
+        }
+    });
+    let e = weighted.iter().sum::<u64>() / u64::from(MILLION);
+    (Components::from_order(records), e)
 }
 
 /// `C = max(1, C) · (E·e^-d)^theta` in logarithms; the product is rounded down, so it never adds evidence.
@@ -192,7 +310,12 @@ impl ScoreRecord {
             ("components", self.components == other.components),
             ("e", self.e == other.e),
             ("c_before", self.c_before == other.c_before),
+            ("drift", self.drift == other.drift),
             ("c_after", self.c_after == other.c_after),
+            ("day_sums", self.day_sums == other.day_sums),
+            ("day_drift", self.day_drift == other.day_drift),
+            ("day", self.day == other.day),
+            ("new", self.new == other.new),
             ("orders", self.orders == other.orders),
             ("channel", self.channel == other.channel),
             ("a", self.a == other.a),
@@ -201,15 +324,15 @@ impl ScoreRecord {
         members.iter().find(|(_, same)| !same).map(|(name, _)| *name)
     }
 
-    /// The component that explains the score best: for the point channel by share, for drift by its own evidence.
+    /// The component that explains the score best: of the channel that gave it, the largest part.
     #[must_use]
     pub fn top(&self) -> Component {
         let records = self.components.in_order();
-        let weight = |at: usize| match self.channel {
+        Component::ALL[largest::<COMPONENTS>(|at| match self.channel {
             Channel::Point => i64::from(records[at].share),
             Channel::Drift => records[at].c,
-        };
-        Component::ALL[(0..COMPONENTS).fold(0, |best, at| if weight(at) > weight(best) { at } else { best })]
+            Channel::Day => self.day_drift[at] + ln_weight(u64::from(records[at].weight)),
+        })]
     }
 
     /// Each component's reason in words, heaviest weight first: "rate: 41 orders in 1 s; baseline p99 is 3; ...".
@@ -221,14 +344,7 @@ impl ScoreRecord {
     /// One component's reason in words.
     #[must_use]
     pub fn reason(&self, component: Component, baseline: &ApprovedBaseline, observation: &Observation) -> String {
-        let record = self.components.of(component);
-        let reading = Reading {
-            driver: record.driver,
-            e: record.e,
-            observed: record.observed,
-            p: record.p,
-        };
-        components::reason(component, baseline.content(), &reading, observation)
+        components::reason(component, baseline.content(), &self.components.of(component), observation)
     }
 
     /// The whole score in one sentence, its leading reason last.
@@ -237,6 +353,7 @@ impl ScoreRecord {
         let channel = match self.channel {
             Channel::Point => "this order alone".to_owned(),
             Channel::Drift => format!("{} orders together", self.orders),
+            Channel::Day => format!("{} days together", self.orders),
         };
         format!(
             "score 0.{:06} from {channel}; {}",

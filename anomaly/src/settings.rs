@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the scoring rules of this build; recorded with each score. Any change to a table, a rule or a constant of the
 /// order path raises it.
-pub const CONFIG_VERSION: u32 = 1;
+pub const CONFIG_VERSION: u32 = 2;
 
 /// One million: weights, shares and scores are counted in millionths.
 pub const MILLION: u32 = 1_000_000;

@@ -4,24 +4,41 @@ use extensions::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    components::COMPONENTS,
+    components::{COMPONENTS, Setting},
+    detector::{DETECTORS, Detector, WINDOWED},
+    name,
     observation::Observation,
     record::ScoreRecord,
-    window::{SCALES, Windows},
+    window::Windows,
 };
 
 /// The accumulators of one agent. Part of the agent's state, so its canonical JSON is under the state digests of the ledger.
+/// Logarithms are micro-nats, and detectors and components in the order of their `ALL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScorerState {
-    /// ln C of the drift channel, micro-nats.
-    c: i64,
-    /// ln C of each component, in the order of [`crate::Component::ALL`]; for explanation only.
-    components: [i64; COMPONENTS],
-    /// Orders since the drift channel was last at or below one.
-    orders: u32,
-    /// When the first of those orders came.
-    since: Option<Timestamp>,
+    /// ln C of each windowed detector at the end of the window before the current one.
+    before: [i64; WINDOWED],
+    /// The number of the newest UTC day.
+    day: i64,
+    /// ln D of each component at the end of the day before.
+    day_before: [i64; COMPONENTS],
+    /// ln D of each component, today included.
+    day_drift: [i64; COMPONENTS],
+    /// Today's statistic of each component.
+    day_sums: [i64; COMPONENTS],
+    /// Days since ln D of each component was last at or below zero, today included.
+    days: [u32; COMPONENTS],
+    /// ln C of each detector.
+    drift: [i64; DETECTORS],
+    /// The fingerprint of the last counterparty.
+    last_counterparty: u32,
+    /// The fingerprint of the last instrument.
+    last_instrument: u32,
+    /// Fingerprints of the last instrument and the last counterparty that were new to the baseline.
+    new: [u32; 2],
+    /// Orders since ln C of each detector was last at or below zero.
+    orders: [u32; DETECTORS],
     /// Orders per time, unread ones included.
     windows: Windows,
 }
@@ -29,29 +46,50 @@ pub struct ScorerState {
 impl ScorerState {
     /// An agent nobody has seen yet.
     pub const NEW: Self = Self {
-        c: 0,
-        components: [0; COMPONENTS],
-        orders: 0,
-        since: None,
+        before: [0; WINDOWED],
+        day: 0,
+        day_before: [0; COMPONENTS],
+        day_drift: [0; COMPONENTS],
+        day_sums: [0; COMPONENTS],
+        days: [0; COMPONENTS],
+        drift: [0; DETECTORS],
+        last_counterparty: 0,
+        last_instrument: 0,
+        new: [0; 2],
+        orders: [0; DETECTORS],
         windows: Windows::EMPTY,
     };
 
     /// Takes over what was recorded for `observation`: never computes evidence again, so a fold gives the live state.
     pub fn apply(&mut self, record: &ScoreRecord, observation: &Observation) {
-        self.c = record.c_after;
-        self.components = record.components.in_order().map(|component| component.c);
-        self.since = match record.orders {
-            0 => None,
-            1 => Some(observation.at),
-            _ => self.since,
-        };
-        self.orders = record.orders;
-        self.windows.add(observation.at, 1);
+        let continued = self.windows.with_one(observation.at).continued;
+        for (at, detector) in Detector::ALL.into_iter().enumerate() {
+            if let Some(scale) = detector.window()
+                && !continued[scale]
+            {
+                self.before[scale] = self.drift[at];
+            }
+            self.orders[at] = if record.drift[at] > 0 { self.orders[at].saturating_add(1) } else { 0 };
+        }
+        let new_day = self.enter(observation.at);
+        self.drift = record.drift;
+        self.day_drift = record.day_drift;
+        self.day_sums = record.day_sums;
+        self.new = record.new;
+        for (days, drift) in self.days.iter_mut().zip(record.day_drift) {
+            *days = match (drift > 0, new_day) {
+                (false, _) => 0,
+                (true, true) => days.saturating_add(1),
+                (true, false) => (*days).max(1),
+            };
+        }
+        self.remember(observation);
     }
 
     /// Counts an order that was not scored because no baseline is in force.
     pub fn observe(&mut self, observation: &Observation) {
-        self.windows.add(observation.at, 1);
+        self.enter(observation.at);
+        self.remember(observation);
     }
 
     /// Counts orders that came above the gateway's message bound and were not read: the rate component sees them.
@@ -62,33 +100,82 @@ impl ScorerState {
     /// Forgets the accumulated evidence, not the counters: after officers reinstated the agent, or put another baseline in force.
     pub fn reset_evidence(&mut self) {
         *self = Self {
+            day: self.day,
+            last_counterparty: self.last_counterparty,
+            last_instrument: self.last_instrument,
             windows: self.windows,
             ..Self::NEW
         };
     }
 
-    /// ln C of the drift channel, micro-nats.
-    #[must_use]
-    pub fn evidence(&self) -> i64 {
-        self.c
+    /// Begins the day of `at` when it is a new one.
+    fn enter(&mut self, at: Timestamp) -> bool {
+        let new = at.day() > self.day;
+        if new {
+            self.day = at.day();
+            self.day_before = self.day_drift;
+            self.day_sums = [0; COMPONENTS];
+        }
+        new
     }
 
-    /// ln C of each component, micro-nats.
-    #[must_use]
-    pub fn component_evidence(&self) -> [i64; COMPONENTS] {
-        self.components
+    fn remember(&mut self, observation: &Observation) {
+        self.last_counterparty = name::fingerprint(observation.counterparty.as_str());
+        self.last_instrument = name::fingerprint(observation.instrument.as_str());
+        self.windows.add(observation.at, 1);
     }
 
-    /// Orders since the drift channel was last at or below one, and when the first of them came.
-    #[must_use]
-    pub fn excursion(&self) -> (u32, Option<Timestamp>) {
-        (self.orders, self.since)
+    /// What an order has to do with those before it.
+    pub(crate) fn setting(&self, observation: &Observation) -> Setting {
+        Setting {
+            again: [
+                name::is_again(self.last_instrument, observation.instrument.as_str()),
+                name::is_again(self.last_counterparty, observation.counterparty.as_str()),
+            ],
+            counted: self.windows.with_one(observation.at),
+            new: self.new,
+        }
     }
 
-    /// Orders within each of the four spans up to `at`.
+    /// ln C of a detector before an order: of the window before, if the order's window has been judged already.
+    pub(crate) fn drift_before(&self, detector: Detector, setting: &Setting) -> i64 {
+        match detector.window() {
+            Some(scale) if setting.counted.continued[scale] => self.before[scale],
+            _ => self.drift[detector as usize],
+        }
+    }
+
+    /// ln D of each component before today, and today's statistics so far.
+    pub(crate) fn days_before(&self, at: Timestamp) -> ([i64; COMPONENTS], [i64; COMPONENTS]) {
+        if at.day() > self.day {
+            (self.day_drift, [0; COMPONENTS])
+        } else {
+            (self.day_before, self.day_sums)
+        }
+    }
+
+    /// ln C of each detector, micro-nats.
     #[must_use]
-    pub fn counts(&self, at: Timestamp) -> [u32; SCALES] {
-        self.windows.counts(at)
+    pub fn evidence(&self) -> [i64; DETECTORS] {
+        self.drift
+    }
+
+    /// ln D of each component, micro-nats.
+    #[must_use]
+    pub fn day_evidence(&self) -> [i64; COMPONENTS] {
+        self.day_drift
+    }
+
+    /// Orders since each detector was last at or below one.
+    #[must_use]
+    pub fn orders(&self) -> [u32; DETECTORS] {
+        self.orders
+    }
+
+    /// Days since each component's evidence by day was last at or below one.
+    #[must_use]
+    pub fn days(&self) -> [u32; COMPONENTS] {
+        self.days
     }
 }
 

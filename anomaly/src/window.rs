@@ -1,4 +1,5 @@
-//! Orders per time at four scales: small rings of integer counters that slide by an eighth of their span.
+//! Orders per time at four scales: disjoint windows, so that one burst is one observation at each scale and not as many as it has
+//! orders.
 
 use extensions::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,43 +11,13 @@ pub const SPAN_WORDS: [&str; SCALES] = ["1 s", "1 min", "1 h", "1 day"];
 /// How many scales there are.
 pub const SCALES: usize = 4;
 
-/// Counters per span: a count covers between 7/8 and the whole of its span.
-const BUCKETS: usize = 8;
-
-/// One scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ring {
-    counts: [u32; BUCKETS],
-    /// The number of the newest counter since 1970.
-    newest: i64,
-}
-
-impl Ring {
-    const EMPTY: Self = Self {
-        counts: [0; BUCKETS],
-        newest: 0,
-    };
-
-    fn count(&self, bucket: i64) -> u32 {
-        let behind = (bucket - self.newest).clamp(0, BUCKETS as i64) as usize;
-        (0..BUCKETS - behind)
-            .map(|back| self.counts[slot(self.newest - back as i64)])
-            .fold(0, u32::saturating_add)
-    }
-
-    fn add(&mut self, bucket: i64, count: u32) {
-        for number in 1..=(bucket - self.newest).clamp(0, BUCKETS as i64) {
-            self.counts[slot(self.newest + number)] = 0;
-        }
-        self.newest = self.newest.max(bucket);
-        let newest = &mut self.counts[slot(self.newest)];
-        *newest = newest.saturating_add(count);
-    }
-}
-
-fn slot(number: i64) -> usize {
-    number.rem_euclid(BUCKETS as i64) as usize
+/// The windows of an order: which orders they hold, this one included, and whether it is their first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Orders in the window.
+    pub counts: [u32; SCALES],
+    /// Whether the window holds an earlier order.
+    pub continued: [bool; SCALES],
 }
 
 /// The counters of one agent at all scales. A time before the newest one counts as the newest: clocks of several gateways may
@@ -54,31 +25,46 @@ fn slot(number: i64) -> usize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Windows {
-    rings: [Ring; SCALES],
+    counts: [u32; SCALES],
+    /// The number of the newest window since 1970.
+    newest: [i64; SCALES],
 }
 
 impl Windows {
     /// Nothing counted yet.
     pub const EMPTY: Self = Self {
-        rings: [Ring::EMPTY; SCALES],
+        counts: [0; SCALES],
+        newest: [0; SCALES],
     };
 
-    /// The orders within each span up to `at`.
+    /// The windows of an order at `at`, that order included.
     #[must_use]
-    pub fn counts(&self, at: Timestamp) -> [u32; SCALES] {
-        std::array::from_fn(|scale| self.rings[scale].count(bucket(at, scale)))
+    pub fn with_one(&self, at: Timestamp) -> Counted {
+        let continued = std::array::from_fn(|scale| self.counts[scale] > 0 && window(at, scale) <= self.newest[scale]);
+        let counts = std::array::from_fn(|scale| {
+            if continued[scale] {
+                self.counts[scale].saturating_add(1)
+            } else {
+                1
+            }
+        });
+        Counted { counts, continued }
     }
 
     /// Counts `count` orders at `at`.
     pub fn add(&mut self, at: Timestamp, count: u32) {
-        for (scale, ring) in self.rings.iter_mut().enumerate() {
-            ring.add(bucket(at, scale), count);
+        for scale in 0..SCALES {
+            let window = window(at, scale);
+            if window > self.newest[scale] {
+                (self.newest[scale], self.counts[scale]) = (window, 0);
+            }
+            self.counts[scale] = self.counts[scale].saturating_add(count);
         }
     }
 }
 
-fn bucket(at: Timestamp, scale: usize) -> i64 {
-    at.micros() / (SPANS_MICROS[scale] / BUCKETS as i64)
+fn window(at: Timestamp, scale: usize) -> i64 {
+    at.micros().div_euclid(SPANS_MICROS[scale])
 }
 
 #[cfg(test)]
@@ -87,35 +73,36 @@ mod tests {
 
     use super::*;
 
-    /// A late time counts as the newest: letting the ring step back instead loses what was counted, and turns this red.
+    /// A late time counts as the newest: letting the windows step back instead loses what was counted, and turns this red.
     #[test]
     fn a_clock_behind_loses_nothing() {
         let now = Timestamp::parse("2026-11-20T12:00:00Z").unwrap();
         let mut windows = Windows::EMPTY;
         windows.add(now, 5);
         windows.add(now.plus_seconds(-7_200), 1);
-        assert_eq!(windows.counts(now), [6; SCALES]);
-        assert_eq!(windows.counts(now.plus_seconds(-7_200)), [6; SCALES]);
-        assert_eq!(windows.counts(now.plus_seconds(7_200)), [0, 0, 0, 6]);
+        assert_eq!(windows.with_one(now).counts, [7; SCALES]);
+        assert_eq!(windows.with_one(now.plus_seconds(-7_200)).counts, [7; SCALES]);
+        let later = windows.with_one(now.plus_seconds(7_200));
+        assert_eq!(later.counts, [1, 1, 1, 7]);
+        assert_eq!(later.continued, [false, false, false, true]);
     }
 
     proptest! {
-        /// Against a plain list of times: every order younger than 7/8 of the span is counted, none older than the span.
+        /// Against a plain list of times: exactly the orders of the same window.
         #[test]
-        fn counts_lie_between_seven_eighths_and_the_span(gaps in proptest::collection::vec(0_i64..400_000, 1..60)) {
+        fn counts_are_those_of_the_window(gaps in proptest::collection::vec(0_i64..400_000, 1..60)) {
             let mut windows = Windows::EMPTY;
-            let mut times = Vec::new();
+            let mut times: Vec<i64> = Vec::new();
             let mut now = 1_795_174_800_000_000;
             for gap in gaps {
                 now += gap;
+                let counted = windows.with_one(Timestamp::from_micros(now));
+                for (count, span) in counted.counts.iter().zip(SPANS_MICROS) {
+                    let same = times.iter().filter(|t| **t / span == now / span).count() as u32;
+                    prop_assert_eq!(*count, same + 1);
+                }
                 times.push(now);
                 windows.add(Timestamp::from_micros(now), 1);
-            }
-            let counts = windows.counts(Timestamp::from_micros(now));
-            for (count, span) in counts.iter().zip(SPANS_MICROS) {
-                let young = times.iter().filter(|t| now - **t <= span / 8 * 7).count() as u32;
-                let all = times.iter().filter(|t| now - **t < span).count() as u32;
-                prop_assert!((young..=all).contains(count), "{} not in {}..={}", count, young, all);
             }
         }
 
@@ -124,7 +111,7 @@ mod tests {
             let mut windows = Windows::EMPTY;
             for (micros, count) in times {
                 windows.add(Timestamp::from_micros(micros), count);
-                let _ = windows.counts(Timestamp::from_micros(micros.rotate_left(7)));
+                let _ = windows.with_one(Timestamp::from_micros(micros.rotate_left(7)));
             }
         }
     }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Report;
 use crate::{
+    components::COMPONENTS,
+    detector::DETECTORS,
     settings::{BILLION, MILLION, Settings},
     window::SCALES,
 };
@@ -60,15 +62,17 @@ pub struct Sizes {
     pub currencies: Vec<CurrencySize>,
     /// Steps, by size.
     pub knots: Vec<SizeKnot>,
+    /// Share of orders at or below the median, ppb.
+    pub small_ppb: u32,
 }
 
-/// From this count on an order is among the share `p` of those that saw the most.
+/// From this count on a window is among the share `p` of the fullest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateKnot {
-    /// Orders within the span, the order itself included.
+    /// Orders in the window.
     pub count: u32,
-    /// Share of orders that see at least as many, ppb.
+    /// Share of windows with orders that hold at least as many, ppb.
     pub p: u32,
 }
 
@@ -80,7 +84,7 @@ pub struct RateScale {
     pub knots: Vec<RateKnot>,
     /// The median count.
     pub p50: u32,
-    /// The count that 99 of 100 orders do not exceed.
+    /// The count that 99 of 100 windows do not exceed.
     pub p99: u32,
 }
 
@@ -100,10 +104,85 @@ pub struct SeenName<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mix<T> {
+    /// Share of orders on the name of the order before, ppb.
+    pub again_ppb: u32,
     /// Sorted by name.
     pub seen: Vec<SeenName<T>>,
     /// Share of a day's orders expected on names not seen on any other day, ppb.
     pub unseen_ppb: u32,
+}
+
+/// One hour of the UTC week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HourBin {
+    /// Its share of active hours, smoothed, ppb.
+    pub mass_ppb: u32,
+    /// Share of active hours at most as busy, ppb.
+    pub p: u32,
+}
+
+/// How a detector adds evidence up: the allowance it takes off each time, and the step it makes of the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Allowance, micro-nats.
+    pub d: i64,
+    /// Step, millionths (0 to 1,000,000); 0 is a detector that this agent's history does not support.
+    pub theta: u32,
+}
+
+impl Step {
+    /// Adds nothing up.
+    pub const OFF: Self = Self { d: 0, theta: 0 };
+}
+
+/// From this statistic on a day is among the share `p` of the most unusual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayKnot {
+    /// Share of days, ppb.
+    pub p: u32,
+    /// The statistic, micro-nats (rate: millionths of an order).
+    pub sum: i64,
+}
+
+/// One component's days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayTable {
+    /// Steps, by statistic.
+    pub knots: Vec<DayKnot>,
+    /// Step, millionths.
+    pub theta: u32,
+}
+
+impl DayTable {
+    /// The share of days at least as unusual.
+    pub(crate) fn p_value(&self, sum: i64) -> u32 {
+        let above = self.knots.partition_point(|knot| knot.sum <= sum);
+        above.checked_sub(1).map_or(BILLION, |last| self.knots[last].p)
+    }
+}
+
+/// The channel by day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayChannel {
+    /// Active days per year.
+    pub lambda: u64,
+    /// One table a component, in the order of [`crate::Component::ALL`].
+    pub tables: Vec<DayTable>,
+}
+
+/// Which channels may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channels {
+    /// By day.
+    pub day: bool,
+    /// By order: this one alone, and drift.
+    pub order: bool,
 }
 
 /// Everything officers sign about what is normal for one agent. Its canonical JSON is hashed; integers and strings only.
@@ -114,12 +193,16 @@ pub struct BaselineContent {
     pub agent: AgentId,
     /// The agent's first baseline, against which every later one is held; `None` when this is the first.
     pub anchor: Option<Digest>,
+    /// The channels in use.
+    pub channels: Channels,
     /// Counterparties.
     pub counterparties: Mix<Counterparty>,
-    /// Allowance per order of the drift channel, micro-nats.
-    pub d: i64,
-    /// Per hour of the UTC week: share of orders at hours at most as busy, ppb.
-    pub hours: Vec<u32>,
+    /// The channel by day.
+    pub day: DayChannel,
+    /// How each detector adds up, in the order of [`crate::Detector::ALL`].
+    pub drift: Vec<Step>,
+    /// The hours of the UTC week.
+    pub hours: Vec<HourBin>,
     /// Instruments.
     pub instruments: Mix<Instrument>,
     /// Orders per year.
@@ -136,8 +219,6 @@ pub struct BaselineContent {
     pub settings: Settings,
     /// Sizes.
     pub sizes: Sizes,
-    /// Step of the drift channel, millionths (0 to 1,000,000).
-    pub theta: u32,
     /// 1 for the first baseline of the agent, and one more for each later one.
     pub version: u32,
 }
@@ -153,7 +234,7 @@ impl BaselineContent {
                 "settings of other rules, or weights that do not sum to one",
             ),
             (
-                self.hours.len() == HOURS && self.hours.iter().all(is_share),
+                self.hours.len() == HOURS && self.hours.iter().all(|bin| is_share(&bin.p) && is_share(&bin.mass_ppb)),
                 "hours: 168 shares expected",
             ),
             (
@@ -173,16 +254,35 @@ impl BaselineContent {
                 self.regions.len() <= MOST_NAMES && self.regions.is_sorted_by(|a, b| a < b),
                 "regions: sorted names expected",
             ),
-            (self.theta <= MILLION, "theta: at most one"),
             (
-                (0..=1 << 40).contains(&self.d),
-                "d: not negative, at most a million nats",
+                self.drift.len() == DETECTORS && self.drift.iter().all(step_is_sound),
+                "drift: 13 steps of at most one and allowances of 0 to a million nats expected",
             ),
+            (
+                self.day.tables.len() == COMPONENTS && self.day.tables.iter().all(days_are_sound),
+                "day: 5 falling tables with steps of at most one expected",
+            ),
+            (
+                (1..1 << 53).contains(&self.day.lambda),
+                "day: lambda of at least one day a year",
+            ),
+            (self.channels.day || self.channels.order, "channels: one at least"),
             ((1..1 << 53).contains(&self.lambda), "lambda: at least one order a year"),
             (self.version >= 1, "version: counted from 1"),
         ];
         rules.into_iter().find(|(holds, _)| !holds).map(|(_, defect)| defect)
     }
+}
+
+fn step_is_sound(step: &Step) -> bool {
+    step.theta <= MILLION && (0..=1 << 40).contains(&step.d)
+}
+
+fn days_are_sound(table: &DayTable) -> bool {
+    table.theta <= MILLION
+        && table.knots.len() <= MOST_KNOTS
+        && table.knots.iter().all(|knot| is_share(&knot.p))
+        && table.knots.is_sorted_by(|a, b| a.sum < b.sum && a.p >= b.p)
 }
 
 fn is_share(p: &u32) -> bool {
@@ -203,6 +303,7 @@ fn sizes_are_sound(sizes: &Sizes) -> bool {
             .currencies
             .iter()
             .all(|known| known.median.unsigned_abs() < 1 << 40)
+        && is_share(&sizes.small_ppb)
         && sizes.knots.iter().all(|knot| is_share(&knot.p))
         && sizes.knots.is_sorted_by(|a, b| a.size < b.size && a.p >= b.p)
 }
@@ -210,6 +311,7 @@ fn sizes_are_sound(sizes: &Sizes) -> bool {
 fn mix_is_sound<T: Ord>(mix: &Mix<T>) -> bool {
     mix.seen.len() <= MOST_NAMES
         && is_share(&mix.unseen_ppb)
+        && is_share(&mix.again_ppb)
         && mix
             .seen
             .iter()

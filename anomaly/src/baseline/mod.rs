@@ -9,8 +9,8 @@ mod words;
 
 pub use approved::{ApprovedBaseline, Thresholds, Verdict};
 pub use content::{
-    BaselineContent, CurrencySize, HOURS, MOST_CURRENCIES, MOST_KNOTS, MOST_NAMES, Mix, Mode, RateKnot, RateScale,
-    SeenName, SizeKnot, Sizes,
+    BaselineContent, Channels, CurrencySize, DayChannel, DayKnot, DayTable, HOURS, HourBin, MOST_CURRENCIES, MOST_KNOTS, MOST_NAMES, Mix, Mode, RateKnot, RateScale,
+    SeenName, SizeKnot, Sizes, Step,
 };
 pub use proposed::{ApprovalFault, ProposalFault, ProposedBaseline};
 pub use report::{PowerCheck, Report};

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct PowerCheck {
     /// What was injected: `runaway` (an order every 0.3 s), `new_region`, `new_instrument`, `new_counterparty`.
     pub attack: String,
+    /// Days with orders of the attack until then.
+    pub days: Option<u32>,
     /// Orders of the attack until the score reached 0.85; `None` when it did not.
     pub orders: Option<u32>,
     /// Orders injected at most.

@@ -49,12 +49,6 @@ impl BaselineContent {
             thousandths(report.false_revocations_upper_milli)
         ));
         lines.extend(report.power.iter().map(caught));
-        lines.push(format!(
-            "Drift: allowance {} nats an order, step {}, {} orders a year.",
-            thousandths(self.d.unsigned_abs() / 1_000),
-            thousandths(u64::from(self.theta) / 1_000),
-            self.lambda
-        ));
         lines
     }
 }

@@ -1,15 +1,27 @@
-//! Hour of week: how rarely the agent trades at this hour, by 168 smoothed bins in UTC.
+//! Hour of week: how rarely the agent is active at this hour, by 168 smoothed bins in UTC. An hour is judged once, however many
+//! orders it holds.
 
-use super::{Driver, Reading, percent};
-use crate::{baseline::BaselineContent, observation::Observation, settings::BILLION};
+use super::{Look, bet, percent};
+use crate::{
+    baseline::{BaselineContent, HOURS},
+    observation::Observation,
+    record::ComponentRecord,
+    settings::BILLION,
+};
 
-pub(super) fn read(baseline: &BaselineContent, observation: &Observation) -> Reading {
+/// The bet: every hour of the week alike, ppb.
+const EVEN: u64 = BILLION as u64 / HOURS as u64;
+
+pub(super) fn read(baseline: &BaselineContent, observation: &Observation) -> Look {
     let hour = observation.at.hour_of_week();
-    let p = baseline.hours.get(usize::from(hour)).copied().unwrap_or(BILLION);
-    Reading::of(Driver::HourOfWeek, p, i64::from(hour))
+    baseline.hours.get(usize::from(hour)).map_or(Look::NOTHING, |bin| Look {
+        e: bet(EVEN, u64::from(bin.mass_ppb)),
+        p: bin.p,
+        observed: i64::from(hour),
+    })
 }
 
-pub(super) fn reason(reading: &Reading) -> String {
+pub(super) fn reason(record: &ComponentRecord) -> String {
     const DAYS: [&str; 7] = [
         "Monday",
         "Tuesday",
@@ -19,10 +31,10 @@ pub(super) fn reason(reading: &Reading) -> String {
         "Saturday",
         "Sunday",
     ];
-    let (day, hour) = (reading.observed / 24 % 7, reading.observed % 24);
+    let (day, hour) = (record.observed / 24 % 7, record.observed % 24);
     format!(
-        "hour: {} {hour:02}:00 UTC; {} of orders are expected at hours as quiet",
+        "hour: {} {hour:02}:00 UTC; {} of active hours are expected to be as quiet",
         DAYS[day.unsigned_abs() as usize],
-        percent(reading.p)
+        percent(record.p)
     )
 }

@@ -1,65 +1,81 @@
-//! Instrument mix: how rare the instrument and the counterparty are; the e-values of the two are averaged.
+//! Instrument mix: how rare the instrument and the counterparty are, and whether they are those of the order before, again.
 
-use super::{Driver, Reading, percent};
+use super::{Look, MOST_E, Setting, bet, percent};
 use crate::{
     baseline::{BaselineContent, Mix},
     calibrator::e_value,
+    detector::Detector,
+    name,
     observation::Observation,
+    record::ComponentRecord,
+    settings::BILLION,
 };
 
-pub(super) fn read(baseline: &BaselineContent, observation: &Observation) -> Reading {
-    let instrument = p_value(&baseline.instruments, &observation.instrument);
-    let counterparty = p_value(&baseline.counterparties, &observation.counterparty);
-    let e = (e_value(instrument) + e_value(counterparty)) / 2;
-    let (driver, p) = if counterparty < instrument {
-        (Driver::Counterparty, counterparty)
-    } else {
-        (Driver::Instrument, instrument)
+/// The bet on new names: half of all orders, ppb.
+const NEW_BET: u64 = 500_000_000;
+/// The bet on repetition: nine of ten orders, ppb.
+const AGAIN_BET: u64 = 900_000_000;
+
+/// `place` is 0 for the instrument and 1 for the counterparty.
+pub(super) fn read<T: Ord>(mix: &Mix<T>, name: &T, text: &str, setting: &Setting, place: usize) -> [Look; 2] {
+    let (billion, unseen) = (u64::from(BILLION), u64::from(mix.unseen_ppb));
+    let (p, seen) = match mix.seen.binary_search_by(|seen| seen.name.cmp(name)) {
+        Ok(at) => (mix.seen[at].p, true),
+        Err(_) => (mix.unseen_ppb, false),
     };
-    Reading {
-        driver,
-        e,
-        observed: 0,
-        p,
-    }
+    // A new name is bet on when it appears; from then on it is a rare one.
+    let of_kind = if seen { billion - unseen } else { unseen };
+    let rare = if name::is_again(setting.new[place], text) {
+        e_value(p)
+    } else {
+        ((NEW_BET * 1_000_000 / of_kind.max(1)).min(MOST_E) + e_value(p)) / 2
+    };
+    let (same, again) = (u64::from(mix.again_ppb), setting.again[place]);
+    let (alternative, baseline) = if again {
+        (AGAIN_BET, same)
+    } else {
+        (billion - AGAIN_BET, billion - same)
+    };
+    [
+        Look { e: rare, p, observed: i64::from(!seen) },
+        Look {
+            e: bet(alternative, baseline),
+            p: if again { mix.again_ppb } else { BILLION },
+            observed: i64::from(again),
+        },
+    ]
 }
 
-/// The share of baseline orders on names at most as common as `name`, unseen ones included.
-pub(crate) fn p_value<T: Ord>(mix: &Mix<T>, name: &T) -> u32 {
-    mix.seen
-        .binary_search_by(|seen| seen.name.cmp(name))
-        .map_or(mix.unseen_ppb, |at| mix.seen[at].p)
+/// Whether the baseline has seen `name`.
+pub(super) fn knows<T: Ord>(mix: &Mix<T>, name: &T) -> bool {
+    mix.seen.binary_search_by(|seen| seen.name.cmp(name)).is_ok()
 }
 
-pub(super) fn reason(baseline: &BaselineContent, reading: &Reading, observation: &Observation) -> String {
-    let (what, name, share) = if reading.driver == Driver::Counterparty {
-        let seen = baseline
-            .counterparties
-            .seen
-            .iter()
-            .find(|seen| seen.name == observation.counterparty);
-        (
+pub(super) fn reason(baseline: &BaselineContent, record: &ComponentRecord, observation: &Observation) -> String {
+    let (counterparty, instrument) = (&observation.counterparty, &observation.instrument);
+    let (what, name, share) = match record.driver {
+        Detector::Counterparty | Detector::SameCounterparty => (
             "counterparty",
-            observation.counterparty.as_str(),
-            seen.map(|seen| seen.share_ppb),
-        )
-    } else {
-        let seen = baseline
-            .instruments
-            .seen
-            .iter()
-            .find(|seen| seen.name == observation.instrument);
-        (
-            "instrument",
-            observation.instrument.as_str(),
-            seen.map(|seen| seen.share_ppb),
-        )
+            counterparty.as_str(),
+            share(&baseline.counterparties, counterparty),
+        ),
+        _ => ("instrument", instrument.as_str(), share(&baseline.instruments, instrument)),
     };
+    if matches!(record.driver, Detector::SameInstrument | Detector::SameCounterparty) && record.observed == 1 {
+        return format!("instrument: the {what} {name} again; {} of orders are expected to repeat it", percent(record.p));
+    }
     match share {
         None => format!(
-            "{what}: {name} is not in the baseline; {} of orders are expected to be new",
-            percent(reading.p)
+            "instrument: the {what} {name} is not in the baseline; {} of orders are expected to be new",
+            percent(record.p)
         ),
-        Some(share) => format!("{what}: {name} has {} of the baseline's orders", percent(share)),
+        Some(share) => format!("instrument: the {what} {name} has {} of the baseline's orders", percent(share)),
     }
+}
+
+fn share<T: Ord>(mix: &Mix<T>, name: &T) -> Option<u32> {
+    mix.seen
+        .binary_search_by(|seen| seen.name.cmp(name))
+        .ok()
+        .map(|at| mix.seen[at].share_ppb)
 }

@@ -1,4 +1,5 @@
-//! The five components: each reads one side of an order against the baseline's tables and gives a p-value and an e-value.
+//! The five components: each reads one side of an order through its detectors, against the baseline's tables, in p-values and
+//! e-values.
 
 mod hour;
 mod instrument;
@@ -9,7 +10,13 @@ mod size;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    baseline::BaselineContent, calibrator::e_value, observation::Observation, settings::Weights, window::SCALES,
+    baseline::BaselineContent,
+    detector::DETECTORS,
+    name,
+    observation::Observation,
+    record::ComponentRecord,
+    settings::{BILLION, MILLION, Weights},
+    window::Counted,
 };
 
 /// How many components there are.
@@ -54,82 +61,90 @@ impl Component {
     }
 }
 
-/// What inside a component drove its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Driver {
-    /// The counterparty.
-    Counterparty,
-    /// A currency the baseline has no sizes for.
-    Currency,
-    /// Orders within a day.
-    Day,
-    /// Orders within an hour.
-    Hour,
-    /// The hour of the week.
-    HourOfWeek,
-    /// The instrument.
-    Instrument,
-    /// Orders within a minute.
-    Minute,
-    /// Nothing to judge: the order has no notional.
-    Nothing,
-    /// The notional.
-    Notional,
-    /// The region.
-    Region,
-    /// Orders within a second.
-    Second,
-}
-
-/// What one component says about one order.
+/// What an order has to do with the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reading {
-    pub(crate) driver: Driver,
+pub(crate) struct Setting {
+    /// Its windows, itself included.
+    pub(crate) counted: Counted,
+    /// Whether its instrument, and its counterparty, are those of the order before.
+    pub(crate) again: [bool; 2],
+    /// Fingerprints of the last instrument, and of the last counterparty, that were new to the baseline.
+    pub(crate) new: [u32; 2],
+}
+
+/// What one detector says about one order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The e-value, millionths.
     pub(crate) e: u64,
-    pub(crate) observed: i64,
+    /// The p-value, ppb: the share of orders (of windows, of hours) expected to be at least as unusual.
     pub(crate) p: u32,
+    /// What was seen, in the detector's unit.
+    pub(crate) observed: i64,
 }
 
-impl Reading {
-    fn of(driver: Driver, p: u32, observed: i64) -> Self {
-        Self {
-            driver,
-            e: e_value(p),
-            observed,
-            p,
-        }
-    }
+impl Look {
+    /// Nothing to judge: what the calibrator gives for the most usual of orders.
+    const NOTHING: Self = Self { e: 500_000, p: BILLION, observed: 0 };
 }
 
-/// Reads all five; `counts` are the orders within each span, this one included.
-pub(crate) fn read(
-    baseline: &BaselineContent,
-    counts: &[u32; SCALES],
-    observation: &Observation,
-) -> [Reading; COMPONENTS] {
+/// Reads all detectors.
+pub(crate) fn read(baseline: &BaselineContent, setting: &Setting, observation: &Observation) -> [Look; DETECTORS] {
+    let [large, raised, small] = size::read(baseline, observation);
+    let [second, minute, hour, day] = rate::read(baseline, &setting.counted.counts);
+    let [instrument, same_instrument] =
+        instrument::read(&baseline.instruments, &observation.instrument, observation.instrument.as_str(), setting, 0);
+    let [counterparty, same_counterparty] =
+        instrument::read(&baseline.counterparties, &observation.counterparty, observation.counterparty.as_str(), setting, 1);
     [
-        size::read(baseline, observation),
-        rate::read(baseline, counts),
-        instrument::read(baseline, observation),
+        large,
+        raised,
+        small,
+        second,
+        minute,
+        hour,
+        day,
+        instrument,
+        same_instrument,
+        counterparty,
+        same_counterparty,
         hour::read(baseline, observation),
         origin::read(baseline, observation),
     ]
+}
+
+/// The fingerprints of the last new names, this order included.
+pub(crate) fn new_names(baseline: &BaselineContent, new: [u32; 2], observation: &Observation) -> [u32; 2] {
+    let (instrument, counterparty) = (&observation.instrument, &observation.counterparty);
+    [
+        if instrument::knows(&baseline.instruments, instrument) { new[0] } else { name::fingerprint(instrument.as_str()) },
+        if instrument::knows(&baseline.counterparties, counterparty) { new[1] } else { name::fingerprint(counterparty.as_str()) },
+    ]
+}
+
+/// The largest e-value of a bet, millionths: a million and a half.
+const MOST_E: u64 = 1_500_000_000_000;
+
+/// The e-value of a bet: three quarters on an alternative that gives this outcome the probability `alternative`, one quarter kept.
+/// Both in ppb. Its mean under the baseline is one whatever the alternative.
+fn bet(alternative: u64, baseline: u64) -> u64 {
+    let million = u64::from(MILLION);
+    (million / 4 + alternative * (million / 4 * 3) / baseline.max(1)).min(MOST_E)
 }
 
 /// The reason of one component in words.
 pub(crate) fn reason(
     component: Component,
     baseline: &BaselineContent,
-    reading: &Reading,
+    record: &ComponentRecord,
     observation: &Observation,
 ) -> String {
     match component {
-        Component::Size => size::reason(baseline, reading, observation),
-        Component::Rate => rate::reason(baseline, reading),
-        Component::Instrument => instrument::reason(baseline, reading, observation),
-        Component::Hour => hour::reason(reading),
-        Component::Origin => origin::reason(reading, observation),
+        Component::Size => size::reason(baseline, record, observation),
+        Component::Rate => rate::reason(baseline, record),
+        Component::Instrument => instrument::reason(baseline, record, observation),
+        Component::Hour => hour::reason(record),
+        Component::Origin => origin::reason(record, observation),
     }
 }
 

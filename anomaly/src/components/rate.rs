@@ -1,48 +1,40 @@
-//! Rate: orders within a second, a minute, an hour and a day; the e-values of the four are averaged.
+//! Rate: orders within a second, a minute, an hour and a day, each window judged once by the orders it holds so far.
 
-use super::{Driver, Reading, percent};
+use super::{Look, percent};
 use crate::{
     baseline::{BaselineContent, RateScale},
     calibrator::e_value,
+    detector::Detector,
+    record::ComponentRecord,
     settings::BILLION,
     window::{SCALES, SPAN_WORDS},
 };
 
-const DRIVERS: [Driver; SCALES] = [Driver::Second, Driver::Minute, Driver::Hour, Driver::Day];
-
-pub(super) fn read(baseline: &BaselineContent, counts: &[u32; SCALES]) -> Reading {
-    let mut reading = Reading {
-        driver: DRIVERS[0],
-        e: 0,
-        observed: i64::from(counts[0]),
-        p: u32::MAX,
-    };
-    for (scale, count) in counts.iter().enumerate() {
-        let p = baseline.rates.get(scale).map_or(BILLION, |rate| p_value(rate, *count));
-        reading.e += e_value(p);
-        if p < reading.p {
-            reading.p = p;
-            reading.driver = DRIVERS[scale];
-            reading.observed = i64::from(*count);
-        }
-    }
-    reading.e /= SCALES as u64;
-    reading
+pub(super) fn read(baseline: &BaselineContent, counts: &[u32; SCALES]) -> [Look; SCALES] {
+    std::array::from_fn(|scale| {
+        let p = baseline.rates.get(scale).map_or(BILLION, |rate| p_value(rate, counts[scale]));
+        Look { e: e_value(p), p, observed: i64::from(counts[scale]) }
+    })
 }
 
-/// The share of baseline orders that saw at least as many orders as the largest knot that is not above `count`.
+/// The share of baseline windows with at least as many orders as the largest knot that is not above `count`.
 pub(crate) fn p_value(rate: &RateScale, count: u32) -> u32 {
     let above = rate.knots.partition_point(|knot| knot.count <= count);
     above.checked_sub(1).map_or(BILLION, |last| rate.knots[last].p)
 }
 
-pub(super) fn reason(baseline: &BaselineContent, reading: &Reading) -> String {
-    let scale = DRIVERS.iter().position(|driver| *driver == reading.driver).unwrap_or(0);
+pub(super) fn reason(baseline: &BaselineContent, record: &ComponentRecord) -> String {
+    let scale = match record.driver {
+        Detector::RateMinute => 1,
+        Detector::RateHour => 2,
+        Detector::RateDay => 3,
+        _ => 0,
+    };
     let p99 = baseline.rates.get(scale).map_or(0, |rate| rate.p99);
     format!(
-        "rate: {} orders in {}; baseline p99 is {p99}; {} of orders are expected to see as many",
-        reading.observed,
+        "rate: {} orders in {}; baseline p99 is {p99}; {} of such spans are expected to hold as many",
+        record.observed,
         SPAN_WORDS[scale],
-        percent(reading.p)
+        percent(record.p)
     )
 }

@@ -142,6 +142,15 @@ impl AgentOutcome {
         };
         self.reasons = baseline.content().report.reasons.clone();
         let content = baseline.content();
-        self.theta = format!("d {} theta {} lambda {}", content.d, content.theta, content.lambda);
+        let steps = content.drift.iter().map(|step| format!("{}/{}", step.theta / 10_000, step.d / 1_000));
+        let days = content.day.tables.iter().map(|table| (table.theta / 10_000).to_string());
+        self.theta = format!(
+            "{}{} lambda {} drift {} days {}",
+            if content.channels.order { "O" } else { "-" },
+            if content.channels.day { "D" } else { "-" },
+            content.lambda,
+            steps.collect::<Vec<_>>().join(" "),
+            days.collect::<Vec<_>>().join(" ")
+        );
     }
 }

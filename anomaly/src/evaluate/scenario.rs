@@ -192,9 +192,9 @@ fn salami(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
         let gap = stream.get(at + 1).map_or(DAY / 24, |next| next.at.micros() - seen.at.micros()).clamp(3, DAY / 8);
         for part in 0..3 {
             let late = if part == 0 { 0 } else { random.below(gap as usize) as i64 };
-            let size = small.get(random.below(small.len())).map_or(seen.notional, |like| like.notional);
+            let like = small.get(random.below(small.len())).copied().unwrap_or(*seen);
             all.push(Injected {
-                seen: Observation { at: seen.at.plus_micros(late), notional: size, ..*seen },
+                seen: Observation { at: seen.at.plus_micros(late), ..like },
                 attack: true,
                 instead: if part == 0 { seen.notional } else { Some(Decimal::ZERO) },
             });

@@ -9,6 +9,9 @@ use crate::{
     settings::BILLION,
 };
 
+/// What a day not seen yet is expected to hold of new names or hours, percent.
+const UNSEEN_DAY_PERCENT: u64 = 5;
+
 /// How often a name was seen, and on which day if on one alone.
 #[derive(Clone, Copy)]
 struct Sight {
@@ -16,7 +19,13 @@ struct Sight {
     only_day: Option<i64>,
 }
 
-pub(super) fn fit<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T, floor: u32) -> Mix<T> {
+/// `place` is 0 for instruments and 1 for counterparties.
+pub(super) fn fit<T: Ord + Copy>(
+    rows: &[&Row],
+    name: impl Fn(&Observation) -> T,
+    place: usize,
+    floor: u32,
+) -> Mix<T> {
     let mut sights: BTreeMap<T, Sight> = BTreeMap::new();
     let mut days: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
     for row in rows {
@@ -34,7 +43,7 @@ pub(super) fn fit<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T
             day.1 += sight.orders;
         }
     }
-    let turnover = turnover(days.values().copied());
+    let turnover = turnover(days.values().copied()).max(forward(rows, &name));
     let total = rows.len() as u64;
     let mut common: Vec<(T, u64)> = sights.into_iter().map(|(name, sight)| (name, sight.orders)).collect();
     common.sort_by_key(|(name, orders)| (std::cmp::Reverse(*orders), *name));
@@ -63,7 +72,26 @@ pub(super) fn fit<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T
         })
         .collect();
     seen.sort_by_key(|seen| seen.name);
-    Mix { seen, unseen_ppb }
+    let again = rows.iter().filter(|row| row.setting.again[place]).count() as u64;
+    Mix {
+        again_ppb: share_ppb(again + 1, total + 2, 1),
+        seen,
+        unseen_ppb,
+    }
+}
+
+/// The same looking ahead: the mean over the days of the second half of the share of orders on names that no earlier day has. Names
+/// that come to stay show here, and not in the comparison with all other days.
+fn forward<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T) -> u32 {
+    let mut first_seen: BTreeMap<T, i64> = BTreeMap::new();
+    let mut days: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    for row in rows {
+        let first = *first_seen.entry(name(&row.observation)).or_insert(row.day);
+        let day = days.entry(row.day).or_default();
+        day.0 += 1;
+        day.1 += u64::from(first == row.day);
+    }
+    turnover(days.values().copied().skip(days.len().div_ceil(2)))
 }
 
 /// The mean over days of the share of orders that no other day prepares for, ppb; days are (orders, such orders).
@@ -77,7 +105,9 @@ pub(super) fn turnover(days: impl Iterator<Item = (u64, u64)>) -> u32 {
         };
         count += 1;
     }
-    u32::try_from(sum.div_ceil(count.max(1)))
+    // One more day stands for those not seen yet.
+    let sum = sum + u64::from(BILLION) * UNSEEN_DAY_PERCENT / 100;
+    u32::try_from(sum.div_ceil(count + 1))
         .unwrap_or(BILLION)
         .clamp(1, BILLION)
 }

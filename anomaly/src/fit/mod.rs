@@ -2,6 +2,7 @@
 //! p-value is never understated.
 
 mod attack;
+mod day;
 mod hour;
 mod instrument;
 mod rate;
@@ -14,11 +15,13 @@ use extensions::{AgentId, Digest};
 use statrs::distribution::{ContinuousCDF, Gamma};
 
 use crate::{
-    admission::Admission,
-    baseline::{BaselineContent, MOST_NAMES, Mode, ProposalFault, ProposedBaseline, Report},
+    admission::{Admission, Shown},
+    baseline::{BaselineContent, Channels, DayChannel, MOST_NAMES, Mode, ProposalFault, ProposedBaseline, Report},
     observation::Observation,
     settings::{BILLION, Settings},
-    window::{SCALES, Windows},
+    components::Setting,
+    state::ScorerState,
+    window::SCALES,
 };
 
 /// Fewest orders and days from which anything can be fitted; admission asks for more.
@@ -29,8 +32,8 @@ const FEWEST_DAYS: usize = 2;
 #[derive(Debug, Clone, Copy)]
 struct Row {
     observation: Observation,
-    /// Orders within each span, this one included.
-    counts: [u32; SCALES],
+    /// What it has to do with the orders before it.
+    setting: Setting,
     day: i64,
 }
 
@@ -61,35 +64,48 @@ pub(crate) fn propose(
         content.version = previous.version.saturating_add(1);
         content.anchor = Some(previous.anchor.unwrap_or(digest));
     }
-    let replay = replay::leave_one_day_out(&content, &rows);
-    content.d = replay.d;
-    content.theta = replay.theta;
-    content.report = Report {
-        dropped,
-        power: attack::checks(&content, &rows),
-        ..report(&content, &rows, &replay)
-    };
-    let admission = Admission::judge(&content.report, content.theta);
-    content.report.reasons = admission.reasons();
-    content.mode = match admission {
-        Admission::Admitted => Mode::Enforce,
-        Admission::Refused(_) => Mode::WarnOnly,
-    };
+    let replay = replay::leave_one_day_out(&mut content, &rows);
+    content.report = Report { dropped, ..report(&content, &rows, &replay) };
+    admit(&mut content, &rows, &replay);
     ProposedBaseline::new(content)
 }
+
+/// Opens the channels that show their power by themselves. When none does, both are read, and may warn only.
+fn admit(content: &mut BaselineContent, rows: &[Row], replay: &replay::Replay) {
+    let alone = |channels: Channels| attack::checks(&BaselineContent { channels, ..content.clone() }, rows);
+    let (by_order, by_day) = (
+        alone(Channels { day: false, order: true }),
+        alone(Channels { day: true, order: false }),
+    );
+    let shown = |channel: usize, power| Shown { report: &content.report, revocations: replay.revocations[channel], power };
+    let order = Admission::by_order(shown(0, &by_order));
+    let day = Admission::by_day(shown(1, &by_day));
+    let channels = Channels { day: day == Admission::Admitted, order: order == Admission::Admitted };
+    content.report.reasons = order.reasons();
+    if !channels.day {
+        content.report.reasons.extend(day.reasons());
+    }
+    content.report.reasons.dedup();
+    if channels.day || channels.order {
+        (content.mode, content.channels) = (Mode::Enforce, channels);
+    }
+    content.report.power = attack::checks(content, rows);
+}
+
 
 /// Sorts by time and counts rates as the order path would have.
 fn rows(observations: &[Observation]) -> Vec<Row> {
     let mut sorted = observations.to_vec();
     sorted.sort_by_key(|observation| observation.at);
-    let mut windows = Windows::EMPTY;
+    let mut state = ScorerState::NEW;
     sorted
         .into_iter()
         .map(|observation| {
-            windows.add(observation.at, 1);
+            let setting = state.setting(&observation);
+            state.observe(&observation);
             Row {
                 observation,
-                counts: windows.counts(observation.at),
+                setting,
                 day: observation.at.day(),
             }
         })
@@ -101,17 +117,19 @@ fn teaches(row: &Row) -> bool {
     !row.observation.refused && row.observation.notional.is_some_and(|notional| !notional.is_zero())
 }
 
-/// The five tables over `rows`, which are sorted by time; d is 0, theta 1 and the report empty.
+/// The five tables over `rows`, which are sorted by time; nothing is added up, the channel by day and the report are empty.
 fn tables(agent: AgentId, rows: &[&Row], settings: &Settings) -> BaselineContent {
     let kept: Vec<&Row> = rows.iter().copied().filter(|row| teaches(row)).collect();
     let regions: BTreeSet<_> = kept.iter().filter_map(|row| row.observation.region).collect();
     BaselineContent {
         agent,
         anchor: None,
-        counterparties: instrument::fit(&kept, |seen| seen.counterparty, settings.symbol_floor_ppb),
-        d: 0,
+        channels: Channels { day: true, order: true },
+        counterparties: instrument::fit(&kept, |seen| seen.counterparty, 1, settings.symbol_floor_ppb),
+        day: DayChannel { lambda: day::lambda(rows), tables: Vec::new() },
+        drift: Vec::new(),
         hours: hour::fit(&kept, settings.hour_floor_ppb),
-        instruments: instrument::fit(&kept, |seen| seen.instrument, settings.symbol_floor_ppb),
+        instruments: instrument::fit(&kept, |seen| seen.instrument, 0, settings.symbol_floor_ppb),
         lambda: lambda(rows),
         mode: Mode::WarnOnly,
         rates: (0..SCALES)
@@ -121,7 +139,6 @@ fn tables(agent: AgentId, rows: &[&Row], settings: &Settings) -> BaselineContent
         report: Report::default(),
         settings: *settings,
         sizes: size::fit(&kept, settings.size_floor_ppb),
-        theta: crate::settings::MILLION,
         version: 1,
     }
 }
@@ -143,11 +160,11 @@ fn report(content: &BaselineContent, rows: &[Row], replay: &replay::Replay) -> R
     let active: BTreeSet<i64> = rows.iter().map(|row| row.day).collect();
     let hours: BTreeSet<u8> = rows.iter().map(|row| row.observation.at.hour_of_week()).collect();
     let years = active.len() as f64 / 365.0;
-    let upper = Gamma::new(f64::from(replay.revocations) + 1.0, 1.0).map_or(f64::MAX, |law| law.inverse_cdf(0.95));
+    let upper = Gamma::new(f64::from(replay.revocations[0] + replay.revocations[1]) + 1.0, 1.0).map_or(f64::MAX, |law| law.inverse_cdf(0.95));
     Report {
         active_days: u32::try_from(active.len()).unwrap_or(u32::MAX),
         days: u32::try_from(span_days(&all)).unwrap_or(u32::MAX),
-        false_revocations_seen: replay.revocations,
+        false_revocations_seen: replay.revocations[0] + replay.revocations[1],
         false_revocations_upper_milli: (upper / years * 1_000.0).ceil().min(1e15) as u64,
         false_revocations_promised_milli: 100,
         hours_seen: hours.len() as u32,

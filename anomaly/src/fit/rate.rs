@@ -1,15 +1,10 @@
 //! Rates: the larger of the observed share and a negative binomial tail, whose mean and dispersion are raised for the number of
 //! windows they stand on. Fourteen days are fourteen samples of a day's count, however many orders they hold.
 
-use std::collections::BTreeSet;
-
 use statrs::distribution::{DiscreteCDF, NegativeBinomial};
 
 use super::{Row, probability_ppb, share_ppb};
-use crate::{
-    baseline::{MOST_KNOTS, RateKnot, RateScale},
-    window::SPANS_MICROS,
-};
+use crate::baseline::{MOST_KNOTS, RateKnot, RateScale};
 
 /// Counts up to here have a step each; beyond, steps grow by a tenth.
 const SINGLE_STEPS: u32 = 32;
@@ -17,7 +12,14 @@ const SINGLE_STEPS: u32 = 32;
 const BURST_MEAN: f64 = 4.0;
 
 pub(super) fn fit(rows: &[&Row], scale: usize, floor: u32) -> RateScale {
-    let mut counts: Vec<u32> = rows.iter().map(|row| row.counts[scale]).collect();
+    let mut counts: Vec<u32> = Vec::new();
+    for row in rows {
+        let counted = &row.setting.counted;
+        match counts.last_mut() {
+            Some(last) if counted.continued[scale] => *last = counted.counts[scale],
+            _ => counts.push(counted.counts[scale]),
+        }
+    }
     counts.sort_unstable();
     let n = counts.len();
     if n == 0 {
@@ -27,11 +29,7 @@ pub(super) fn fit(rows: &[&Row], scale: usize, floor: u32) -> RateScale {
             p99: 0,
         };
     }
-    let windows: BTreeSet<i64> = rows
-        .iter()
-        .map(|row| row.observation.at.micros() / SPANS_MICROS[scale])
-        .collect();
-    let law = law(&counts, windows.len());
+    let law = law(&counts);
     let most = counts[n - 1];
     let observed = |count: u32| {
         let at_least = (n - counts.partition_point(|other| *other < count)) as u64;
@@ -72,10 +70,10 @@ pub(super) fn fit(rows: &[&Row], scale: usize, floor: u32) -> RateScale {
     }
 }
 
-/// The law of the orders *besides* this one within the span.
-fn law(counts: &[u32], windows: usize) -> Option<NegativeBinomial> {
+/// The law of the orders of a window *besides* its first.
+fn law(counts: &[u32]) -> Option<NegativeBinomial> {
     let n = counts.len() as f64;
-    let root = (windows as f64).sqrt();
+    let root = n.sqrt();
     let mean = counts.iter().map(|count| f64::from(*count) - 1.0).sum::<f64>() / n;
     let variance = counts
         .iter()

@@ -1,12 +1,19 @@
-//! Leave-one-day-out replay: each day is scored under a baseline fitted without it. From it come d and theta.
+//! Leave-one-day-out replay: each day is scored under a baseline fitted without it. From it come the allowance and the step of each
+//! detector, the tables of the channel by day, and what the score would have done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Row, tables};
+use super::{Row, day, tables};
 use crate::{
-    baseline::BaselineContent,
-    scale,
-    score::{drift, point_evidence},
+    admission::LEAST_THETA,
+    baseline::{BaselineContent, DayTable, Step},
+    calibrator::e_value,
+    components::{self, COMPONENTS, Component, Look, Setting},
+    detector::{self, DETECTORS, Detector},
+    exponential::{ln_sum, ln_weight},
+    logarithm::ln,
+    scale::{self, LN_2, SMALLEST_LAMBDA, ln_micro},
+    score::{component_weights, day_sums, drift},
     settings::MILLION,
 };
 
@@ -16,99 +23,223 @@ const MOST_FOLDS: usize = 28;
 const THETA_STEP: u32 = MILLION / 20;
 
 /// What the replay found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Replay {
-    pub(super) d: i64,
-    pub(super) theta: u32,
-    /// How often the score would have reached 0.85.
-    pub(super) revocations: u32,
+    /// How often each channel would have reached 0.85: by order, by day.
+    pub(super) revocations: [u32; 2],
+    /// How often 0.75.
+    pub(super) warnings: [u32; 2],
     /// ln of the highest evidence of the drift channel.
     pub(super) largest: i64,
 }
 
-pub(super) fn leave_one_day_out(content: &BaselineContent, rows: &[Row]) -> Replay {
-    let points = points(content, rows);
-    let d = allowance(rows, &points);
-    // Half the threshold on the scale the evidence adds up on: the logarithm.
-    let limit = threshold(content.lambda) / 2;
+pub(super) fn leave_one_day_out(content: &mut BaselineContent, rows: &[Row]) -> Replay {
+    let looks = looks(content, rows);
+    let later = later(content, rows);
+    content.drift = Detector::ALL.map(|detector| step(content, detector, rows, &looks, later.as_ref())).to_vec();
+    let sums = sums(rows, &looks);
+    content.day.tables = Component::ALL.map(|component| days(content, component, &sums)).to_vec();
+    let mut replay = Replay::default();
+    by_order(content, rows, &looks, &mut replay);
+    by_day(content, &sums, &mut replay);
+    replay
+}
+
+/// What each detector says of each row under the baseline that does not know its day.
+fn looks(content: &BaselineContent, rows: &[Row]) -> Vec<[Look; DETECTORS]> {
+    let mut days: BTreeMap<i64, usize> = BTreeMap::new();
+    for row in rows {
+        let next = days.len();
+        days.entry(row.day).or_insert(next);
+    }
+    let count = days.len().min(MOST_FOLDS);
+    let fold_of = |row: &Row| days.get(&row.day).map_or(0, |at| at * count / days.len());
+    let folds: Vec<BaselineContent> = (0..count)
+        .map(|fold| {
+            let others: Vec<&Row> = rows.iter().filter(|row| fold_of(row) != fold).collect();
+            tables(content.agent, &others, &content.settings)
+        })
+        .collect();
+    let mut new = [0; 2];
+    let each = rows.iter().map(|row| {
+        let (tables, setting) = (&folds[fold_of(row)], Setting { new, ..row.setting });
+        new = components::new_names(tables, new, &row.observation);
+        components::read(tables, &setting, &row.observation)
+    });
+    each.collect()
+}
+
+/// The second half of the days under a baseline of the first half: days that are close to one another hide how an agent changes.
+fn later<'a>(content: &BaselineContent, rows: &'a [Row]) -> Option<(&'a [Row], Vec<[Look; DETECTORS]>)> {
+    let days: BTreeSet<i64> = rows.iter().map(|row| row.day).collect();
+    let middle = days.iter().nth(days.len() / 2)?;
+    let (first, second) = rows.split_at(rows.partition_point(|row| row.day < *middle));
+    if first.is_empty() {
+        return None;
+    }
+    let tables = tables(content.agent, &first.iter().collect::<Vec<_>>(), &content.settings);
+    let mut new = [0; 2];
+    let each = second.iter().map(|row| {
+        let setting = Setting { new, ..row.setting };
+        new = components::new_names(&tables, new, &row.observation);
+        components::read(&tables, &setting, &row.observation)
+    });
+    Some((second, each.collect()))
+}
+
+/// The evidence that revokes if one detector alone holds it.
+fn threshold(lambda: u64, weight: u64) -> i64 {
+    let lambda = lambda.max(SMALLEST_LAMBDA).saturating_mul(10);
+    ln(u128::from(lambda)) + LN_2 - ln_weight(weight)
+}
+
+fn step(
+    content: &BaselineContent,
+    detector: Detector,
+    rows: &[Row],
+    looks: &[[Look; DETECTORS]],
+    later: Option<&(&[Row], Vec<[Look; DETECTORS]>)>,
+) -> Step {
+    let points = |looks: &[[Look; DETECTORS]]| -> Vec<i64> {
+        looks.iter().map(|look| ln_micro(look[detector as usize].e)).collect()
+    };
+    let d = allowance(detector, rows, looks);
+    let limit = threshold(content.lambda, detector.weight(&content.settings)) / 2;
+    let mut runs = vec![(rows, points(looks))];
+    runs.extend(later.map(|(rows, looks)| (*rows, points(looks))));
     let mut theta = MILLION;
-    while theta > THETA_STEP && largest(&points, d, theta) >= limit {
+    let fits = |theta: u32| runs.iter().all(|(rows, points)| largest(detector, rows, points, Step { d, theta }) < limit);
+    while theta > 0 && !fits(theta) {
         theta -= THETA_STEP;
     }
-    Replay {
-        d,
-        theta,
-        revocations: revocations(&points, d, theta, threshold(content.lambda)),
-        largest: largest(&points, d, theta),
+    if theta < LEAST_THETA {
+        theta = 0;
     }
+    Step { d, theta }
 }
 
-/// ln(10 lambda): the evidence at 0.85.
-fn threshold(lambda: u64) -> i64 {
-    scale::ln_micro(
-        lambda
-            .max(scale::SMALLEST_LAMBDA)
-            .saturating_mul(10)
-            .saturating_mul(1_000_000),
-    )
-}
-
-/// ln E of each row under the baseline that does not know its day.
-fn points(content: &BaselineContent, rows: &[Row]) -> Vec<i64> {
-    let mut folds: BTreeMap<i64, usize> = BTreeMap::new();
-    for row in rows {
-        let next = folds.len();
-        folds.entry(row.day).or_insert(next);
-    }
-    let count = folds.len().min(MOST_FOLDS);
-    let fold_of = |row: &Row| folds.get(&row.day).map_or(0, |at| at * count / folds.len());
-    let mut points = vec![0; rows.len()];
-    for fold in 0..count {
-        let others: Vec<&Row> = rows.iter().filter(|row| fold_of(row) != fold).collect();
-        let tables = tables(content.agent, &others, &content.settings);
-        for (row, point) in rows.iter().zip(&mut points).filter(|(row, _)| fold_of(row) == fold) {
-            *point = point_evidence(&tables, &row.counts, &row.observation);
+/// d: the logarithm of the mean e-value over days, plus one standard error, never below zero: so that on the agent's own days the
+/// e-values average at most one.
+fn allowance(detector: Detector, rows: &[Row], looks: &[[Look; DETECTORS]]) -> i64 {
+    let mut days: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
+    for (at, (row, look)) in rows.iter().zip(looks).enumerate() {
+        // A window counts once, with what it came to.
+        let judged_later = detector
+            .window()
+            .is_some_and(|scale| rows.get(at + 1).is_some_and(|next| next.setting.counted.continued[scale]));
+        if judged_later || detector.skips(&row.setting.counted) {
+            continue;
         }
-    }
-    points
-}
-
-/// d: the 90th percentile of the daily means of ln E plus one standard deviation of them, never below zero.
-fn allowance(rows: &[Row], points: &[i64]) -> i64 {
-    let mut days: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
-    for (row, point) in rows.iter().zip(points) {
         let day = days.entry(row.day).or_default();
-        day.0 += point;
-        day.1 += 1;
+        day.0 += look[detector as usize].e as f64 / 1e6;
+        day.1 += 1.0;
     }
-    let mut means: Vec<f64> = days.values().map(|(sum, count)| *sum as f64 / *count as f64).collect();
-    means.sort_by(f64::total_cmp);
-    let n = means.len() as f64;
+    let means: Vec<f64> = days.values().map(|(sum, count)| sum / count).collect();
+    let n = means.len().max(1) as f64;
     let mean = means.iter().sum::<f64>() / n;
-    let deviation = (means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / n).sqrt();
-    let ninetieth = means
-        .get((means.len() * 9 / 10).min(means.len() - 1))
-        .copied()
-        .unwrap_or(0.0);
-    (ninetieth + deviation).ceil().clamp(0.0, 1e9) as i64
+    let error = (means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / n / n).sqrt();
+    ((mean + error).ln() * 1e6).ceil().clamp(0.0, 1e9) as i64
 }
 
-fn largest(points: &[i64], d: i64, theta: u32) -> i64 {
+/// Evidence of one detector over the rows, as the order path adds it up.
+#[derive(Default)]
+struct Running {
+    before: i64,
+    drift: i64,
+}
+
+impl Running {
+    fn take(&mut self, detector: Detector, row: &Row, point: i64, step: Step) -> i64 {
+        if detector.skips(&row.setting.counted) {
+            return self.drift;
+        }
+        let continued = detector.window().is_some_and(|scale| row.setting.counted.continued[scale]);
+        if !continued {
+            self.before = self.drift;
+        }
+        self.drift = drift(self.before, point, step.d, step.theta);
+        self.drift
+    }
+}
+
+fn largest(detector: Detector, rows: &[Row], points: &[i64], step: Step) -> i64 {
+    let mut running = Running::default();
+    rows.iter().zip(points).fold(0, |largest, (row, point)| largest.max(running.take(detector, row, *point, step)))
+}
+
+/// Each day's statistics.
+fn sums(rows: &[Row], looks: &[[Look; DETECTORS]]) -> Vec<[i64; COMPONENTS]> {
+    let mut days: BTreeMap<i64, [i64; COMPONENTS]> = BTreeMap::new();
+    for (row, look) in rows.iter().zip(looks) {
+        let day = days.entry(row.day).or_default();
+        *day = day_sums(*day, &row.setting, look);
+    }
+    days.into_values().collect()
+}
+
+fn days(content: &BaselineContent, component: Component, sums: &[[i64; COMPONENTS]]) -> DayTable {
+    let own: Vec<i64> = sums.iter().map(|day| day[component as usize]).collect();
+    let mut table = day::fit(&own);
+    let weight = component_weights(&content.settings)[component as usize];
+    let limit = threshold(content.day.lambda, weight) / 2;
+    while table.theta > 0 && largest_by_day(&table, &own) >= limit {
+        table.theta -= THETA_STEP;
+    }
+    table
+}
+
+fn largest_by_day(table: &DayTable, own: &[i64]) -> i64 {
     let mut evidence = 0;
-    points.iter().fold(0, |largest, point| {
-        evidence = drift(evidence, *point, d, theta);
+    own.iter().fold(0, |largest, sum| {
+        evidence = drift(evidence, ln_micro(e_value(table.p_value(*sum))), 0, table.theta);
         largest.max(evidence)
     })
 }
 
-/// Counts how often a channel reaches `threshold`; the drift channel starts anew after each.
-fn revocations(points: &[i64], d: i64, theta: u32, threshold: i64) -> u32 {
-    let (mut evidence, mut times) = (0, 0);
-    for point in points {
-        evidence = drift(evidence, *point, d, theta);
-        if evidence >= threshold || *point >= threshold {
-            (evidence, times) = (0, times + 1);
+/// Counts how often the drift channel reaches a warning and a revocation; it starts anew after each revocation.
+fn by_order(content: &BaselineContent, rows: &[Row], looks: &[[Look; DETECTORS]], replay: &mut Replay) {
+    let weights = detector::weights(&content.settings);
+    let mut running: [Running; DETECTORS] = Default::default();
+    let mut warned = false;
+    for (row, look) in rows.iter().zip(looks) {
+        let drifts = std::array::from_fn(|at| {
+            running[at].take(Detector::ALL[at], row, ln_micro(look[at].e), content.drift[at])
+        });
+        let c = ln_sum(&weights, &drifts);
+        replay.largest = replay.largest.max(c);
+        if replay.count(0, c, content.lambda, &mut warned) {
+            running = Default::default();
         }
     }
-    times
+}
+
+fn by_day(content: &BaselineContent, sums: &[[i64; COMPONENTS]], replay: &mut Replay) {
+    let weights = component_weights(&content.settings);
+    let (mut drifts, mut warned) = ([0; COMPONENTS], false);
+    for day in sums {
+        drifts = std::array::from_fn(|at| {
+            let table = &content.day.tables[at];
+            drift(drifts[at], ln_micro(e_value(table.p_value(day[at]))), 0, table.theta)
+        });
+        if replay.count(1, ln_sum(&weights, &drifts), content.day.lambda, &mut warned) {
+            drifts = [0; COMPONENTS];
+        }
+    }
+}
+
+impl Replay {
+    /// Counts a crossing of either threshold; true after a revocation.
+    fn count(&mut self, channel: usize, evidence: i64, lambda: u64, warned: &mut bool) -> bool {
+        let score = scale::score_of(evidence - LN_2, lambda);
+        if score >= scale::REVOKE {
+            self.revocations[channel] += 1;
+            *warned = false;
+            return true;
+        }
+        if score >= scale::WARN && !*warned {
+            self.warnings[channel] += 1;
+        }
+        *warned = score >= scale::WARN;
+        false
+    }
 }

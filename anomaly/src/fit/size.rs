@@ -50,9 +50,13 @@ pub(super) fn fit(rows: &[&Row], floor: u32) -> Sizes {
         );
     }
     above.sort_unstable();
+    let small = above.partition_point(|size| *size <= 0) as u64;
+    // One order more on each side, so that neither is impossible.
+    let small_ppb = share_ppb(small + 1, above.len() as u64 + 2, 1);
     Sizes {
         currencies,
         knots: knots(&above, floor),
+        small_ppb,
     }
 }
 
