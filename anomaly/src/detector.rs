@@ -103,12 +103,10 @@ impl Detector {
         }
     }
 
-    /// The scale of the window of which it judges the first order only: a burst repeats its names and keeps its hour, which is one
-    /// observation and not many.
+    /// The scale of the window of which it judges the first order only: a burst keeps its hour, which is one observation and not many.
     #[must_use]
     pub const fn first_of(self) -> Option<usize> {
         match self {
-            SameInstrument | SameCounterparty => Some(1),
             HourOfWeek => Some(2),
             _ => None,
         }

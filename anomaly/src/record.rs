@@ -106,6 +106,8 @@ pub struct ScoreRecord {
     pub day: i64,
     /// ln D of each component, today included.
     pub day_drift: [i64; COMPONENTS],
+    /// ln of the product of today's e-values of each component.
+    pub day_products: [i64; COMPONENTS],
     /// Today's statistic of each component.
     pub day_sums: [i64; COMPONENTS],
     /// ln C of each detector after the order.

@@ -3,7 +3,7 @@
 use extensions::Digest;
 
 use crate::{
-    baseline::{ApprovedBaseline, BaselineContent, Step},
+    baseline::{ApprovedBaseline, BaselineContent, DayTable, Step},
     calibrator::e_value,
     components::{self, COMPONENTS, Component, Look, Setting},
     detector::{self, DETECTORS, Detector},
@@ -13,7 +13,7 @@ use crate::{
     record::{Channel, ComponentRecord, Components, ScoreRecord},
     scale::{LN_2, MOST_EVIDENCE, SMALLEST_LAMBDA, ln_micro, score_of},
     settings::{CONFIG_VERSION, MILLION, Settings},
-    state::ScorerState,
+    state::{ScorerState, Today},
 };
 
 /// The score of one order, computed here and nowhere else.
@@ -67,7 +67,8 @@ pub(crate) fn judge(
     let weights = detector::weights(&content.settings);
     let drift = drifts(content, state, &setting, &looks);
     let c_after = ln_sum(&weights, &drift);
-    let (day_sums, day_drift) = days(content, state, &setting, &looks, observation);
+    let today = state.today(observation.at).with(&setting, &looks);
+    let day_drift = days(content, &today);
     let day = ln_sum(&component_weights(&content.settings), &day_drift);
     let (components, e) = parts(content, &looks, &weights, &drift);
     let point = ln_micro(e);
@@ -84,7 +85,8 @@ pub(crate) fn judge(
         d: step.d,
         day,
         day_drift,
-        day_sums,
+        day_products: today.products,
+        day_sums: today.sums,
         drift,
         e,
         lambda: settled.lambda,
@@ -112,42 +114,49 @@ fn drifts(
     })
 }
 
-/// Today's statistics and ln D of each component, this order included.
-fn days(
-    content: &BaselineContent,
-    state: &ScorerState,
-    setting: &Setting,
-    looks: &[Look; DETECTORS],
-    observation: &Observation,
-) -> ([i64; COMPONENTS], [i64; COMPONENTS]) {
-    let (before, sums) = state.days_before(observation.at);
-    let sums = day_sums(sums, setting, looks);
-    let drifts = std::array::from_fn(|at| {
+/// ln D of each component, today included: half on how rare the day's statistic is among the days of the baseline, half on the
+/// product of the day's e-values.
+pub(crate) fn days(content: &BaselineContent, today: &Today) -> [i64; COMPONENTS] {
+    std::array::from_fn(|at| {
         content.day.tables.get(at).map_or(0, |table| {
-            drift(before[at], ln_micro(e_value(table.p_value(sums[at]))), 0, table.theta)
+            drift(today.before[at], day_evidence(table, today, at), 0, table.theta)
         })
-    });
-    (sums, drifts)
+    })
 }
 
-/// The statistic of a day grows with each order and never falls: evidence above one of each detector; for rates, the orders; for
-/// the hour of week, once an hour.
-pub(crate) fn day_sums(
-    mut sums: [i64; COMPONENTS],
-    setting: &Setting,
-    looks: &[Look; DETECTORS],
-) -> [i64; COMPONENTS] {
-    for (detector, look) in Detector::ALL.into_iter().zip(looks) {
-        let sum = &mut sums[detector.component() as usize];
-        match detector {
-            Detector::RateSecond | Detector::RateMinute | Detector::RateHour => {}
-            Detector::RateDay => *sum = i64::from(setting.counted.counts[3]) * NAT,
-            _ if detector.skips(&setting.counted) => {}
-            _ => *sum = sum.saturating_add(ln_micro(look.e).max(0)),
-        }
-    }
-    sums
+/// ln of a component's e-value of the day so far.
+pub(crate) fn day_evidence(table: &DayTable, today: &Today, at: usize) -> i64 {
+    let rarity = ln_micro(e_value(table.p_value(today.sums[at])));
+    ln_sum(&[500_000, 500_000], &[rarity, today.products[at]])
 }
+
+impl Today {
+    /// With one more order. The statistic of a day grows and never falls: evidence above one of each detector; for rates, the orders.
+    pub(crate) fn with(mut self, setting: &Setting, looks: &[Look; DETECTORS]) -> Self {
+        let mut means = [0_u64; COMPONENTS];
+        for (detector, look) in Detector::ALL.into_iter().zip(looks) {
+            let at = detector.component() as usize;
+            let sum = &mut self.sums[at];
+            let e = if detector.skips(&setting.counted) { NEUTRAL_E } else { look.e };
+            means[at] += e * detector.part() / 1_000;
+            match detector {
+                Detector::RateSecond | Detector::RateMinute | Detector::RateHour => {}
+                Detector::RateDay => *sum = i64::from(setting.counted.counts[3]) * NAT,
+                _ => *sum = sum.saturating_add(ln_micro(e).max(0)),
+            }
+        }
+        for (at, product) in self.products.iter_mut().enumerate() {
+            // Counts of a day do not multiply: they are in the statistic alone.
+            if at != Component::Rate as usize {
+                *product = product.saturating_add(ln_micro(means[at])).clamp(-MOST_EVIDENCE, MOST_EVIDENCE);
+            }
+        }
+        self
+    }
+}
+
+/// An e-value that says nothing, millionths.
+const NEUTRAL_E: u64 = 1_000_000;
 
 /// What the channels come to.
 struct Settled {
@@ -312,6 +321,7 @@ impl ScoreRecord {
             ("c_before", self.c_before == other.c_before),
             ("drift", self.drift == other.drift),
             ("c_after", self.c_after == other.c_after),
+            ("day_products", self.day_products == other.day_products),
             ("day_sums", self.day_sums == other.day_sums),
             ("day_drift", self.day_drift == other.day_drift),
             ("day", self.day == other.day),
@@ -332,6 +342,16 @@ impl ScoreRecord {
             Channel::Point => i64::from(records[at].share),
             Channel::Drift => records[at].c,
             Channel::Day => self.day_drift[at] + ln_weight(u64::from(records[at].weight)),
+        })]
+    }
+
+    /// The detector with the largest part of C.
+    #[must_use]
+    pub fn leading(&self) -> Detector {
+        let weights = self.components.in_order().map(|part| u64::from(part.weight));
+        Detector::ALL[largest::<DETECTORS>(|at| {
+            let detector = Detector::ALL[at];
+            self.drift[at] + ln_weight(weights[detector.component() as usize] * detector.part() / 1_000)
         })]
     }
 

@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The house numbers: weights 0.30, 0.25, 0.20, 0.15, 0.10; unseen hour and instrument 1e-3; unseen region 1e-6; rate no
+    /// The house numbers: weights 0.30, 0.25, 0.20, 0.15, 0.10; unseen hour 1e-3, unseen instrument 3e-3; unseen region 1e-6; rate no
     /// further than 1e-7, size no further than 1e-9.
     #[must_use]
     pub const fn house() -> Self {
@@ -58,7 +58,7 @@ impl Settings {
             origin_unseen_ppb: 1_000,
             rate_floor_ppb: 100,
             size_floor_ppb: 1,
-            symbol_floor_ppb: 1_000_000,
+            symbol_floor_ppb: 3_000_000,
             weights: Weights {
                 hour: 150_000,
                 instrument: 200_000,

@@ -12,6 +12,17 @@ use crate::{
     window::Windows,
 };
 
+/// A day in the making, by component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Today {
+    /// ln D before the day.
+    pub(crate) before: [i64; COMPONENTS],
+    /// ln of the product of its e-values.
+    pub(crate) products: [i64; COMPONENTS],
+    /// Its statistics.
+    pub(crate) sums: [i64; COMPONENTS],
+}
+
 /// The accumulators of one agent. Part of the agent's state, so its canonical JSON is under the state digests of the ledger.
 /// Logarithms are micro-nats, and detectors and components in the order of their `ALL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +36,8 @@ pub struct ScorerState {
     day_before: [i64; COMPONENTS],
     /// ln D of each component, today included.
     day_drift: [i64; COMPONENTS],
+    /// ln of the product of today's e-values of each component.
+    day_products: [i64; COMPONENTS],
     /// Today's statistic of each component.
     day_sums: [i64; COMPONENTS],
     /// Days since ln D of each component was last at or below zero, today included.
@@ -50,6 +63,7 @@ impl ScorerState {
         day: 0,
         day_before: [0; COMPONENTS],
         day_drift: [0; COMPONENTS],
+        day_products: [0; COMPONENTS],
         day_sums: [0; COMPONENTS],
         days: [0; COMPONENTS],
         drift: [0; DETECTORS],
@@ -74,6 +88,7 @@ impl ScorerState {
         let new_day = self.enter(observation.at);
         self.drift = record.drift;
         self.day_drift = record.day_drift;
+        self.day_products = record.day_products;
         self.day_sums = record.day_sums;
         self.new = record.new;
         for (days, drift) in self.days.iter_mut().zip(record.day_drift) {
@@ -114,6 +129,7 @@ impl ScorerState {
         if new {
             self.day = at.day();
             self.day_before = self.day_drift;
+            self.day_products = [0; COMPONENTS];
             self.day_sums = [0; COMPONENTS];
         }
         new
@@ -145,12 +161,12 @@ impl ScorerState {
         }
     }
 
-    /// ln D of each component before today, and today's statistics so far.
-    pub(crate) fn days_before(&self, at: Timestamp) -> ([i64; COMPONENTS], [i64; COMPONENTS]) {
+    /// ln D of each component before today, and what today came to so far.
+    pub(crate) fn today(&self, at: Timestamp) -> Today {
         if at.day() > self.day {
-            (self.day_drift, [0; COMPONENTS])
+            Today { before: self.day_drift, products: [0; COMPONENTS], sums: [0; COMPONENTS] }
         } else {
-            (self.day_before, self.day_sums)
+            Today { before: self.day_before, products: self.day_products, sums: self.day_sums }
         }
     }
 

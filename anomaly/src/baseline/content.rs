@@ -104,8 +104,10 @@ pub struct SeenName<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mix<T> {
-    /// Share of orders on the name of the order before, ppb.
+    /// Share of orders on the name of the order before, among those of another minute than that one, ppb.
     pub again_ppb: u32,
+    /// The same among those of the same minute.
+    pub burst_again_ppb: u32,
     /// Sorted by name.
     pub seen: Vec<SeenName<T>>,
     /// Share of a day's orders expected on names not seen on any other day, ppb.
@@ -312,6 +314,7 @@ fn mix_is_sound<T: Ord>(mix: &Mix<T>) -> bool {
     mix.seen.len() <= MOST_NAMES
         && is_share(&mix.unseen_ppb)
         && is_share(&mix.again_ppb)
+        && is_share(&mix.burst_again_ppb)
         && mix
             .seen
             .iter()

@@ -30,7 +30,8 @@ pub(super) fn read<T: Ord>(mix: &Mix<T>, name: &T, text: &str, setting: &Setting
     } else {
         ((NEW_BET * 1_000_000 / of_kind.max(1)).min(MOST_E) + e_value(p)) / 2
     };
-    let (same, again) = (u64::from(mix.again_ppb), setting.again[place]);
+    let same_ppb = if setting.in_burst() { mix.burst_again_ppb } else { mix.again_ppb };
+    let (same, again) = (u64::from(same_ppb), setting.again[place]);
     let (alternative, baseline) = if again {
         (AGAIN_BET, same)
     } else {
@@ -40,7 +41,7 @@ pub(super) fn read<T: Ord>(mix: &Mix<T>, name: &T, text: &str, setting: &Setting
         Look { e: rare, p, observed: i64::from(!seen) },
         Look {
             e: bet(alternative, baseline),
-            p: if again { mix.again_ppb } else { BILLION },
+            p: if again { same_ppb } else { BILLION },
             observed: i64::from(again),
         },
     ]

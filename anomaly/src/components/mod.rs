@@ -72,6 +72,13 @@ pub(crate) struct Setting {
     pub(crate) new: [u32; 2],
 }
 
+impl Setting {
+    /// Whether an earlier order came within the same minute.
+    pub(crate) fn in_burst(&self) -> bool {
+        self.counted.continued[1]
+    }
+}
+
 /// What one detector says about one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
@@ -125,11 +132,11 @@ pub(crate) fn new_names(baseline: &BaselineContent, new: [u32; 2], observation: 
 /// The largest e-value of a bet, millionths: a million and a half.
 const MOST_E: u64 = 1_500_000_000_000;
 
-/// The e-value of a bet: three quarters on an alternative that gives this outcome the probability `alternative`, one quarter kept.
+/// The e-value of a bet: nine tenths on an alternative that gives this outcome the probability `alternative`, one tenth kept.
 /// Both in ppb. Its mean under the baseline is one whatever the alternative.
 fn bet(alternative: u64, baseline: u64) -> u64 {
     let million = u64::from(MILLION);
-    (million / 4 + alternative * (million / 4 * 3) / baseline.max(1)).min(MOST_E)
+    (million / 10 + alternative * (million / 10 * 9) / baseline.max(1)).min(MOST_E)
 }
 
 /// The reason of one component in words.

@@ -128,11 +128,11 @@ fn play_clean(baseline: &ApprovedBaseline, base: &[Observation], tail: &[Observa
         }
         match verdict {
             Verdict::Revoke => {
-                clean.revocations.push((seen.at.micros(), record.top(), record.channel));
+                clean.revocations.push((seen.at.micros(), record.top(), record.channel, record.leading()));
                 state.reset_evidence();
                 away_on = Some(seen.at.day());
             }
-            Verdict::Warn if open.is_none() => open = Some(Page { at: seen.at.micros(), open_micros: i64::MAX, top: record.top() }),
+            Verdict::Warn if open.is_none() => open = Some(Page { at: seen.at.micros(), open_micros: i64::MAX, top: record.top(), lead: record.leading() }),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use super::scenario::Scenario;
 use crate::{
     baseline::{ApprovedBaseline, Mode},
     components::Component,
+    detector::Detector,
     record::Channel,
 };
 
@@ -29,6 +30,8 @@ pub struct Page {
     pub open_micros: i64,
     /// The leading component.
     pub top: Component,
+    /// The leading detector.
+    pub lead: Detector,
 }
 
 /// The clean tail.
@@ -43,7 +46,7 @@ pub struct Clean {
     /// Highest clipped linear score, millionths.
     pub linear_highest: u32,
     /// False revocations: when, by which component and channel.
-    pub revocations: Vec<(i64, Component, Channel)>,
+    pub revocations: Vec<(i64, Component, Channel, Detector)>,
     /// False warnings that did not end in a revocation at once.
     pub warnings: Vec<Page>,
 }

@@ -12,6 +12,9 @@ use crate::{
 /// What a day not seen yet is expected to hold of new names or hours, percent.
 const UNSEEN_DAY_PERCENT: u64 = 5;
 
+/// A repetition is never taken to be rarer than this, ppb: no policy can know it better from a fortnight.
+const AGAIN_FLOOR: u32 = 50_000_000;
+
 /// How often a name was seen, and on which day if on one alone.
 #[derive(Clone, Copy)]
 struct Sight {
@@ -72,9 +75,14 @@ pub(super) fn fit<T: Ord + Copy>(
         })
         .collect();
     seen.sort_by_key(|seen| seen.name);
-    let again = rows.iter().filter(|row| row.setting.again[place]).count() as u64;
+    let again_ppb = |burst: bool| {
+        let among = rows.iter().filter(|row| row.setting.in_burst() == burst);
+        let (again, all) = among.fold((0, 0), |(again, all), row| (again + u64::from(row.setting.again[place]), all + 1));
+        share_ppb(again + 1, all + 2, AGAIN_FLOOR)
+    };
     Mix {
-        again_ppb: share_ppb(again + 1, total + 2, 1),
+        again_ppb: again_ppb(false),
+        burst_again_ppb: again_ppb(true),
         seen,
         unseen_ppb,
     }

@@ -7,14 +7,14 @@ use super::{Row, day, tables};
 use crate::{
     admission::LEAST_THETA,
     baseline::{BaselineContent, DayTable, Step},
-    calibrator::e_value,
     components::{self, COMPONENTS, Component, Look, Setting},
     detector::{self, DETECTORS, Detector},
     exponential::{ln_sum, ln_weight},
     logarithm::ln,
     scale::{self, LN_2, SMALLEST_LAMBDA, ln_micro},
-    score::{component_weights, day_sums, drift},
+    score::{component_weights, day_evidence, days, drift},
     settings::MILLION,
+    state::Today,
 };
 
 /// The most folds; longer histories leave out several days at a time.
@@ -37,11 +37,11 @@ pub(super) fn leave_one_day_out(content: &mut BaselineContent, rows: &[Row]) -> 
     let looks = looks(content, rows);
     let later = later(content, rows);
     content.drift = Detector::ALL.map(|detector| step(content, detector, rows, &looks, later.as_ref())).to_vec();
-    let sums = sums(rows, &looks);
-    content.day.tables = Component::ALL.map(|component| days(content, component, &sums)).to_vec();
+    let ended = ended(rows, &looks);
+    content.day.tables = Component::ALL.map(|component| table(content, component, &ended)).to_vec();
     let mut replay = Replay::default();
     by_order(content, rows, &looks, &mut replay);
-    by_day(content, &sums, &mut replay);
+    by_day(content, &ended, &mut replay);
     replay
 }
 
@@ -167,31 +167,31 @@ fn largest(detector: Detector, rows: &[Row], points: &[i64], step: Step) -> i64 
     rows.iter().zip(points).fold(0, |largest, (row, point)| largest.max(running.take(detector, row, *point, step)))
 }
 
-/// Each day's statistics.
-fn sums(rows: &[Row], looks: &[[Look; DETECTORS]]) -> Vec<[i64; COMPONENTS]> {
-    let mut days: BTreeMap<i64, [i64; COMPONENTS]> = BTreeMap::new();
+/// Each day as it ended.
+fn ended(rows: &[Row], looks: &[[Look; DETECTORS]]) -> Vec<Today> {
+    let mut days: BTreeMap<i64, Today> = BTreeMap::new();
     for (row, look) in rows.iter().zip(looks) {
         let day = days.entry(row.day).or_default();
-        *day = day_sums(*day, &row.setting, look);
+        *day = day.with(&row.setting, look);
     }
     days.into_values().collect()
 }
 
-fn days(content: &BaselineContent, component: Component, sums: &[[i64; COMPONENTS]]) -> DayTable {
-    let own: Vec<i64> = sums.iter().map(|day| day[component as usize]).collect();
+fn table(content: &BaselineContent, component: Component, ended: &[Today]) -> DayTable {
+    let at = component as usize;
+    let own: Vec<i64> = ended.iter().map(|day| day.sums[at]).collect();
     let mut table = day::fit(&own);
-    let weight = component_weights(&content.settings)[component as usize];
-    let limit = threshold(content.day.lambda, weight) / 2;
-    while table.theta > 0 && largest_by_day(&table, &own) >= limit {
+    let limit = threshold(content.day.lambda, component_weights(&content.settings)[at]) / 2;
+    while table.theta > 0 && largest_by_day(&table, ended, at) >= limit {
         table.theta -= THETA_STEP;
     }
     table
 }
 
-fn largest_by_day(table: &DayTable, own: &[i64]) -> i64 {
+fn largest_by_day(table: &DayTable, ended: &[Today], at: usize) -> i64 {
     let mut evidence = 0;
-    own.iter().fold(0, |largest, sum| {
-        evidence = drift(evidence, ln_micro(e_value(table.p_value(*sum))), 0, table.theta);
+    ended.iter().fold(0, |largest, day| {
+        evidence = drift(evidence, day_evidence(table, day, at), 0, table.theta);
         largest.max(evidence)
     })
 }
@@ -213,16 +213,13 @@ fn by_order(content: &BaselineContent, rows: &[Row], looks: &[[Look; DETECTORS]]
     }
 }
 
-fn by_day(content: &BaselineContent, sums: &[[i64; COMPONENTS]], replay: &mut Replay) {
+fn by_day(content: &BaselineContent, ended: &[Today], replay: &mut Replay) {
     let weights = component_weights(&content.settings);
-    let (mut drifts, mut warned) = ([0; COMPONENTS], false);
-    for day in sums {
-        drifts = std::array::from_fn(|at| {
-            let table = &content.day.tables[at];
-            drift(drifts[at], ln_micro(e_value(table.p_value(day[at]))), 0, table.theta)
-        });
-        if replay.count(1, ln_sum(&weights, &drifts), content.day.lambda, &mut warned) {
-            drifts = [0; COMPONENTS];
+    let (mut before, mut warned) = ([0; COMPONENTS], false);
+    for day in ended {
+        before = days(content, &Today { before, ..*day });
+        if replay.count(1, ln_sum(&weights, &before), content.day.lambda, &mut warned) {
+            before = [0; COMPONENTS];
         }
     }
 }
