@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{components::Component, settings::{MILLION, Settings}, window::{Counted, SCALES}};
 
 /// How many there are.
-pub const DETECTORS: usize = 13;
-/// Detectors that judge a window by the orders it holds so far: the four rates.
+pub const DETECTORS: usize = 14;
+/// Detectors that judge a window by the orders it holds so far: the five rates.
 pub const WINDOWED: usize = SCALES;
 
 /// One way to notice.
@@ -28,6 +28,8 @@ pub enum Detector {
     RateHour,
     /// Orders in a day.
     RateDay,
+    /// Seconds with orders in a minute: a loop goes on and on, a batch does not.
+    RateBusy,
     /// A rare or new instrument.
     Instrument,
     /// The instrument of the order before, again.
@@ -54,6 +56,7 @@ impl Detector {
         RateMinute,
         RateHour,
         RateDay,
+        RateBusy,
         Instrument,
         SameInstrument,
         Counterparty,
@@ -67,7 +70,7 @@ impl Detector {
     pub const fn component(self) -> Component {
         match self {
             SizeLarge | SizeRaised | SizeSmall => Component::Size,
-            RateSecond | RateMinute | RateHour | RateDay => Component::Rate,
+            RateSecond | RateMinute | RateHour | RateDay | RateBusy => Component::Rate,
             Instrument | SameInstrument | Counterparty | SameCounterparty => Component::Instrument,
             HourOfWeek => Component::Hour,
             Region => Component::Origin,
@@ -80,7 +83,8 @@ impl Detector {
         match self {
             SizeLarge => 400,
             SizeRaised | SizeSmall => 300,
-            RateSecond | RateMinute | RateHour | RateDay | Instrument | SameInstrument | Counterparty | SameCounterparty => 250,
+            RateSecond | RateMinute | RateHour | RateDay | RateBusy => 200,
+            Instrument | SameInstrument | Counterparty | SameCounterparty => 250,
             HourOfWeek | Region => 1_000,
         }
     }
@@ -99,6 +103,7 @@ impl Detector {
             RateMinute => Some(1),
             RateHour => Some(2),
             RateDay => Some(3),
+            RateBusy => Some(4),
             _ => None,
         }
     }
@@ -129,6 +134,7 @@ impl Detector {
             RateMinute => "orders in a minute",
             RateHour => "orders in an hour",
             RateDay => "orders in a day",
+            RateBusy => "busy seconds in a minute",
             Instrument => "rare instruments",
             SameInstrument => "one instrument again",
             Counterparty => "rare counterparties",

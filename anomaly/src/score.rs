@@ -4,11 +4,11 @@ use extensions::Digest;
 
 use crate::{
     baseline::{ApprovedBaseline, BaselineContent, DayTable, Step},
-    calibrator::e_value,
+    calibrator::{e_value, surprise},
     components::{self, COMPONENTS, Component, Look, Setting},
     detector::{self, DETECTORS, Detector},
     exponential::{ln_sum, ln_weight},
-    logarithm::{NAT, ln},
+    logarithm::ln,
     observation::Observation,
     record::{Channel, ComponentRecord, Components, ScoreRecord},
     scale::{LN_2, MOST_EVIDENCE, SMALLEST_LAMBDA, ln_micro, score_of},
@@ -131,7 +131,8 @@ pub(crate) fn day_evidence(table: &DayTable, today: &Today, at: usize) -> i64 {
 }
 
 impl Today {
-    /// With one more order. The statistic of a day grows and never falls: evidence above one of each detector; for rates, the orders.
+    /// With one more order. The statistic of a day grows and never falls: evidence above one of each detector; for rates, the
+    /// fullest window by its surprise.
     pub(crate) fn with(mut self, setting: &Setting, looks: &[Look; DETECTORS]) -> Self {
         let mut means = [0_u64; COMPONENTS];
         for (detector, look) in Detector::ALL.into_iter().zip(looks) {
@@ -139,14 +140,13 @@ impl Today {
             let sum = &mut self.sums[at];
             let e = if detector.skips(&setting.counted) { NEUTRAL_E } else { look.e };
             means[at] += e * detector.part() / 1_000;
-            match detector {
-                Detector::RateSecond | Detector::RateMinute | Detector::RateHour => {}
-                Detector::RateDay => *sum = i64::from(setting.counted.counts[3]) * NAT,
-                _ => *sum = sum.saturating_add(ln_micro(e).max(0)),
-            }
+            *sum = match detector.window() {
+                Some(_) => (*sum).max(surprise(look.p)),
+                None => sum.saturating_add(ln_micro(e).max(0)),
+            };
         }
         for (at, product) in self.products.iter_mut().enumerate() {
-            // Counts of a day do not multiply: they are in the statistic alone.
+            // Windows do not multiply by the order: they are in the statistic alone.
             if at != Component::Rate as usize {
                 *product = product.saturating_add(ln_micro(means[at])).clamp(-MOST_EVIDENCE, MOST_EVIDENCE);
             }

@@ -48,15 +48,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The house numbers: weights 0.30, 0.25, 0.20, 0.15, 0.10; unseen hour 1e-3, unseen instrument 3e-3; unseen region 1e-6; rate no
-    /// further than 1e-7, size no further than 1e-9.
+    /// The house numbers: weights 0.30, 0.25, 0.20, 0.15, 0.10; unseen hour 1e-3, unseen instrument 3e-3; unseen region 1e-6; rate and size
+    /// no further than 1e-9.
     #[must_use]
     pub const fn house() -> Self {
         Self {
             config: CONFIG_VERSION,
             hour_floor_ppb: 1_000_000,
             origin_unseen_ppb: 1_000,
-            rate_floor_ppb: 100,
+            rate_floor_ppb: 1,
             size_floor_ppb: 1,
             symbol_floor_ppb: 3_000_000,
             weights: Weights {

@@ -4,12 +4,15 @@
 use extensions::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The spans, in microseconds: a second, a minute, an hour, a day.
-pub const SPANS_MICROS: [i64; SCALES] = [1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000];
-/// The spans in words.
-pub const SPAN_WORDS: [&str; SCALES] = ["1 s", "1 min", "1 h", "1 day"];
-/// How many scales there are.
-pub const SCALES: usize = 4;
+/// The spans, in microseconds: a second, a minute, an hour, a day; and a minute once more, of which the seconds with orders count.
+pub const SPANS_MICROS: [i64; SCALES] = [1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000, 60_000_000];
+/// What is counted at each scale, in words.
+pub const SPAN_WORDS: [&str; SCALES] =
+    ["orders in 1 s", "orders in 1 min", "orders in 1 h", "orders in 1 day", "seconds with orders in 1 min"];
+/// How many scales there are: four of orders, one of seconds.
+pub const SCALES: usize = 5;
+/// The scales of which every order counts.
+const BY_ORDER: usize = 4;
 
 /// The windows of an order: which orders they hold, this one included, and whether it is their first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,25 +43,24 @@ impl Windows {
     /// The windows of an order at `at`, that order included.
     #[must_use]
     pub fn with_one(&self, at: Timestamp) -> Counted {
-        let continued = std::array::from_fn(|scale| self.counts[scale] > 0 && window(at, scale) <= self.newest[scale]);
-        let counts = std::array::from_fn(|scale| {
-            if continued[scale] {
-                self.counts[scale].saturating_add(1)
-            } else {
-                1
-            }
+        let continued: [bool; SCALES] = std::array::from_fn(|scale| self.counts[scale] > 0 && window(at, scale) <= self.newest[scale]);
+        let counts = std::array::from_fn(|scale| match (continued[scale], scale < BY_ORDER || !continued[0]) {
+            (true, more) => self.counts[scale].saturating_add(u32::from(more)),
+            (false, _) => 1,
         });
         Counted { counts, continued }
     }
 
     /// Counts `count` orders at `at`.
     pub fn add(&mut self, at: Timestamp, count: u32) {
+        let same_second = self.counts[0] > 0 && window(at, 0) <= self.newest[0];
         for scale in 0..SCALES {
             let window = window(at, scale);
             if window > self.newest[scale] {
                 (self.newest[scale], self.counts[scale]) = (window, 0);
             }
-            self.counts[scale] = self.counts[scale].saturating_add(count);
+            let more = if scale < BY_ORDER { count } else { u32::from(count > 0 && !(same_second && self.counts[scale] > 0)) };
+            self.counts[scale] = self.counts[scale].saturating_add(more);
         }
     }
 }

@@ -34,7 +34,7 @@ impl BaselineContent {
             ));
         }
         for (rate, span) in self.rates.iter().zip(SPAN_WORDS) {
-            lines.push(format!("Rate: p50 {} and p99 {} orders in {span}.", rate.p50, rate.p99));
+            lines.push(format!("Rate: p50 {} and p99 {} {span}.", rate.p50, rate.p99));
         }
         lines.push(format!(
             "New names: {} of a day's orders on new instruments, {} with new counterparties.",

@@ -11,8 +11,8 @@ use crate::{
     settings::BILLION,
 };
 
-/// The bet on new names: half of all orders, ppb.
-const NEW_BET: u64 = 500_000_000;
+/// The bet on new names: one order in five, ppb.
+const NEW_BET: u64 = 200_000_000;
 /// The bet on repetition: nine of ten orders, ppb.
 const AGAIN_BET: u64 = 900_000_000;
 
@@ -23,24 +23,25 @@ pub(super) fn read<T: Ord>(mix: &Mix<T>, name: &T, text: &str, setting: &Setting
         Ok(at) => (mix.seen[at].p, true),
         Err(_) => (mix.unseen_ppb, false),
     };
-    // A new name is bet on when it appears; from then on it is a rare one.
-    let of_kind = if seen { billion - unseen } else { unseen };
-    let rare = if name::is_again(setting.new[place], text) {
+    // A new name is bet on when it appears; from then on it is a rare one. Four fifths on new names, one on rare ones.
+    let (alternative, of_kind) = if seen { (billion - NEW_BET, billion - unseen) } else { (NEW_BET, unseen) };
+    let rare = if !seen && name::is_again(setting.new[place], text) {
         e_value(p)
     } else {
-        ((NEW_BET * 1_000_000 / of_kind.max(1)).min(MOST_E) + e_value(p)) / 2
+        ((alternative * 1_000_000 / of_kind.max(1)).min(MOST_E) * 4 + e_value(p)) / 5
     };
     let same_ppb = if setting.in_burst() { mix.burst_again_ppb } else { mix.again_ppb };
     let (same, again) = (u64::from(same_ppb), setting.again[place]);
-    let (alternative, baseline) = if again {
-        (AGAIN_BET, same)
+    // That a name changes is never held against an agent, so the bet can only lose then.
+    let e = if again {
+        bet(AGAIN_BET, same)
     } else {
-        (billion - AGAIN_BET, billion - same)
+        bet(billion - AGAIN_BET, billion - same).min(1_000_000)
     };
     [
         Look { e: rare, p, observed: i64::from(!seen) },
         Look {
-            e: bet(alternative, baseline),
+            e,
             p: if again { same_ppb } else { BILLION },
             observed: i64::from(again),
         },

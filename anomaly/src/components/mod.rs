@@ -98,7 +98,7 @@ impl Look {
 /// Reads all detectors.
 pub(crate) fn read(baseline: &BaselineContent, setting: &Setting, observation: &Observation) -> [Look; DETECTORS] {
     let [large, raised, small] = size::read(baseline, observation);
-    let [second, minute, hour, day] = rate::read(baseline, &setting.counted.counts);
+    let [second, minute, hour, day, busy] = rate::read(baseline, &setting.counted.counts);
     let [instrument, same_instrument] =
         instrument::read(&baseline.instruments, &observation.instrument, observation.instrument.as_str(), setting, 0);
     let [counterparty, same_counterparty] =
@@ -111,6 +111,7 @@ pub(crate) fn read(baseline: &BaselineContent, setting: &Setting, observation: &
         minute,
         hour,
         day,
+        busy,
         instrument,
         same_instrument,
         counterparty,

@@ -1,4 +1,4 @@
-//! Rate: orders within a second, a minute, an hour and a day, each window judged once by the orders it holds so far.
+//! Rate: orders within a second, a minute, an hour and a day, and seconds with orders in a minute, each window judged once by the orders it holds so far.
 
 use super::{Look, percent};
 use crate::{
@@ -28,11 +28,12 @@ pub(super) fn reason(baseline: &BaselineContent, record: &ComponentRecord) -> St
         Detector::RateMinute => 1,
         Detector::RateHour => 2,
         Detector::RateDay => 3,
+        Detector::RateBusy => 4,
         _ => 0,
     };
     let p99 = baseline.rates.get(scale).map_or(0, |rate| rate.p99);
     format!(
-        "rate: {} orders in {}; baseline p99 is {p99}; {} of such spans are expected to hold as many",
+        "rate: {} {}; baseline p99 is {p99}; {} of such spans are expected to hold as many",
         record.observed,
         SPAN_WORDS[scale],
         percent(record.p)

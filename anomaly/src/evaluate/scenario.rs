@@ -77,7 +77,7 @@ pub const SCENARIOS: [Scenario; 21] = [
     attack("fat_finger_x10", &[Size], Kind::Times(10)),
     attack("fat_finger_x50", &[Size], Kind::Times(50)),
     attack("fat_finger_10_maxima", &[Size], Kind::TenMaxima),
-    attack("runaway_identical", &[Rate], Kind::Loop { mixed: false }),
+    attack("runaway_identical", &[Rate, Mix], Kind::Loop { mixed: false }),
     attack("runaway_mixed", &[Rate], Kind::Loop { mixed: true }),
     attack("new_instrument_100", &[Mix], Kind::Instrument(100)),
     attack("new_instrument_20", &[Mix], Kind::Instrument(20)),

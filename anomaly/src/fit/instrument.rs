@@ -75,14 +75,17 @@ pub(super) fn fit<T: Ord + Copy>(
         })
         .collect();
     seen.sort_by_key(|seen| seen.name);
-    let again_ppb = |burst: bool| {
+    let again = |burst: bool| {
         let among = rows.iter().filter(|row| row.setting.in_burst() == burst);
-        let (again, all) = among.fold((0, 0), |(again, all), row| (again + u64::from(row.setting.again[place]), all + 1));
-        share_ppb(again + 1, all + 2, AGAIN_FLOOR)
+        among.fold((0, 0), |(again, all), row| (again + u64::from(row.setting.again[place]), all + 1))
     };
+    let (between, bursts) = (again(false), again(true));
+    let again_ppb = share_ppb(between.0 + 1, between.1 + 2, AGAIN_FLOOR);
+    // Few bursts say little: ten orders' worth of what happens between them is added.
+    let usual = u64::from(again_ppb / 100_000);
     Mix {
-        again_ppb: again_ppb(false),
-        burst_again_ppb: again_ppb(true),
+        again_ppb,
+        burst_again_ppb: share_ppb(bursts.0 * 10_000 + 10 * usual, (bursts.1 + 10) * 10_000, AGAIN_FLOOR),
         seen,
         unseen_ppb,
     }

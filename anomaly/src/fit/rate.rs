@@ -9,7 +9,7 @@ use crate::baseline::{MOST_KNOTS, RateKnot, RateScale};
 /// Counts up to here have a step each; beyond, steps grow by a tenth.
 const SINGLE_STEPS: u32 = 32;
 /// Dispersion is never below that of a geometric law of this mean: rare bursts are not proof of their absence.
-const BURST_MEAN: f64 = 2.0;
+const BURST_MEAN: f64 = 4.0;
 
 pub(super) fn fit(rows: &[&Row], scale: usize, floor: u32) -> RateScale {
     let mut counts: Vec<u32> = Vec::new();

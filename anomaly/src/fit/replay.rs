@@ -19,6 +19,8 @@ use crate::{
 
 /// The most folds; longer histories leave out several days at a time.
 const MOST_FOLDS: usize = 28;
+/// A replay must stay below this part of the threshold, in logarithms: two fifths.
+const REPLAY_PART: (i64, i64) = (2, 5);
 /// Theta is tried from one downwards in twentieths.
 const THETA_STEP: u32 = MILLION / 20;
 
@@ -104,18 +106,28 @@ fn step(
         looks.iter().map(|look| ln_micro(look[detector as usize].e)).collect()
     };
     let d = allowance(detector, rows, looks);
-    let limit = threshold(content.lambda, detector.weight(&content.settings)) / 2;
+    let limit = threshold(content.lambda, detector.weight(&content.settings)) * REPLAY_PART.0 / REPLAY_PART.1;
     let mut runs = vec![(rows, points(looks))];
     runs.extend(later.map(|(rows, looks)| (*rows, points(looks))));
-    let mut theta = MILLION;
     let fits = |theta: u32| runs.iter().all(|(rows, points)| largest(detector, rows, points, Step { d, theta }) < limit);
-    while theta > 0 && !fits(theta) {
-        theta -= THETA_STEP;
-    }
+    let mut theta = largest_theta(fits);
     if theta < LEAST_THETA {
         theta = 0;
     }
     Step { d, theta }
+}
+
+/// The largest step in twentieths that fits, found by halving: what a step adds up to rises with it.
+fn largest_theta(mut fits: impl FnMut(u32) -> bool) -> u32 {
+    if fits(MILLION) {
+        return MILLION;
+    }
+    let (mut low, mut high) = (0, MILLION / THETA_STEP);
+    while high - low > 1 {
+        let middle = (low + high) / 2;
+        *(if fits(middle * THETA_STEP) { &mut low } else { &mut high }) = middle;
+    }
+    low * THETA_STEP
 }
 
 /// d: the logarithm of the mean e-value over days, plus one standard error, never below zero: so that on the agent's own days the
@@ -181,10 +193,12 @@ fn table(content: &BaselineContent, component: Component, ended: &[Today]) -> Da
     let at = component as usize;
     let own: Vec<i64> = ended.iter().map(|day| day.sums[at]).collect();
     let mut table = day::fit(&own);
-    let limit = threshold(content.day.lambda, component_weights(&content.settings)[at]) / 2;
-    while table.theta > 0 && largest_by_day(&table, ended, at) >= limit {
-        table.theta -= THETA_STEP;
-    }
+    let limit = threshold(content.day.lambda, component_weights(&content.settings)[at]) * REPLAY_PART.0 / REPLAY_PART.1;
+    let theta = largest_theta(|theta| {
+        table.theta = theta;
+        largest_by_day(&table, ended, at) < limit
+    });
+    table.theta = theta;
     table
 }
 
