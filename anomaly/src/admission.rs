@@ -8,8 +8,10 @@ use crate::baseline::{PowerCheck, Report};
 pub const LEAST_DAYS: u32 = 7;
 /// Fewest days with orders.
 pub const LEAST_ACTIVE_DAYS: u32 = 5;
-/// Fewest orders for the channel by order; sparser agents wait for the channel by day.
+/// Fewest orders for the channel by order; sparser agents have the channel by day alone.
 pub const LEAST_ORDERS: u64 = 100;
+/// Fewest orders of its own when peers stand in for the rest.
+pub const LEAST_ORDERS_WITH_PEERS: u64 = 50;
 /// Smallest step with which a detector still adds up, millionths; below it, it is left out.
 pub const LEAST_THETA: u32 = 250_000;
 /// The attacks that must be caught when they are injected into the baseline's own history.
@@ -65,6 +67,26 @@ pub enum Refused {
         /// Orders injected.
         tried: u32,
     },
+    /// It goes beyond what may change without a new certificate.
+    #[error(
+        "{what} went from {from} in the first baseline to {to}, beyond what baselines may move: apply for a mandate of another scope"
+    )]
+    Cap {
+        /// What.
+        what: String,
+        /// In the first baseline.
+        from: String,
+        /// Now.
+        to: String,
+    },
+    /// The slow detector holds that the agent drifted from its first baseline.
+    #[error("its {component} drifted from the first baseline over {weeks} weeks: review what it became before you sign")]
+    Slow {
+        /// Which.
+        component: &'static str,
+        /// Weeks.
+        weeks: u32,
+    },
     /// Orders were left out.
     #[error("{dropped} orders did not fit the observation bound: observe a shorter time")]
     Dropped {
@@ -90,7 +112,8 @@ impl Admission {
     pub fn by_order(shown: Shown<'_>) -> Self {
         let orders = shown.report.orders;
         let mut reasons = Vec::new();
-        if orders < LEAST_ORDERS {
+        let least = if shown.report.peers > 0 { LEAST_ORDERS_WITH_PEERS } else { LEAST_ORDERS };
+        if orders < least {
             reasons.push(Refused::Orders { orders });
         }
         reasons.extend(refused(shown));
@@ -119,7 +142,7 @@ impl Admission {
 
 /// What either channel needs.
 fn refused(shown: Shown<'_>) -> impl Iterator<Item = Refused> {
-    let Report { days, active_days, dropped, .. } = *shown.report;
+    let (days, active_days, dropped) = (shown.report.days, shown.report.active_days, shown.report.dropped);
     let times = shown.revocations;
     let power = MUST_CATCH.into_iter().filter_map(move |attack| {
         let check = shown.power.iter().find(|check| check.attack == attack);
@@ -127,6 +150,15 @@ fn refused(shown: Shown<'_>) -> impl Iterator<Item = Refused> {
             attack: attack.to_owned(),
             tried: check.map_or(0, |check| check.tried),
         })
+    });
+    let caps = shown.report.changes.iter().filter(|change| change.beyond_cap).map(|change| Refused::Cap {
+        what: change.what.clone(),
+        from: change.from.clone(),
+        to: change.to.clone(),
+    });
+    let slow = shown.report.slow.iter().filter(|one| one.flagged).map(|one| Refused::Slow {
+        component: one.component.as_str(),
+        weeks: one.weeks,
     });
     [
         (days < LEAST_DAYS, Refused::Days { days }),
@@ -138,4 +170,6 @@ fn refused(shown: Shown<'_>) -> impl Iterator<Item = Refused> {
     .filter(|(applies, _)| *applies)
     .map(|(_, reason)| reason)
     .chain(power)
+    .chain(caps)
+    .chain(slow)
 }

@@ -129,7 +129,7 @@ mod tests {
         let mut plain = Vec::new();
         canonical::write_presorted(&scored, &mut plain);
         assert_eq!(plain, canonical::to_vec(&scored));
-        assert!(plain.len() < 1_400, "{}", plain.len());
+        assert!(plain.len() < 1_900, "{}", plain.len());
         assert!(body(&event).len() < 32_768, "{}", body(&event).len());
         for event in [&imported as &dyn Record, &approved] {
             assert_eq!(event.stream().to_string(), "agent/mm-1");
@@ -166,11 +166,14 @@ mod tests {
             change(&mut content);
             ProposedBaseline::new(content)
         };
-        assert_ne!(with(|content| content.d += 1).unwrap().digest(), proposed.digest());
-        let breaks: [fn(&mut BaselineContent); 8] = [
+        assert_ne!(with(|content| content.drift[0].d += 1).unwrap().digest(), proposed.digest());
+        let breaks: [fn(&mut BaselineContent); 11] = [
+            |content| content.channels = crate::baseline::Channels { day: false, order: false },
+            |content| content.day.tables.truncate(4),
+            |content| content.day.tables[0].knots.reverse(),
             |content| content.hours.truncate(167),
-            |content| content.theta = 1_000_001,
-            |content| content.d = -1,
+            |content| content.drift[0].theta = 1_000_001,
+            |content| content.drift[0].d = -1,
             |content| content.lambda = 0,
             |content| content.instruments.seen.reverse(),
             |content| content.sizes.knots.reverse(),

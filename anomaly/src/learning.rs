@@ -12,8 +12,19 @@ use crate::{
     settings::Settings,
 };
 
+/// Orders that a prior from peers is worth.
+pub const PRIOR_ORDERS: usize = 300;
 /// The most observations kept; later ones are counted as dropped, and the report says so.
 pub const MOST_OBSERVATIONS: usize = 131_072;
+
+/// The baselines before the one that is proposed.
+#[derive(Debug, Clone, Copy)]
+pub struct Lineage<'a> {
+    /// The one in force, and its digest.
+    pub current: (&'a BaselineContent, Digest),
+    /// The agent's first, if it is another: the anchor.
+    pub first: Option<&'a BaselineContent>,
+}
 
 /// Observations of one agent, in the order they came.
 #[derive(Debug, Clone)]
@@ -21,6 +32,7 @@ pub struct Learning {
     agent: AgentId,
     observations: Vec<Observation>,
     dropped: u64,
+    peers: Vec<Observation>,
 }
 
 impl Learning {
@@ -31,7 +43,14 @@ impl Learning {
             agent,
             observations: Vec::new(),
             dropped: 0,
+            peers: Vec::new(),
         }
+    }
+
+    /// Lets orders of peers of the same kind stand in for a history of its own: of `peers` whole days are taken up to
+    /// [`PRIOR_ORDERS`], so that n orders of its own weigh n / (n + 300).
+    pub fn borrow(&mut self, peers: &[Observation]) {
+        self.peers = fit::prior(peers);
     }
 
     /// Adds one observation. Orders of flagged periods must not be given: evidence of trouble never teaches.
@@ -70,7 +89,8 @@ impl Learning {
             .len()
     }
 
-    /// Fits a baseline, replays it against itself one day at a time, and reports. `previous` is the baseline in force, if any.
+    /// Fits a baseline, replays it against itself one day at a time, and reports. `lineage` are the baselines before
+    /// it, if any.
     ///
     /// # Errors
     /// When there is too little to fit anything, or the settings are unusable. A history that fits but is not admitted gives a
@@ -78,8 +98,14 @@ impl Learning {
     pub fn propose(
         &self,
         settings: &Settings,
-        previous: Option<(&BaselineContent, Digest)>,
+        lineage: Option<Lineage<'_>>,
     ) -> Result<ProposedBaseline, ProposalFault> {
-        fit::propose(self.agent, &self.observations, self.dropped, settings, previous)
+        let history = fit::History {
+            agent: self.agent,
+            dropped: self.dropped,
+            observations: &self.observations,
+            peers: &self.peers,
+        };
+        fit::propose(&history, settings, lineage)
     }
 }

@@ -34,6 +34,7 @@ mod sample;
 pub mod scale;
 pub mod score;
 pub mod settings;
+pub mod slow;
 pub mod state;
 pub mod window;
 
@@ -45,7 +46,7 @@ pub use baseline::{
 pub use components::Component;
 pub use detector::Detector;
 pub use events::{BaselineApproved, BaselineProposed, ObservationsImported};
-pub use learning::Learning;
+pub use learning::{Learning, Lineage};
 pub use observation::Observation;
 pub use record::{Channel, ComponentRecord, Components, ScoreRecord};
 pub use score::{Scored, Scoring, assess, recompute, score};

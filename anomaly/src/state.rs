@@ -149,6 +149,7 @@ impl ScorerState {
                 name::is_again(self.last_counterparty, observation.counterparty.as_str()),
             ],
             counted: self.windows.with_one(observation.at),
+            last_day: self.windows.day_so_far(),
             new: self.new,
         }
     }

@@ -51,6 +51,11 @@ impl Windows {
         Counted { counts, continued }
     }
 
+    /// The orders of the newest day with orders.
+    pub(crate) fn day_so_far(&self) -> u32 {
+        self.counts[3]
+    }
+
     /// Counts `count` orders at `at`.
     pub fn add(&mut self, at: Timestamp, count: u32) {
         let same_second = self.counts[0] > 0 && window(at, 0) <= self.newest[0];
@@ -82,15 +87,15 @@ mod tests {
         let mut windows = Windows::EMPTY;
         windows.add(now, 5);
         windows.add(now.plus_seconds(-7_200), 1);
-        assert_eq!(windows.with_one(now).counts, [7; SCALES]);
-        assert_eq!(windows.with_one(now.plus_seconds(-7_200)).counts, [7; SCALES]);
+        assert_eq!(windows.with_one(now).counts, [7, 7, 7, 7, 1]);
+        assert_eq!(windows.with_one(now.plus_seconds(-7_200)).counts, [7, 7, 7, 7, 1]);
         let later = windows.with_one(now.plus_seconds(7_200));
-        assert_eq!(later.counts, [1, 1, 1, 7]);
-        assert_eq!(later.continued, [false, false, false, true]);
+        assert_eq!(later.counts, [1, 1, 1, 7, 1]);
+        assert_eq!(later.continued, [false, false, false, true, false]);
     }
 
     proptest! {
-        /// Against a plain list of times: exactly the orders of the same window.
+        /// Against a plain list of times: exactly the orders of the same window, and the seconds of the same minute.
         #[test]
         fn counts_are_those_of_the_window(gaps in proptest::collection::vec(0_i64..400_000, 1..60)) {
             let mut windows = Windows::EMPTY;
@@ -99,7 +104,10 @@ mod tests {
             for gap in gaps {
                 now += gap;
                 let counted = windows.with_one(Timestamp::from_micros(now));
-                for (count, span) in counted.counts.iter().zip(SPANS_MICROS) {
+                let minute: std::collections::BTreeSet<i64> =
+                    times.iter().chain([&now]).filter(|t| **t / 60_000_000 == now / 60_000_000).map(|t| t / 1_000_000).collect();
+                prop_assert_eq!(counted.counts[4], minute.len() as u32);
+                for (count, span) in counted.counts.iter().zip(SPANS_MICROS).take(BY_ORDER) {
                     let same = times.iter().filter(|t| **t / span == now / span).count() as u32;
                     prop_assert_eq!(*count, same + 1);
                 }

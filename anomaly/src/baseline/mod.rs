@@ -13,4 +13,4 @@ pub use content::{
     SeenName, SizeKnot, Sizes, Step,
 };
 pub use proposed::{ApprovalFault, ProposalFault, ProposedBaseline};
-pub use report::{PowerCheck, Report};
+pub use report::{Change, Expected, PowerCheck, Report, SlowDrift, Trend};

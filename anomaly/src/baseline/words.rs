@@ -1,7 +1,7 @@
 //! A baseline in words: what an officer reads before signing, line by line.
 
-use super::{BaselineContent, Mode, PowerCheck};
-use crate::window::SPAN_WORDS;
+use super::{BaselineContent, Change, Expected, Mode, PowerCheck};
+use crate::{detector::Detector, window::SPAN_WORDS};
 
 impl BaselineContent {
     /// The report in plain words, one line each, worst news first.
@@ -9,7 +9,14 @@ impl BaselineContent {
     pub fn in_words(&self) -> Vec<String> {
         let report = &self.report;
         let mut lines = vec![match self.mode {
-            Mode::Enforce => "Admitted: a score of 0.85 halts and revokes, 0.75 warns.".to_owned(),
+            Mode::Enforce => format!(
+                "Admitted{}: a score of 0.85 halts and revokes, 0.75 warns.",
+                match (self.channels.order, self.channels.day) {
+                    (true, true) => "",
+                    (true, false) => ", by single orders only",
+                    _ => ", by days only",
+                }
+            ),
             Mode::WarnOnly => "Not admitted: certificate limits and warnings only, no revocation by score.".to_owned(),
         }];
         lines.extend(report.reasons.iter().map(|reason| format!("Why: {reason}.")));
@@ -41,24 +48,80 @@ impl BaselineContent {
             share(self.instruments.unseen_ppb),
             share(self.counterparties.unseen_ppb)
         ));
-        lines.push(format!(
-            "Expected false revocations a year: {} by the score's meaning, an extrapolation; {} in its own replay, which by itself \
-             rules out only rates above {} a year (95 %).",
-            thousandths(report.false_revocations_promised_milli),
-            report.false_revocations_seen,
-            thousandths(report.false_revocations_upper_milli)
-        ));
+        lines.push(expected("revocations", &report.false_revocations));
+        lines.push(expected("warnings", &report.false_warnings));
         lines.extend(report.power.iter().map(caught));
+        lines.extend(report.trends.iter().map(|trend| {
+            format!(
+                "CAUTION: within the history {} rises to {} times; days in no order would show it in {} of cases. Somebody may be teaching the baseline.",
+                trend.component.as_str(),
+                hundredths(u64::from(trend.times)),
+                share(trend.p)
+            )
+        }));
+        lines.extend(report.slow.iter().filter(|one| one.flagged).map(|one| {
+            format!(
+                "CAUTION: over {} weeks {} drifted from the first baseline, whatever was approved between.",
+                one.weeks,
+                one.component.as_str()
+            )
+        }));
+        lines.extend(report.changes.iter().map(changed));
+        let off: Vec<&str> = Detector::ALL.iter().zip(&self.drift).filter(|(_, step)| step.theta == 0).map(|(one, _)| one.as_str()).collect();
+        if !off.is_empty() {
+            lines.push(format!("Not added up, since its days differ too much: {}.", off.join(", ")));
+        }
         lines
     }
 }
 
-fn caught(check: &PowerCheck) -> String {
-    let attack = check.attack.replace('_', " ");
-    match check.orders {
-        Some(orders) => format!("Attack \"{attack}\": caught after {orders} orders."),
-        None => format!("Attack \"{attack}\": NOT caught within {} orders.", check.tried),
+fn expected(what: &str, expected: &Expected) -> String {
+    format!(
+        "Expected false {what} a year: {} by the score's meaning, an extrapolation; {} in its own replay, which by itself allows {} to {} a \
+         year (95 %).",
+        thousandths(expected.promised_milli),
+        expected.seen,
+        thousandths(expected.lower_milli),
+        thousandths(expected.upper_milli)
+    )
+}
+
+fn changed(change: &Change) -> String {
+    format!(
+        "{}{}: {} -> {} (against the {} baseline).",
+        if change.beyond_cap { "BEYOND THE CAP: " } else { "Change: " },
+        change.what,
+        change.from,
+        change.to,
+        if change.from_first { "first" } else { "current" }
+    )
+}
+
+/// The strength of an attack in words.
+fn strength(check: &PowerCheck) -> String {
+    let share = check.strength;
+    match check.attack.as_str() {
+        "runaway" => format!("{} orders a minute", share / 100),
+        "new_instrument" | "new_counterparty" => format!("{share} % of orders"),
+        "off_hours" => format!("{} hours later", share / 100),
+        "larger_orders" => format!("{} times as large", hundredths(u64::from(share))),
+        "salami" => format!("{} times as many, none above the median", hundredths(u64::from(share))),
+        _ => "all orders".to_owned(),
     }
+}
+
+fn caught(check: &PowerCheck) -> String {
+    let (attack, strength) = (check.attack.replace('_', " "), strength(check));
+    match (check.orders, check.days) {
+        (Some(orders), Some(days)) => {
+            format!("Attack \"{attack}\": the smallest that is caught is {strength}, after {orders} orders, on day {days}.")
+        }
+        _ => format!("Attack \"{attack}\": NOT caught at {strength} within {} orders.", check.tried),
+    }
+}
+
+fn hundredths(value: u64) -> String {
+    format!("{}.{:02}", value / 100, value % 100)
 }
 
 fn thousandths(value: u64) -> String {
@@ -86,7 +149,8 @@ mod tests {
             "Size in EUR: p50 ",
             "orders in 1 min.",
             "0.100 by the score's meaning, an extrapolation; 0 in its own replay",
-            "Attack \"new region\": caught after 2 orders.",
+            "4.000 by the score's meaning",
+            "Attack \"new region\": the smallest that is caught is all orders, after ",
         ] {
             assert!(words.contains(part), "{part} not in\n{words}");
         }

@@ -68,6 +68,8 @@ pub(crate) struct Setting {
     pub(crate) counted: Counted,
     /// Whether its instrument, and its counterparty, are those of the order before.
     pub(crate) again: [bool; 2],
+    /// Orders of the last active day before the order's own.
+    pub(crate) last_day: u32,
     /// Fingerprints of the last instrument, and of the last counterparty, that were new to the baseline.
     pub(crate) new: [u32; 2],
 }
@@ -128,6 +130,11 @@ pub(crate) fn new_names(baseline: &BaselineContent, new: [u32; 2], observation: 
         if instrument::knows(&baseline.instruments, instrument) { new[0] } else { name::fingerprint(instrument.as_str()) },
         if instrument::knows(&baseline.counterparties, counterparty) { new[1] } else { name::fingerprint(counterparty.as_str()) },
     ]
+}
+
+/// The e-value of a window of `count` orders.
+pub(crate) fn rate_evidence(rate: &crate::baseline::RateScale, count: u32) -> u64 {
+    crate::calibrator::e_value(rate::p_value(rate, count))
 }
 
 /// The largest e-value of a bet, millionths: a million and a half.

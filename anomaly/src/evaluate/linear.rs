@@ -4,7 +4,7 @@ use crate::{calibrator::surprise, record::ScoreRecord};
 
 /// The clipped linear score of an order, millionths.
 #[must_use]
-pub fn clipped(record: &ScoreRecord) -> u32 {
+pub(super) fn clipped(record: &ScoreRecord) -> u32 {
     let most = surprise(1).unsigned_abs();
     let parts = record.components.in_order();
     parts

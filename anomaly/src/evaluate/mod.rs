@@ -1,11 +1,16 @@
 //! The evaluation: the protocol by which the scorer is judged on recorded order streams. Floating point counts what happened; what
 //! it counts is scored by the very code of the order path.
 
-pub mod agent;
-pub mod linear;
-pub mod outcome;
-pub mod scenario;
-pub mod seeded;
+mod agent;
+mod linear;
+mod outcome;
+mod scenario;
+mod seeded;
+mod summary;
+mod teaching;
+mod words;
 
-pub use agent::{History, Protocol, evaluate};
-pub use outcome::{AgentOutcome, Caught, Clean, Page, Standing, Trial};
+pub use agent::{History, Protocol, evaluate, observe_days};
+pub use outcome::{AgentOutcome, Caught, Clean, Page, Standing, Teaching, Trial};
+pub use scenario::{SCENARIOS, Scenario};
+pub use summary::{Admissions, ClassSummary, CleanSummary, Rate, ScenarioSummary, Taught, summarise};

@@ -4,7 +4,6 @@ use super::scenario::Scenario;
 use crate::{
     baseline::{ApprovedBaseline, Mode},
     components::Component,
-    detector::Detector,
     record::Channel,
 };
 
@@ -30,8 +29,6 @@ pub struct Page {
     pub open_micros: i64,
     /// The leading component.
     pub top: Component,
-    /// The leading detector.
-    pub lead: Detector,
 }
 
 /// The clean tail.
@@ -39,21 +36,25 @@ pub struct Page {
 pub struct Clean {
     /// First and last day.
     pub days: (i64, i64),
+    /// Nanoseconds of the scores that were timed.
+    pub nanos: Vec<u32>,
     /// Orders scored.
     pub orders: u64,
+    /// Scores that came out the same, bit for bit, from the written records.
+    pub replayed: u64,
     /// Highest score, millionths.
     pub highest: u32,
     /// Highest clipped linear score, millionths.
     pub linear_highest: u32,
     /// False revocations: when, by which component and channel.
-    pub revocations: Vec<(i64, Component, Channel, Detector)>,
+    pub revocations: Vec<(i64, Component, Channel)>,
     /// False warnings that did not end in a revocation at once.
     pub warnings: Vec<Page>,
 }
 
 impl Clean {
     pub(super) fn new(first: i64, last: i64) -> Self {
-        Self { days: (first, last), orders: 0, highest: 0, linear_highest: 0, revocations: Vec::new(), warnings: Vec::new() }
+        Self { days: (first, last), nanos: Vec::new(), orders: 0, replayed: 0, highest: 0, linear_highest: 0, revocations: Vec::new(), warnings: Vec::new() }
     }
 
     /// Its length in years.
@@ -103,6 +104,19 @@ impl Trial {
     }
 }
 
+/// Attempts to teach a baseline, and the same without one: `None` where there is too little to try.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Teaching {
+    /// Sizes that grow tenfold within the observation: pointed out?
+    pub within: Option<bool>,
+    /// The history as it is: pointed out?
+    pub within_clean: Option<bool>,
+    /// Sizes that grew threefold by the next baseline: stopped by a cap or the slow detector?
+    pub between: Option<bool>,
+    /// The next baseline as it is: stopped?
+    pub between_clean: Option<bool>,
+}
+
 /// One agent.
 #[derive(Debug, Clone)]
 pub struct AgentOutcome {
@@ -114,14 +128,18 @@ pub struct AgentOutcome {
     pub active_days: usize,
     /// Whether admitted.
     pub standing: Standing,
+    /// The channels in use: by order, by day.
+    pub channels: (bool, bool),
+    /// Whether it took 28 days.
+    pub extended: bool,
+    /// What became of attempts to teach its baseline.
+    pub teaching: Teaching,
     /// Why not, in words.
     pub reasons: Vec<String>,
     /// The clean tail, if there is one.
     pub clean: Option<Clean>,
     /// The scenarios, of an admitted agent.
     pub trials: Vec<Trial>,
-    /// What its report expects: words for a person.
-    pub theta: String,
 }
 
 impl AgentOutcome {
@@ -131,10 +149,12 @@ impl AgentOutcome {
             orders,
             active_days,
             standing: Standing::TooShort,
+            channels: (false, false),
+            extended: false,
+            teaching: Teaching::default(),
             reasons: Vec::new(),
             clean: None,
             trials: Vec::new(),
-            theta: String::new(),
         }
     }
 
@@ -144,16 +164,7 @@ impl AgentOutcome {
             Mode::WarnOnly => Standing::WarnOnly,
         };
         self.reasons = baseline.content().report.reasons.clone();
-        let content = baseline.content();
-        let steps = content.drift.iter().map(|step| format!("{}/{}", step.theta / 10_000, step.d / 1_000));
-        let days = content.day.tables.iter().map(|table| (table.theta / 10_000).to_string());
-        self.theta = format!(
-            "{}{} lambda {} drift {} days {}",
-            if content.channels.order { "O" } else { "-" },
-            if content.channels.day { "D" } else { "-" },
-            content.lambda,
-            steps.collect::<Vec<_>>().join(" "),
-            days.collect::<Vec<_>>().join(" ")
-        );
+        let channels = baseline.content().channels;
+        self.channels = (channels.order, channels.day);
     }
 }

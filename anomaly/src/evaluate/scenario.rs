@@ -98,6 +98,9 @@ pub const SCENARIOS: [Scenario; 21] = [
 ];
 
 impl Scenario {
+    /// A strategy upgrade that was announced; played apart, since it comes with a baseline of its own.
+    pub const UPGRADE: Self = control("announced_upgrade", Kind::Shift(0));
+
     /// The orders that arrive instead of `source.stream`.
     #[must_use]
     pub fn inject(&self, source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {

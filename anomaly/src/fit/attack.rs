@@ -1,9 +1,10 @@
-//! Attacks injected behind the agent's own history: what the proposed baseline would catch, and after how many orders and days.
+//! Attacks injected behind the agent's own history: of each kind, the smallest that the proposed baseline would catch.
 
-use extensions::{Counterparty, Digest, Instrument, Region};
+use extensions::{Counterparty, Decimal, Digest, Instrument, Region};
 
 use super::Row;
 use crate::{
+    admission::MUST_CATCH,
     baseline::{BaselineContent, PowerCheck},
     observation::Observation,
     scale::REVOKE,
@@ -13,85 +14,178 @@ use crate::{
 
 /// Orders injected per attack.
 const MOST_ORDERS: u32 = 200;
-/// Between two orders of a loop.
-const LOOP_GAP_MICROS: i64 = 300_000;
 /// A name no history has; valid as instrument, and in lower case as counterparty and region.
 const NEVER_SEEN: &str = "NEVER-SEEN";
-/// Half a day.
-const HALF_DAY_SECONDS: i64 = 12 * 3_600;
 
-pub(super) fn checks(content: &BaselineContent, rows: &[Row]) -> Vec<PowerCheck> {
-    let changed = |attack: &str, change: &dyn Fn(&mut Observation)| {
+/// A kind of attack and its strengths, hundredths, from weak to strong.
+#[derive(Clone, Copy)]
+enum Attack {
+    /// One of its own orders again and again, this many a minute.
+    Runaway,
+    /// From a region never seen.
+    Region,
+    /// This share on an instrument never seen.
+    Instrument,
+    /// This share with a counterparty never seen.
+    Counterparty,
+    /// All orders this many hours later.
+    Shift,
+    /// All orders this many times as large.
+    Larger,
+    /// This many orders, each at or below the median, for each one.
+    Salami,
+}
+
+use Attack::{Larger, Runaway, Salami, Shift};
+
+const KINDS: [(&str, Attack, &[u32]); 7] = [
+    ("runaway", Runaway, &[600, 2_000, 6_000, 20_000]),
+    ("new_region", Attack::Region, &[100]),
+    ("new_instrument", Attack::Instrument, &[5, 10, 20, 50, 100]),
+    ("new_counterparty", Attack::Counterparty, &[5, 10, 20, 50, 100]),
+    ("off_hours", Shift, &[200, 400, 600, 900, 1_200]),
+    ("larger_orders", Larger, &[150, 200, 300, 500, 1_000, 5_000]),
+    ("salami", Salami, &[150, 200, 300, 500, 1_000]),
+];
+
+/// Where the attacks begin: in the middle of the history, with the counters of what came before.
+pub(super) struct Field<'a> {
+    rows: &'a [Row],
+    from: usize,
+    state: ScorerState,
+    median: Option<Decimal>,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn of(rows: &'a [Row]) -> Self {
         let from = rows.len() / 2;
-        let orders = repeated(rows, from).map(|mut observation| {
-            change(&mut observation);
-            observation
-        });
-        check(content, attack, &rows[..from], orders)
-    };
-    let lower = NEVER_SEEN.to_ascii_lowercase();
-    let mut checks = vec![runaway(content, rows)];
-    if let Ok(region) = Region::new(&lower) {
-        checks.push(changed("new_region", &|seen| seen.region = Some(region)));
+        let mut state = ScorerState::NEW;
+        rows[..from].iter().for_each(|row| state.observe(&row.observation));
+        let mut sizes: Vec<Decimal> = rows.iter().filter_map(|row| row.observation.notional).collect();
+        sizes.sort_unstable();
+        let median = sizes.get(sizes.len().saturating_sub(1) / 2).copied();
+        Self { rows, from, state, median }
     }
-    if let Ok(instrument) = Instrument::new(NEVER_SEEN) {
-        checks.push(changed("new_instrument", &|seen| seen.instrument = instrument));
-    }
-    if let Ok(counterparty) = Counterparty::new(&lower) {
-        checks.push(changed("new_counterparty", &|seen| seen.counterparty = counterparty));
-    }
-    checks.push(changed("off_hours", &|seen| seen.at = seen.at.plus_seconds(HALF_DAY_SECONDS)));
-    checks
-}
 
-/// The history from `from` on, then again from its start, by whole weeks later.
-fn repeated(rows: &[Row], from: usize) -> impl Iterator<Item = Observation> {
-    let weeks = rows.last().map_or(0, |last| last.day - rows[0].day) / 7 + 1;
-    rows.iter().cycle().enumerate().skip(from).map(move |(at, row)| {
-        let round = (at / rows.len()) as i64;
-        Observation {
-            at: row.observation.at.plus_seconds(round * weeks * 7 * 86_400),
-            ..row.observation
+    /// The attacks that decide on admission, at full strength.
+    pub(super) fn decisive(&self, content: &BaselineContent) -> Vec<PowerCheck> {
+        let kinds = KINDS.into_iter().filter(|(name, ..)| MUST_CATCH.contains(name));
+        kinds.map(|(name, attack, strengths)| self.check(content, name, attack, strengths[strengths.len() - 1])).collect()
+    }
+
+    /// Of each kind the smallest that is caught, or the largest that is not.
+    pub(super) fn smallest(&self, content: &BaselineContent) -> Vec<PowerCheck> {
+        KINDS
+            .into_iter()
+            .map(|(name, attack, strengths)| {
+                let mut best = None;
+                for strength in strengths.iter().rev() {
+                    let check = self.check(content, name, attack, *strength);
+                    let caught = check.orders.is_some();
+                    if caught || best.is_none() {
+                        best = Some(check);
+                    }
+                    if !caught {
+                        break;
+                    }
+                }
+                best.unwrap_or_else(|| self.check(content, name, attack, strengths[0]))
+            })
+            .collect()
+    }
+
+    fn check(&self, content: &BaselineContent, name: &str, attack: Attack, strength: u32) -> PowerCheck {
+        let mut state = self.state;
+        let (mut injected, mut days, mut day, mut caught) = (0, 0, i64::MIN, None);
+        for (observation, hostile) in self.orders(attack, strength).into_iter().take(20 * MOST_ORDERS as usize) {
+            injected += u32::from(hostile);
+            if hostile && observation.at.day() != day {
+                (days, day) = (days + 1, observation.at.day());
+            }
+            let record = judge(content, Digest([0; 32]), &state, &observation);
+            state.apply(&record, &observation);
+            if record.score >= REVOKE && injected > 0 {
+                caught = Some(injected);
+                break;
+            }
+            if injected >= MOST_ORDERS {
+                break;
+            }
         }
-    })
-}
-
-/// One of the agent's own orders, again and again.
-fn runaway(content: &BaselineContent, rows: &[Row]) -> PowerCheck {
-    let upto = &rows[..=rows.len() / 2];
-    let last = upto[upto.len() - 1].observation;
-    let orders = (1..=i64::from(MOST_ORDERS)).map(|order| Observation {
-        at: last.at.plus_micros(order * LOOP_GAP_MICROS),
-        ..last
-    });
-    check(content, "runaway", upto, orders)
-}
-
-fn check(
-    content: &BaselineContent,
-    attack: &str,
-    before: &[Row],
-    orders: impl Iterator<Item = Observation>,
-) -> PowerCheck {
-    let mut state = ScorerState::NEW;
-    before.iter().for_each(|row| state.observe(&row.observation));
-    let (mut days, mut day) = (0, i64::MIN);
-    let mut caught = None;
-    for (observation, order) in orders.take(MOST_ORDERS as usize).zip(1_u32..) {
-        if observation.at.day() != day {
-            (days, day) = (days + 1, observation.at.day());
-        }
-        let record = judge(content, Digest([0; 32]), &state, &observation);
-        state.apply(&record, &observation);
-        if record.score >= REVOKE {
-            caught = Some(order);
-            break;
+        PowerCheck {
+            attack: name.to_owned(),
+            days: caught.map(|_| days),
+            orders: caught,
+            strength,
+            tried: MOST_ORDERS,
         }
     }
-    PowerCheck {
-        attack: attack.to_owned(),
-        days: caught.map(|_| days),
-        orders: caught,
-        tried: MOST_ORDERS,
+
+    /// The orders that arrive, and which of them are the attacker's.
+    fn orders(&self, attack: Attack, strength: u32) -> Vec<(Observation, bool)> {
+        let lower = NEVER_SEEN.to_ascii_lowercase();
+        // Every `every`th order: a share without chance.
+        let every = (100 / strength.max(1)).max(1) as usize;
+        let each = |change: &mut dyn FnMut(&mut Observation)| -> Vec<(Observation, bool)> {
+            let changed = self.repeated().enumerate().map(|(at, mut seen)| {
+                let hostile = at % every == 0;
+                if hostile {
+                    change(&mut seen);
+                }
+                (seen, hostile)
+            });
+            changed.collect()
+        };
+        match attack {
+            Runaway => self.looped(strength),
+            Salami => self.salami(strength),
+            Attack::Region => each(&mut |seen| seen.region = Region::new(&lower).ok()),
+            Attack::Instrument => each(&mut |seen| {
+                Instrument::new(NEVER_SEEN).map(|name| seen.instrument = name).unwrap_or_default();
+            }),
+            Attack::Counterparty => each(&mut |seen| {
+                Counterparty::new(&lower).map(|name| seen.counterparty = name).unwrap_or_default();
+            }),
+            Shift => each(&mut |seen| seen.at = seen.at.plus_seconds(i64::from(strength) * 36)),
+            Larger => each(&mut |seen| {
+                let factor = Decimal::new(i128::from(strength), 2);
+                seen.notional = seen.notional.zip(factor).and_then(|(size, factor)| size.checked_mul(factor));
+            }),
+        }
+    }
+
+    /// The history from the middle on, then again from its start, by whole weeks later.
+    fn repeated(&self) -> impl Iterator<Item = Observation> {
+        let (rows, from) = (self.rows, self.from);
+        let weeks = rows.last().map_or(0, |last| last.day - rows[0].day) / 7 + 1;
+        let most = 20 * MOST_ORDERS as usize;
+        rows.iter().cycle().enumerate().skip(from).take(most).map(move |(at, row)| {
+            let round = (at / rows.len()) as i64;
+            Observation { at: row.observation.at.plus_seconds(round * weeks * 7 * 86_400), ..row.observation }
+        })
+    }
+
+    fn looped(&self, per_minute: u32) -> Vec<(Observation, bool)> {
+        let last = self.rows[self.from].observation;
+        let gap = 6_000_000_000 / i64::from(per_minute.max(1));
+        let each = (1..=i64::from(MOST_ORDERS)).map(|order| (Observation { at: last.at.plus_micros(order * gap), ..last }, true));
+        each.collect()
+    }
+
+    fn salami(&self, strength: u32) -> Vec<(Observation, bool)> {
+        let mut all = Vec::new();
+        let mut owed = 0;
+        for seen in self.repeated().take(MOST_ORDERS as usize) {
+            owed += strength;
+            for part in 0..owed / 100 {
+                let size = seen.notional.zip(self.median).map(|(own, median)| own.min(median));
+                // A quarter of an hour apart, in hours of its own.
+                let at = seen.at.plus_seconds(i64::from(part) * 900);
+                all.push((Observation { at, notional: size, ..seen }, true));
+            }
+            owed %= 100;
+        }
+        all.sort_by_key(|(seen, _)| seen.at);
+        all
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Row, day, tables};
+use super::{Fitter, Row, day};
 use crate::{
     admission::LEAST_THETA,
     baseline::{BaselineContent, DayTable, Step},
@@ -35,9 +35,9 @@ pub(super) struct Replay {
     pub(super) largest: i64,
 }
 
-pub(super) fn leave_one_day_out(content: &mut BaselineContent, rows: &[Row]) -> Replay {
-    let looks = looks(content, rows);
-    let later = later(content, rows);
+pub(super) fn leave_one_day_out(fitter: &Fitter<'_>, content: &mut BaselineContent, rows: &[Row]) -> Replay {
+    let looks = looks(fitter, rows);
+    let later = later(fitter, rows);
     content.drift = Detector::ALL.map(|detector| step(content, detector, rows, &looks, later.as_ref())).to_vec();
     let ended = ended(rows, &looks);
     content.day.tables = Component::ALL.map(|component| table(content, component, &ended)).to_vec();
@@ -48,7 +48,7 @@ pub(super) fn leave_one_day_out(content: &mut BaselineContent, rows: &[Row]) -> 
 }
 
 /// What each detector says of each row under the baseline that does not know its day.
-fn looks(content: &BaselineContent, rows: &[Row]) -> Vec<[Look; DETECTORS]> {
+fn looks(fitter: &Fitter<'_>, rows: &[Row]) -> Vec<[Look; DETECTORS]> {
     let mut days: BTreeMap<i64, usize> = BTreeMap::new();
     for row in rows {
         let next = days.len();
@@ -59,7 +59,7 @@ fn looks(content: &BaselineContent, rows: &[Row]) -> Vec<[Look; DETECTORS]> {
     let folds: Vec<BaselineContent> = (0..count)
         .map(|fold| {
             let others: Vec<&Row> = rows.iter().filter(|row| fold_of(row) != fold).collect();
-            tables(content.agent, &others, &content.settings)
+            fitter.tables(&others)
         })
         .collect();
     let mut new = [0; 2];
@@ -72,14 +72,14 @@ fn looks(content: &BaselineContent, rows: &[Row]) -> Vec<[Look; DETECTORS]> {
 }
 
 /// The second half of the days under a baseline of the first half: days that are close to one another hide how an agent changes.
-fn later<'a>(content: &BaselineContent, rows: &'a [Row]) -> Option<(&'a [Row], Vec<[Look; DETECTORS]>)> {
+fn later<'a>(fitter: &Fitter<'_>, rows: &'a [Row]) -> Option<(&'a [Row], Vec<[Look; DETECTORS]>)> {
     let days: BTreeSet<i64> = rows.iter().map(|row| row.day).collect();
     let middle = days.iter().nth(days.len() / 2)?;
     let (first, second) = rows.split_at(rows.partition_point(|row| row.day < *middle));
     if first.is_empty() {
         return None;
     }
-    let tables = tables(content.agent, &first.iter().collect::<Vec<_>>(), &content.settings);
+    let tables = fitter.tables(&first.iter().collect::<Vec<_>>());
     let mut new = [0; 2];
     let each = second.iter().map(|row| {
         let setting = Setting { new, ..row.setting };
