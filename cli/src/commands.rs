@@ -5,6 +5,7 @@
 mod agent;
 mod application;
 mod baseline;
+mod evaluate;
 mod export;
 mod house;
 mod incident;
@@ -147,6 +148,7 @@ enum Command {
     Rebuild,
     /// Destroy the keys of a person's texts; every proof still verifies.
     Erase(ledger::Erase),
+    Evaluate(evaluate::Evaluate),
     /// The whole story in one command: five bots trade over mTLS; one runs away, one's key is stolen, one drifts.
     Demo(crate::demo::Args),
 }
@@ -273,6 +275,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::AdoptHead(command) => ledger::adopt_head(&context, command).await,
         Command::Rebuild => ledger::rebuild(&context).await,
         Command::Erase(command) => ledger::erase(&context, command).await,
+        Command::Evaluate(command) => tokio::task::spawn_blocking(move || evaluate::run(&command)).await?,
         Command::Demo(command) => house::demo(&context, command).await,
     }
 }

@@ -1,6 +1,6 @@
 //! Baselines: importing history, fitting a proposal, reading it in words, signing it.
 
-use anomaly::{BaselineContent, BaselineProposed, Learning, Observation, ObservationsImported, Settings};
+use anomaly::{BaselineContent, BaselineProposed, Learning, Lineage, Observation, ObservationsImported, Settings};
 use axum::{
     Extension, Json,
     extract::{Path, State},
@@ -135,21 +135,24 @@ pub(super) async fn propose(
     let in_force = {
         let view = console.view().await?;
         known(&view, &agent)?;
-        let approved = view
-            .baselines
-            .get(&agent)
-            .and_then(|baselines| baselines.approved.clone());
-        approved.and_then(|(approved, position)| Some((approved.baseline, position?)))
+        let baselines = view.baselines.get(&agent);
+        let approved = baselines.and_then(|baselines| baselines.approved.clone());
+        let known = baselines.map(|baselines| baselines.proposed.iter().map(|one| (one.digest, one.position)).collect());
+        let known: Vec<(Digest, u64)> = known.unwrap_or_default();
+        approved.and_then(|(approved, position)| Some((approved.baseline, position?, known)))
     };
-    let previous = match in_force {
-        Some((digest, position)) => Some((content_at(&console.ledger, position).await?, digest)),
+    let previous = match &in_force {
+        Some((digest, position, known)) => Some(before(&console.ledger, *digest, *position, known).await?),
         None => None,
     };
     let learning = learn(&console.ledger, agent).await?;
     // Fitting takes seconds: not on a thread that answers others.
     let fitted = tokio::task::spawn_blocking(move || {
-        let previous = previous.as_ref().map(|(content, digest)| (content, *digest));
-        learning.propose(&Settings::default(), previous)
+        let lineage = previous.as_ref().map(|(current, digest, first)| Lineage {
+            current: (current, *digest),
+            first: first.as_ref(),
+        });
+        learning.propose(&Settings::default(), lineage)
     });
     let fitted = fitted.await.map_err(|_| Problem::unavailable("the fit did not end"))?;
     let fitted = fitted.map_err(|fault| Problem::conflict("NOT_PROPOSED", &fault.to_string()))?;
@@ -170,6 +173,25 @@ pub(super) async fn propose(
         "officers_needed": if in_force.is_some() { 2 } else { 1 },
         "version": fitted.content().version,
     })))
+}
+
+/// The baseline in force, and the agent's first when it is another: what a new one is held against.
+async fn before(
+    ledger: &Ledger,
+    digest: Digest,
+    position: u64,
+    known: &[(Digest, u64)],
+) -> Result<(BaselineContent, Digest, Option<BaselineContent>), Problem> {
+    let current = content_at(ledger, position).await?;
+    let first = match current.anchor {
+        None => None,
+        Some(anchor) => {
+            let place = known.iter().find(|(one, _)| *one == anchor).map(|(_, place)| *place);
+            let place = place.ok_or_else(|| Problem::unavailable("the agent's first baseline is not on record"))?;
+            Some(content_at(ledger, place).await?)
+        }
+    };
+    Ok((current, digest, first))
 }
 
 /// What the agent's stream teaches: imports, and its own orders while it was in good standing and clear of warnings.

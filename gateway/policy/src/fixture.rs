@@ -2,7 +2,9 @@
 
 use anomaly::{
     ApprovedBaseline, BaselineApproved, BaselineContent, ProposedBaseline, Report, Settings,
-    baseline::{CurrencySize, Mix, Mode, RateKnot, RateScale, SeenName, SizeKnot, Sizes},
+    baseline::{
+        Channels, CurrencySize, DayChannel, DayTable, HourBin, Mix, Mode, RateKnot, RateScale, SeenName, SizeKnot, Sizes, Step,
+    },
 };
 use extensions::{
     AgentId, ClientOrderId, Counterparty, Currency, Decimal, Digest, GatewayId, Instrument, MandateId, OwnerId, Region,
@@ -91,28 +93,30 @@ pub fn baseline(mode: Mode) -> ApprovedBaseline {
     let report = Report {
         active_days: 14,
         days: 14,
-        dropped: 0,
-        false_revocations_seen: 0,
-        false_revocations_upper_milli: 0,
-        false_revocations_promised_milli: 0,
         hours_seen: 168,
         instruments_seen: 2,
-        largest_evidence: 0,
         orders: 1_000,
-        power: Vec::new(),
-        reasons: Vec::new(),
-        refused: 0,
+        ..Report::default()
     };
     let content = BaselineContent {
         agent: agent(),
         anchor: None,
+        channels: Channels { day: false, order: true },
         counterparties: Mix {
+            again_ppb: ALL,
+            burst_again_ppb: ALL,
             seen: vec![seen(Counterparty::new("exchange_a").expect("valid"))],
             unseen_ppb: 1_000_000,
         },
-        d: 0,
-        hours: vec![ALL; 168],
+        day: DayChannel {
+            lambda: 365,
+            tables: vec![DayTable { knots: Vec::new(), theta: 0 }; 5],
+        },
+        drift: vec![Step { d: 0, theta: 1_000_000 }; 14],
+        hours: vec![HourBin { mass_ppb: ALL / 168, p: ALL }; 168],
         instruments: Mix {
+            again_ppb: ALL,
+            burst_again_ppb: ALL,
             seen: vec![seen(instrument("BTC_EUR")), seen(instrument("ETH_EUR"))],
             unseen_ppb: 1_000_000,
         },
@@ -124,7 +128,7 @@ pub fn baseline(mode: Mode) -> ApprovedBaseline {
                 p50: 1,
                 p99: 10
             };
-            4
+            5
         ],
         regions: vec![Region::new("eu-west-1").expect("valid")],
         report,
@@ -140,8 +144,8 @@ pub fn baseline(mode: Mode) -> ApprovedBaseline {
                 p: ALL,
                 size: -1_000_000_000,
             }],
+            small_ppb: ALL / 2,
         },
-        theta: 1_000_000,
         version: 1,
     };
     let proposed = ProposedBaseline::new(content).expect("well-formed");
