@@ -80,7 +80,9 @@ pub enum Refused {
         to: String,
     },
     /// The slow detector holds that the agent drifted from its first baseline.
-    #[error("its {component} drifted from the first baseline over {weeks} weeks: review what it became before you sign")]
+    #[error(
+        "its {component} drifted from the first baseline over {weeks} weeks: review what it became before you sign"
+    )]
     Slow {
         /// Which.
         component: &'static str,
@@ -112,7 +114,11 @@ impl Admission {
     pub fn by_order(shown: Shown<'_>) -> Self {
         let orders = shown.report.orders;
         let mut reasons = Vec::new();
-        let least = if shown.report.peers > 0 { LEAST_ORDERS_WITH_PEERS } else { LEAST_ORDERS };
+        let least = if shown.report.peers > 0 {
+            LEAST_ORDERS_WITH_PEERS
+        } else {
+            LEAST_ORDERS
+        };
         if orders < least {
             reasons.push(Refused::Orders { orders });
         }
@@ -127,7 +133,11 @@ impl Admission {
     }
 
     fn of(reasons: Vec<Refused>) -> Self {
-        if reasons.is_empty() { Self::Admitted } else { Self::Refused(reasons) }
+        if reasons.is_empty() {
+            Self::Admitted
+        } else {
+            Self::Refused(reasons)
+        }
     }
 
     /// The reasons in words; empty when admitted.
@@ -146,23 +156,38 @@ fn refused(shown: Shown<'_>) -> impl Iterator<Item = Refused> {
     let times = shown.revocations;
     let power = MUST_CATCH.into_iter().filter_map(move |attack| {
         let check = shown.power.iter().find(|check| check.attack == attack);
-        check.is_none_or(|check| check.orders.is_none()).then(|| Refused::Power {
-            attack: attack.to_owned(),
-            tried: check.map_or(0, |check| check.tried),
-        })
+        check
+            .is_none_or(|check| check.orders.is_none())
+            .then(|| Refused::Power {
+                attack: attack.to_owned(),
+                tried: check.map_or(0, |check| check.tried),
+            })
     });
-    let caps = shown.report.changes.iter().filter(|change| change.beyond_cap).map(|change| Refused::Cap {
-        what: change.what.clone(),
-        from: change.from.clone(),
-        to: change.to.clone(),
-    });
-    let slow = shown.report.slow.iter().filter(|one| one.flagged).map(|one| Refused::Slow {
-        component: one.component.as_str(),
-        weeks: one.weeks,
-    });
+    let caps = shown
+        .report
+        .changes
+        .iter()
+        .filter(|change| change.beyond_cap)
+        .map(|change| Refused::Cap {
+            what: change.what.clone(),
+            from: change.from.clone(),
+            to: change.to.clone(),
+        });
+    let slow = shown
+        .report
+        .slow
+        .iter()
+        .filter(|one| one.flagged)
+        .map(|one| Refused::Slow {
+            component: one.component.as_str(),
+            weeks: one.weeks,
+        });
     [
         (days < LEAST_DAYS, Refused::Days { days }),
-        (active_days < LEAST_ACTIVE_DAYS, Refused::ActiveDays { active: active_days }),
+        (
+            active_days < LEAST_ACTIVE_DAYS,
+            Refused::ActiveDays { active: active_days },
+        ),
         (times > 0, Refused::Replay { times }),
         (dropped > 0, Refused::Dropped { dropped }),
     ]

@@ -3,7 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{components::Component, settings::{MILLION, Settings}, window::{Counted, SCALES}};
+use crate::{
+    components::Component,
+    settings::{MILLION, Settings},
+    window::{Counted, SCALES},
+};
 
 /// How many there are.
 pub const DETECTORS: usize = 14;

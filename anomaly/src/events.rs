@@ -166,9 +166,17 @@ mod tests {
             change(&mut content);
             ProposedBaseline::new(content)
         };
-        assert_ne!(with(|content| content.drift[0].d += 1).unwrap().digest(), proposed.digest());
+        assert_ne!(
+            with(|content| content.drift[0].d += 1).unwrap().digest(),
+            proposed.digest()
+        );
         let breaks: [fn(&mut BaselineContent); 11] = [
-            |content| content.channels = crate::baseline::Channels { day: false, order: false },
+            |content| {
+                content.channels = crate::baseline::Channels {
+                    day: false,
+                    order: false,
+                }
+            },
             |content| content.day.tables.truncate(4),
             |content| content.day.tables[0].knots.reverse(),
             |content| content.hours.truncate(167),

@@ -3,7 +3,9 @@
 /// FNV-1a of 32 bits (Fowler, Noll and Vo); 0 stands for no name yet.
 #[must_use]
 pub(crate) fn fingerprint(name: &str) -> u32 {
-    let mixed = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let mixed = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     mixed.max(1)
 }
 

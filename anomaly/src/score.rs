@@ -110,7 +110,12 @@ fn drifts(
             return state.evidence()[at];
         }
         let step = content.drift.get(at).copied().unwrap_or(Step::OFF);
-        drift(state.drift_before(detector, setting), ln_micro(looks[at].e), step.d, step.theta)
+        drift(
+            state.drift_before(detector, setting),
+            ln_micro(looks[at].e),
+            step.d,
+            step.theta,
+        )
     })
 }
 
@@ -138,7 +143,11 @@ impl Today {
         for (detector, look) in Detector::ALL.into_iter().zip(looks) {
             let at = detector.component() as usize;
             let sum = &mut self.sums[at];
-            let e = if detector.skips(&setting.counted) { NEUTRAL_E } else { look.e };
+            let e = if detector.skips(&setting.counted) {
+                NEUTRAL_E
+            } else {
+                look.e
+            };
             means[at] += e * detector.part() / 1_000;
             *sum = match detector.window() {
                 Some(_) => (*sum).max(surprise(look.p)),
@@ -148,7 +157,9 @@ impl Today {
         for (at, product) in self.products.iter_mut().enumerate() {
             // Windows do not multiply by the order: they are in the statistic alone.
             if at != Component::Rate as usize {
-                *product = product.saturating_add(ln_micro(means[at])).clamp(-MOST_EVIDENCE, MOST_EVIDENCE);
+                *product = product
+                    .saturating_add(ln_micro(means[at]))
+                    .clamp(-MOST_EVIDENCE, MOST_EVIDENCE);
             }
         }
         self
@@ -168,10 +179,26 @@ struct Settled {
 impl Settled {
     /// The channel with the fewest expected false alarms. With two of them in use each has half of the budget.
     fn of(content: &BaselineContent, point: i64, c: i64, day: i64) -> Self {
-        let split = if content.channels.order && content.channels.day { LN_2 } else { 0 };
-        let (channel, a) = if point > c { (Channel::Point, point) } else { (Channel::Drift, c) };
-        let order = Self { a: a - split, channel, lambda: content.lambda };
-        let day = Self { a: day - split, channel: Channel::Day, lambda: content.day.lambda };
+        let split = if content.channels.order && content.channels.day {
+            LN_2
+        } else {
+            0
+        };
+        let (channel, a) = if point > c {
+            (Channel::Point, point)
+        } else {
+            (Channel::Drift, c)
+        };
+        let order = Self {
+            a: a - split,
+            channel,
+            lambda: content.lambda,
+        };
+        let day = Self {
+            a: day - split,
+            channel: Channel::Day,
+            lambda: content.day.lambda,
+        };
         let rarity = |one: &Self| one.a - ln(u128::from(one.lambda.max(SMALLEST_LAMBDA)));
         match (content.channels.order, content.channels.day) {
             (true, false) => order,
@@ -236,7 +263,11 @@ fn parts(
         let component = Component::ALL[at];
         let weight = component.weight(&content.settings.weights);
         let of_it: [u64; DETECTORS] = std::array::from_fn(|one| {
-            if Detector::ALL[one].component() == component { weights[one] } else { 0 }
+            if Detector::ALL[one].component() == component {
+                weights[one]
+            } else {
+                0
+            }
         });
         let driver = driver[at].unwrap_or(0);
         ComponentRecord {
@@ -364,7 +395,12 @@ impl ScoreRecord {
     /// One component's reason in words.
     #[must_use]
     pub fn reason(&self, component: Component, baseline: &ApprovedBaseline, observation: &Observation) -> String {
-        components::reason(component, baseline.content(), &self.components.of(component), observation)
+        components::reason(
+            component,
+            baseline.content(),
+            &self.components.of(component),
+            observation,
+        )
     }
 
     /// The whole score in one sentence, its leading reason last.

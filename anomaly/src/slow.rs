@@ -42,14 +42,19 @@ pub fn watch(first: &BaselineContent, observations: &[Observation]) -> Vec<SlowD
         state.observe(observation);
     }
     close(&mut evidence, &mut block);
-    Component::ALL.map(|component| drift_of(component, &evidence, weeks)).to_vec()
+    Component::ALL
+        .map(|component| drift_of(component, &evidence, weeks))
+        .to_vec()
 }
 
 /// A day's first order brings the rate of the day before to account.
 fn rate_of_day(block: &mut [i64; DETECTORS], first: &BaselineContent, setting: &components::Setting) {
     let (day, before) = (Detector::RateDay as usize, setting.last_day);
     if !setting.counted.continued[3] && before > 0 {
-        let e = first.rates.get(3).map_or(500_000, |rate| components::rate_evidence(rate, before));
+        let e = first
+            .rates
+            .get(3)
+            .map_or(500_000, |rate| components::rate_evidence(rate, before));
         block[day] = block[day].saturating_add(ln_micro(e));
     }
 }
@@ -65,10 +70,19 @@ fn close(evidence: &mut [i64; DETECTORS], block: &mut [i64; DETECTORS]) {
 fn drift_of(component: Component, evidence: &[i64; DETECTORS], weeks: u32) -> SlowDrift {
     let parts: [u64; DETECTORS] = std::array::from_fn(|at| {
         let detector = Detector::ALL[at];
-        if detector.component() == component { detector.part() * 1_000 } else { 0 }
+        if detector.component() == component {
+            detector.part() * 1_000
+        } else {
+            0
+        }
     });
     let evidence = ln_sum(&parts, evidence);
     // Five components share one alarm in ten years.
     let threshold = ln(WEEKS * 10 * 5);
-    SlowDrift { component, evidence, flagged: evidence >= threshold, weeks }
+    SlowDrift {
+        component,
+        evidence,
+        flagged: evidence >= threshold,
+        weeks,
+    }
 }

@@ -83,7 +83,11 @@ impl ScorerState {
             {
                 self.before[scale] = self.drift[at];
             }
-            self.orders[at] = if record.drift[at] > 0 { self.orders[at].saturating_add(1) } else { 0 };
+            self.orders[at] = if record.drift[at] > 0 {
+                self.orders[at].saturating_add(1)
+            } else {
+                0
+            };
         }
         let new_day = self.enter(observation.at);
         self.drift = record.drift;
@@ -165,9 +169,17 @@ impl ScorerState {
     /// ln D of each component before today, and what today came to so far.
     pub(crate) fn today(&self, at: Timestamp) -> Today {
         if at.day() > self.day {
-            Today { before: self.day_drift, products: [0; COMPONENTS], sums: [0; COMPONENTS] }
+            Today {
+                before: self.day_drift,
+                products: [0; COMPONENTS],
+                sums: [0; COMPONENTS],
+            }
         } else {
-            Today { before: self.day_before, products: self.day_products, sums: self.day_sums }
+            Today {
+                before: self.day_before,
+                products: self.day_products,
+                sums: self.day_sums,
+            }
         }
     }
 

@@ -7,8 +7,13 @@ use serde::{Deserialize, Serialize};
 /// The spans, in microseconds: a second, a minute, an hour, a day; and a minute once more, of which the seconds with orders count.
 pub const SPANS_MICROS: [i64; SCALES] = [1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000, 60_000_000];
 /// What is counted at each scale, in words.
-pub const SPAN_WORDS: [&str; SCALES] =
-    ["orders in 1 s", "orders in 1 min", "orders in 1 h", "orders in 1 day", "seconds with orders in 1 min"];
+pub const SPAN_WORDS: [&str; SCALES] = [
+    "orders in 1 s",
+    "orders in 1 min",
+    "orders in 1 h",
+    "orders in 1 day",
+    "seconds with orders in 1 min",
+];
 /// How many scales there are: four of orders, one of seconds.
 pub const SCALES: usize = 5;
 /// The scales of which every order counts.
@@ -43,7 +48,8 @@ impl Windows {
     /// The windows of an order at `at`, that order included.
     #[must_use]
     pub fn with_one(&self, at: Timestamp) -> Counted {
-        let continued: [bool; SCALES] = std::array::from_fn(|scale| self.counts[scale] > 0 && window(at, scale) <= self.newest[scale]);
+        let continued: [bool; SCALES] =
+            std::array::from_fn(|scale| self.counts[scale] > 0 && window(at, scale) <= self.newest[scale]);
         let counts = std::array::from_fn(|scale| match (continued[scale], scale < BY_ORDER || !continued[0]) {
             (true, more) => self.counts[scale].saturating_add(u32::from(more)),
             (false, _) => 1,
@@ -64,7 +70,11 @@ impl Windows {
             if window > self.newest[scale] {
                 (self.newest[scale], self.counts[scale]) = (window, 0);
             }
-            let more = if scale < BY_ORDER { count } else { u32::from(count > 0 && !(same_second && self.counts[scale] > 0)) };
+            let more = if scale < BY_ORDER {
+                count
+            } else {
+                u32::from(count > 0 && !(same_second && self.counts[scale] > 0))
+            };
             self.counts[scale] = self.counts[scale].saturating_add(more);
         }
     }

@@ -9,8 +9,8 @@ mod words;
 
 pub use approved::{ApprovedBaseline, Thresholds, Verdict};
 pub use content::{
-    BaselineContent, Channels, CurrencySize, DayChannel, DayKnot, DayTable, HOURS, HourBin, MOST_CURRENCIES, MOST_KNOTS, MOST_NAMES, Mix, Mode, RateKnot, RateScale,
-    SeenName, SizeKnot, Sizes, Step,
+    BaselineContent, Channels, CurrencySize, DayChannel, DayKnot, DayTable, HOURS, HourBin, MOST_CURRENCIES,
+    MOST_KNOTS, MOST_NAMES, Mix, Mode, RateKnot, RateScale, SeenName, SizeKnot, Sizes, Step,
 };
 pub use proposed::{ApprovalFault, ProposalFault, ProposedBaseline};
 pub use report::{Change, Expected, PowerCheck, Report, SlowDrift, Trend};

@@ -67,9 +67,17 @@ impl BaselineContent {
             )
         }));
         lines.extend(report.changes.iter().map(changed));
-        let off: Vec<&str> = Detector::ALL.iter().zip(&self.drift).filter(|(_, step)| step.theta == 0).map(|(one, _)| one.as_str()).collect();
+        let off: Vec<&str> = Detector::ALL
+            .iter()
+            .zip(&self.drift)
+            .filter(|(_, step)| step.theta == 0)
+            .map(|(one, _)| one.as_str())
+            .collect();
         if !off.is_empty() {
-            lines.push(format!("Not added up, since its days differ too much: {}.", off.join(", ")));
+            lines.push(format!(
+                "Not added up, since its days differ too much: {}.",
+                off.join(", ")
+            ));
         }
         lines
     }
@@ -89,7 +97,11 @@ fn expected(what: &str, expected: &Expected) -> String {
 fn changed(change: &Change) -> String {
     format!(
         "{}{}: {} -> {} (against the {} baseline).",
-        if change.beyond_cap { "BEYOND THE CAP: " } else { "Change: " },
+        if change.beyond_cap {
+            "BEYOND THE CAP: "
+        } else {
+            "Change: "
+        },
         change.what,
         change.from,
         change.to,
@@ -114,9 +126,14 @@ fn caught(check: &PowerCheck) -> String {
     let (attack, strength) = (check.attack.replace('_', " "), strength(check));
     match (check.orders, check.days) {
         (Some(orders), Some(days)) => {
-            format!("Attack \"{attack}\": the smallest that is caught is {strength}, after {orders} orders, on day {days}.")
+            format!(
+                "Attack \"{attack}\": the smallest that is caught is {strength}, after {orders} orders, on day {days}."
+            )
         }
-        _ => format!("Attack \"{attack}\": NOT caught at {strength} within {} orders.", check.tried),
+        _ => format!(
+            "Attack \"{attack}\": NOT caught at {strength} within {} orders.",
+            check.tried
+        ),
     }
 }
 

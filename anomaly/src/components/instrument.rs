@@ -24,13 +24,21 @@ pub(super) fn read<T: Ord>(mix: &Mix<T>, name: &T, text: &str, setting: &Setting
         Err(_) => (mix.unseen_ppb, false),
     };
     // A new name is bet on when it appears; from then on it is a rare one. Four fifths on new names, one on rare ones.
-    let (alternative, of_kind) = if seen { (billion - NEW_BET, billion - unseen) } else { (NEW_BET, unseen) };
+    let (alternative, of_kind) = if seen {
+        (billion - NEW_BET, billion - unseen)
+    } else {
+        (NEW_BET, unseen)
+    };
     let rare = if !seen && name::is_again(setting.new[place], text) {
         e_value(p)
     } else {
         ((alternative * 1_000_000 / of_kind.max(1)).min(MOST_E) * 4 + e_value(p)) / 5
     };
-    let same_ppb = if setting.in_burst() { mix.burst_again_ppb } else { mix.again_ppb };
+    let same_ppb = if setting.in_burst() {
+        mix.burst_again_ppb
+    } else {
+        mix.again_ppb
+    };
     let (same, again) = (u64::from(same_ppb), setting.again[place]);
     // That a name changes is never held against an agent, so the bet can only lose then.
     let e = if again {
@@ -39,7 +47,11 @@ pub(super) fn read<T: Ord>(mix: &Mix<T>, name: &T, text: &str, setting: &Setting
         bet(billion - AGAIN_BET, billion - same).min(1_000_000)
     };
     [
-        Look { e: rare, p, observed: i64::from(!seen) },
+        Look {
+            e: rare,
+            p,
+            observed: i64::from(!seen),
+        },
         Look {
             e,
             p: if again { same_ppb } else { BILLION },
@@ -61,17 +73,27 @@ pub(super) fn reason(baseline: &BaselineContent, record: &ComponentRecord, obser
             counterparty.as_str(),
             share(&baseline.counterparties, counterparty),
         ),
-        _ => ("instrument", instrument.as_str(), share(&baseline.instruments, instrument)),
+        _ => (
+            "instrument",
+            instrument.as_str(),
+            share(&baseline.instruments, instrument),
+        ),
     };
     if matches!(record.driver, Detector::SameInstrument | Detector::SameCounterparty) && record.observed == 1 {
-        return format!("instrument: the {what} {name} again; {} of orders are expected to repeat it", percent(record.p));
+        return format!(
+            "instrument: the {what} {name} again; {} of orders are expected to repeat it",
+            percent(record.p)
+        );
     }
     match share {
         None => format!(
             "instrument: the {what} {name} is not in the baseline; {} of orders are expected to be new",
             percent(record.p)
         ),
-        Some(share) => format!("instrument: the {what} {name} has {} of the baseline's orders", percent(share)),
+        Some(share) => format!(
+            "instrument: the {what} {name} has {} of the baseline's orders",
+            percent(share)
+        ),
     }
 }
 

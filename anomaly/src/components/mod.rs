@@ -94,17 +94,31 @@ pub(crate) struct Look {
 
 impl Look {
     /// Nothing to judge: what the calibrator gives for the most usual of orders.
-    const NOTHING: Self = Self { e: 500_000, p: BILLION, observed: 0 };
+    const NOTHING: Self = Self {
+        e: 500_000,
+        p: BILLION,
+        observed: 0,
+    };
 }
 
 /// Reads all detectors.
 pub(crate) fn read(baseline: &BaselineContent, setting: &Setting, observation: &Observation) -> [Look; DETECTORS] {
     let [large, raised, small] = size::read(baseline, observation);
     let [second, minute, hour, day, busy] = rate::read(baseline, &setting.counted.counts);
-    let [instrument, same_instrument] =
-        instrument::read(&baseline.instruments, &observation.instrument, observation.instrument.as_str(), setting, 0);
-    let [counterparty, same_counterparty] =
-        instrument::read(&baseline.counterparties, &observation.counterparty, observation.counterparty.as_str(), setting, 1);
+    let [instrument, same_instrument] = instrument::read(
+        &baseline.instruments,
+        &observation.instrument,
+        observation.instrument.as_str(),
+        setting,
+        0,
+    );
+    let [counterparty, same_counterparty] = instrument::read(
+        &baseline.counterparties,
+        &observation.counterparty,
+        observation.counterparty.as_str(),
+        setting,
+        1,
+    );
     [
         large,
         raised,
@@ -127,8 +141,16 @@ pub(crate) fn read(baseline: &BaselineContent, setting: &Setting, observation: &
 pub(crate) fn new_names(baseline: &BaselineContent, new: [u32; 2], observation: &Observation) -> [u32; 2] {
     let (instrument, counterparty) = (&observation.instrument, &observation.counterparty);
     [
-        if instrument::knows(&baseline.instruments, instrument) { new[0] } else { name::fingerprint(instrument.as_str()) },
-        if instrument::knows(&baseline.counterparties, counterparty) { new[1] } else { name::fingerprint(counterparty.as_str()) },
+        if instrument::knows(&baseline.instruments, instrument) {
+            new[0]
+        } else {
+            name::fingerprint(instrument.as_str())
+        },
+        if instrument::knows(&baseline.counterparties, counterparty) {
+            new[1]
+        } else {
+            name::fingerprint(counterparty.as_str())
+        },
     ]
 }
 

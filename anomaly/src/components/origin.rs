@@ -2,15 +2,24 @@
 
 use super::Look;
 use crate::{
-    baseline::BaselineContent, calibrator::e_value, observation::Observation, record::ComponentRecord, settings::BILLION,
+    baseline::BaselineContent, calibrator::e_value, observation::Observation, record::ComponentRecord,
+    settings::BILLION,
 };
 
 pub(super) fn read(baseline: &BaselineContent, observation: &Observation) -> Look {
     let seen = observation
         .region
         .is_some_and(|region| baseline.regions.binary_search(&region).is_ok());
-    let p = if seen { BILLION } else { baseline.settings.origin_unseen_ppb };
-    Look { e: e_value(p), p, observed: 0 }
+    let p = if seen {
+        BILLION
+    } else {
+        baseline.settings.origin_unseen_ppb
+    };
+    Look {
+        e: e_value(p),
+        p,
+        observed: 0,
+    }
 }
 
 pub(super) fn reason(record: &ComponentRecord, observation: &Observation) -> String {

@@ -12,8 +12,15 @@ use crate::{
 
 pub(super) fn read(baseline: &BaselineContent, counts: &[u32; SCALES]) -> [Look; SCALES] {
     std::array::from_fn(|scale| {
-        let p = baseline.rates.get(scale).map_or(BILLION, |rate| p_value(rate, counts[scale]));
-        Look { e: e_value(p), p, observed: i64::from(counts[scale]) }
+        let p = baseline
+            .rates
+            .get(scale)
+            .map_or(BILLION, |rate| p_value(rate, counts[scale]));
+        Look {
+            e: e_value(p),
+            p,
+            observed: i64::from(counts[scale]),
+        }
     })
 }
 

@@ -25,13 +25,29 @@ pub(super) fn read(baseline: &BaselineContent, observation: &Observation) -> [Lo
         .binary_search_by(|known| known.currency.cmp(&observation.currency))
     else {
         let p = baseline.instruments.unseen_ppb;
-        return [Look { e: e_value(p), p, observed: 0 }, Look::NOTHING, Look::NOTHING];
+        return [
+            Look {
+                e: e_value(p),
+                p,
+                observed: 0,
+            },
+            Look::NOTHING,
+            Look::NOTHING,
+        ];
     };
     let observed = logarithm - sizes.currencies[at].median;
     let p = p_value(&sizes.knots, observed);
     [
-        Look { e: e_value(p), p, observed },
-        Look { e: raised(p), p, observed },
+        Look {
+            e: e_value(p),
+            p,
+            observed,
+        },
+        Look {
+            e: raised(p),
+            p,
+            observed,
+        },
         small(sizes.small_ppb, observed),
     ]
 }
@@ -49,7 +65,11 @@ fn small(small_ppb: u32, observed: i64) -> Look {
         (billion - SMALL_BET, billion - share)
     };
     let p = if observed <= 0 { small_ppb } else { BILLION };
-    Look { e: bet * 1_000_000 / baseline.max(1), p, observed }
+    Look {
+        e: bet * 1_000_000 / baseline.max(1),
+        p,
+        observed,
+    }
 }
 
 /// The share of baseline orders at least as large as the largest knot that is not above `size`: never below the true share.
@@ -63,7 +83,11 @@ pub(super) fn reason(baseline: &BaselineContent, record: &ComponentRecord, obser
     let Some(notional) = observation.notional else {
         return "size: the order has no notional to judge".to_owned();
     };
-    let known = baseline.sizes.currencies.iter().find(|known| known.currency == currency);
+    let known = baseline
+        .sizes
+        .currencies
+        .iter()
+        .find(|known| known.currency == currency);
     match (known, record.driver) {
         (None, _) => format!("size: {notional} {currency}; the baseline has no order in {currency}"),
         (Some(known), Detector::SizeSmall) => format!(

@@ -69,14 +69,28 @@ pub fn observe_days(histories: &[History]) -> usize {
         history.orders.len() < SPARSE_ORDERS * days.len() && days.len() >= 2 * SPARSE_DAYS
     };
     let count = histories.iter().filter(sparse).count();
-    if count * 2 > histories.len() { SPARSE_DAYS } else { USUAL_DAYS }
+    if count * 2 > histories.len() {
+        SPARSE_DAYS
+    } else {
+        USUAL_DAYS
+    }
 }
 
 /// Runs one agent.
 #[must_use]
 pub fn evaluate(history: &History, protocol: &Protocol) -> AgentOutcome {
-    let clean: Vec<Observation> = history.orders.iter().filter(|(_, label)| *label == 0).map(|(seen, _)| *seen).collect();
-    let days: Vec<i64> = clean.iter().map(|seen| seen.at.day()).collect::<BTreeSet<_>>().into_iter().collect();
+    let clean: Vec<Observation> = history
+        .orders
+        .iter()
+        .filter(|(_, label)| *label == 0)
+        .map(|(seen, _)| *seen)
+        .collect();
+    let days: Vec<i64> = clean
+        .iter()
+        .map(|seen| seen.at.day())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let mut outcome = AgentOutcome::new(&history.name, clean.len(), days.len());
     let split = |count: usize| {
         let last = *days.get(count.checked_sub(1)?)?;
@@ -103,7 +117,14 @@ pub fn evaluate(history: &History, protocol: &Protocol) -> AgentOutcome {
         outcome.clean = Some(play_clean(&fitted, base, tail, &mut states, protocol));
     }
     if fitted.mode() == Mode::Enforce {
-        let ground = Ground { baseline: &fitted, base, tail, states: &states, name: &history.name, seed: protocol.seed };
+        let ground = Ground {
+            baseline: &fitted,
+            base,
+            tail,
+            states: &states,
+            name: &history.name,
+            seed: protocol.seed,
+        };
         outcome.trials = SCENARIOS.iter().map(|scenario| ground.trial(*scenario)).collect();
         outcome.trials.extend(ground.upgrade());
     }
@@ -177,7 +198,13 @@ fn play_clean(
                 replayed.reset_evidence();
                 away_on = Some(seen.at.day());
             }
-            Verdict::Warn if open.is_none() => open = Some(Page { at: seen.at.micros(), open_micros: i64::MAX, top: record.top() }),
+            Verdict::Warn if open.is_none() => {
+                open = Some(Page {
+                    at: seen.at.micros(),
+                    open_micros: i64::MAX,
+                    top: record.top(),
+                })
+            }
             _ => {}
         }
     }
@@ -197,13 +224,21 @@ fn timed(
     let began = clock.map(|clock| clock());
     let record = *score(baseline, state, seen).record();
     if let (Some(clock), Some(began)) = (clock, began) {
-        clean.nanos.push(u32::try_from(clock().saturating_sub(began)).unwrap_or(u32::MAX));
+        clean
+            .nanos
+            .push(u32::try_from(clock().saturating_sub(began)).unwrap_or(u32::MAX));
     }
     record
 }
 
 /// Reads the record back from its canonical bytes, computes the score again from a state folded out of such records, and compares.
-fn replay(baseline: &ApprovedBaseline, state: &mut ScorerState, seen: &Observation, record: &ScoreRecord, clean: &mut Clean) {
+fn replay(
+    baseline: &ApprovedBaseline,
+    state: &mut ScorerState,
+    seen: &Observation,
+    record: &ScoreRecord,
+    clean: &mut Clean,
+) {
     let again = score(baseline, state, seen);
     let mut written = Vec::new();
     canonical::write_presorted(record, &mut written);
@@ -223,20 +258,27 @@ impl Clean {
 
     /// Warnings still open after a minute.
     pub fn pages(&self) -> impl Iterator<Item = &Page> {
-        self.warnings.iter().filter(|page| page.open_micros >= PAGE_AFTER_MICROS)
+        self.warnings
+            .iter()
+            .filter(|page| page.open_micros >= PAGE_AFTER_MICROS)
     }
 }
 
 /// What the agent would send from its `at`th tail order on, repeated by whole weeks to a useful length.
 fn stream(base: &[Observation], tail: &[Observation], at: usize) -> Vec<Observation> {
     let carrier = if tail.len() >= LEAST_TAIL { &tail[at..] } else { base };
-    let (Some(first), Some(last)) = (carrier.first(), carrier.last()) else { return Vec::new() };
+    let (Some(first), Some(last)) = (carrier.first(), carrier.last()) else {
+        return Vec::new();
+    };
     let weeks = (last.at.day() - first.at.day()) / 7 + 1;
     let begin = if tail.len() >= LEAST_TAIL { 0 } else { weeks };
     let mut all = Vec::new();
     for round in 0.. {
         let shift = (begin + round * weeks) * WEEK_SECONDS;
-        all.extend(carrier.iter().map(|seen| Observation { at: seen.at.plus_seconds(shift), ..*seen }));
+        all.extend(carrier.iter().map(|seen| Observation {
+            at: seen.at.plus_seconds(shift),
+            ..*seen
+        }));
         if all.len() >= LEAST_TRIAL_ORDERS || round > 20 {
             break;
         }
@@ -261,10 +303,20 @@ impl Ground<'_> {
     /// One scenario, from the same place for all: a random one in the first half of the tail.
     fn trial(&self, scenario: Scenario) -> Trial {
         let usable = self.tail.len() >= LEAST_TAIL;
-        let at = if usable { Seeded::new(self.seed, &[self.name]).below(self.tail.len() / 2) } else { 0 };
+        let at = if usable {
+            Seeded::new(self.seed, &[self.name]).below(self.tail.len() / 2)
+        } else {
+            0
+        };
         let stream = stream(self.base, self.tail, at);
         let mut random = Seeded::new(self.seed, &[self.name, scenario.name]);
-        let injected = scenario.inject(&Source { history: self.base, stream: &stream }, &mut random);
+        let injected = scenario.inject(
+            &Source {
+                history: self.base,
+                stream: &stream,
+            },
+            &mut random,
+        );
         let state = if usable { self.states[at] } else { warmed(self.base) };
         play(self.baseline, state, &injected, scenario, normal_day(self.base))
     }
@@ -272,20 +324,44 @@ impl Ground<'_> {
     /// A strategy upgrade that was announced: sizes trebled under a mandate of another scope, with a baseline of its own from the
     /// first half of the tail. Scored is the second half.
     fn upgrade(&self) -> Option<Trial> {
-        let upgraded: Vec<Observation> = self.tail.iter().map(|seen| {
-            let notional = seen.notional.and_then(|notional| notional.checked_mul(Decimal::from(3)));
-            Observation { notional, ..*seen }
-        }).collect();
+        let upgraded: Vec<Observation> = self
+            .tail
+            .iter()
+            .map(|seen| {
+                let notional = seen
+                    .notional
+                    .and_then(|notional| notional.checked_mul(Decimal::from(3)));
+                Observation { notional, ..*seen }
+            })
+            .collect();
         let middle = upgraded.get(upgraded.len() / 2)?.at.day();
         let (before, after) = upgraded.split_at(upgraded.partition_point(|seen| seen.at.day() < middle));
         let fitted = baseline(before, None).filter(|fitted| fitted.mode() == Mode::Enforce)?;
-        let injected: Vec<Injected> =
-            after.iter().map(|seen| Injected { seen: *seen, attack: true, instead: seen.notional }).collect();
-        Some(play(&fitted, warmed(before), &injected, Scenario::UPGRADE, normal_day(before)))
+        let injected: Vec<Injected> = after
+            .iter()
+            .map(|seen| Injected {
+                seen: *seen,
+                attack: true,
+                instead: seen.notional,
+            })
+            .collect();
+        Some(play(
+            &fitted,
+            warmed(before),
+            &injected,
+            Scenario::UPGRADE,
+            normal_day(before),
+        ))
     }
 }
 
-fn play(baseline: &ApprovedBaseline, mut state: ScorerState, injected: &[Injected], scenario: Scenario, normal_day: f64) -> Trial {
+fn play(
+    baseline: &ApprovedBaseline,
+    mut state: ScorerState,
+    injected: &[Injected],
+    scenario: Scenario,
+    normal_day: f64,
+) -> Trial {
     let mut trial = Trial::new(scenario);
     let (mut orders, mut leaked, mut began, mut days) = (0, 0.0, None, 0);
     let mut day = i64::MIN;
@@ -323,7 +399,9 @@ fn play(baseline: &ApprovedBaseline, mut state: ScorerState, injected: &[Injecte
 }
 
 fn number(notional: Option<Decimal>) -> f64 {
-    notional.map_or(0.0, |notional| notional.mantissa() as f64 / 10_f64.powi(i32::from(notional.scale())))
+    notional.map_or(0.0, |notional| {
+        notional.mantissa() as f64 / 10_f64.powi(i32::from(notional.scale()))
+    })
 }
 
 /// The mean notional of an active day of the baseline, currencies added as they come.

@@ -54,7 +54,16 @@ pub struct Clean {
 
 impl Clean {
     pub(super) fn new(first: i64, last: i64) -> Self {
-        Self { days: (first, last), nanos: Vec::new(), orders: 0, replayed: 0, highest: 0, linear_highest: 0, revocations: Vec::new(), warnings: Vec::new() }
+        Self {
+            days: (first, last),
+            nanos: Vec::new(),
+            orders: 0,
+            replayed: 0,
+            highest: 0,
+            linear_highest: 0,
+            revocations: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Its length in years.
@@ -100,7 +109,14 @@ pub struct Trial {
 
 impl Trial {
     pub(super) fn new(scenario: Scenario) -> Self {
-        Self { scenario, caught: None, warned: false, missed_after: 0, leaked_days: 0.0, linear_highest: 0 }
+        Self {
+            scenario,
+            caught: None,
+            warned: false,
+            missed_after: 0,
+            leaked_days: 0.0,
+            linear_highest: 0,
+        }
     }
 }
 

@@ -63,11 +63,21 @@ pub struct Source<'a> {
 }
 
 const fn attack(name: &'static str, injects: &'static [Component], kind: Kind) -> Scenario {
-    Scenario { name, injects, control: false, kind }
+    Scenario {
+        name,
+        injects,
+        control: false,
+        kind,
+    }
 }
 
 const fn control(name: &'static str, kind: Kind) -> Scenario {
-    Scenario { name, injects: &[], control: true, kind }
+    Scenario {
+        name,
+        injects: &[],
+        control: true,
+        kind,
+    }
 }
 
 use Component::{Hour, Instrument as Mix, Origin, Rate, Size};
@@ -112,7 +122,11 @@ impl Scenario {
                 .map(|(at, seen)| {
                     let mut changed = *seen;
                     let attack = change(at, &mut changed);
-                    Injected { seen: changed, attack, instead: seen.notional }
+                    Injected {
+                        seen: changed,
+                        attack,
+                        instead: seen.notional,
+                    }
                 })
                 .collect()
         };
@@ -130,7 +144,9 @@ impl Scenario {
                 true
             }),
             Kind::Counterparty => each(&mut |_, seen| {
-                Counterparty::new(&NEVER_SEEN.to_ascii_lowercase()).map(|name| seen.counterparty = name).is_ok()
+                Counterparty::new(&NEVER_SEEN.to_ascii_lowercase())
+                    .map(|name| seen.counterparty = name)
+                    .is_ok()
             }),
             Kind::RampByOrder => each(&mut |at, seen| grow(seen, at as i32 + 1, 1.005)),
             Kind::RampByDay => {
@@ -148,7 +164,9 @@ impl Scenario {
 }
 
 fn times(seen: &mut Observation, factor: u64) -> bool {
-    seen.notional = seen.notional.and_then(|notional| notional.checked_mul(Decimal::from(factor)));
+    seen.notional = seen
+        .notional
+        .and_then(|notional| notional.checked_mul(Decimal::from(factor)));
     true
 }
 
@@ -167,18 +185,34 @@ fn rename(seen: &mut Observation) -> bool {
 fn grow(seen: &mut Observation, steps: i32, factor: f64) -> bool {
     let thousandths = (factor.powi(steps.min(2_000)) * 1_000.0).round() as i128;
     let factor = Decimal::new(thousandths, 3);
-    seen.notional = seen.notional.zip(factor).and_then(|(notional, factor)| notional.checked_mul(factor));
+    seen.notional = seen
+        .notional
+        .zip(factor)
+        .and_then(|(notional, factor)| notional.checked_mul(factor));
     true
 }
 
 /// 200 orders in 60 s behind the first order: that one again, or the next ones of the stream.
 fn looped(source: &Source<'_>, mixed: bool) -> Vec<Injected> {
-    let Some(first) = source.stream.first() else { return Vec::new() };
+    let Some(first) = source.stream.first() else {
+        return Vec::new();
+    };
     (0..200)
         .map(|at| {
-            let model = if mixed { source.stream[at % source.stream.len()] } else { *first };
-            let seen = Observation { at: first.at.plus_millis(at as i64 * 300), ..model };
-            Injected { seen, attack: true, instead: Some(Decimal::ZERO) }
+            let model = if mixed {
+                source.stream[at % source.stream.len()]
+            } else {
+                *first
+            };
+            let seen = Observation {
+                at: first.at.plus_millis(at as i64 * 300),
+                ..model
+            };
+            Injected {
+                seen,
+                attack: true,
+                instead: Some(Decimal::ZERO),
+            }
         })
         .collect()
 }
@@ -192,12 +226,22 @@ fn salami(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
     let stream = source.stream;
     let mut all = Vec::new();
     for (at, seen) in stream.iter().enumerate() {
-        let gap = stream.get(at + 1).map_or(DAY / 24, |next| next.at.micros() - seen.at.micros()).clamp(3, DAY / 8);
+        let gap = stream
+            .get(at + 1)
+            .map_or(DAY / 24, |next| next.at.micros() - seen.at.micros())
+            .clamp(3, DAY / 8);
         for part in 0..3 {
-            let late = if part == 0 { 0 } else { random.below(gap as usize) as i64 };
+            let late = if part == 0 {
+                0
+            } else {
+                random.below(gap as usize) as i64
+            };
             let like = small.get(random.below(small.len())).copied().unwrap_or(*seen);
             all.push(Injected {
-                seen: Observation { at: seen.at.plus_micros(late), ..like },
+                seen: Observation {
+                    at: seen.at.plus_micros(late),
+                    ..like
+                },
                 attack: true,
                 instead: if part == 0 { seen.notional } else { Some(Decimal::ZERO) },
             });
@@ -209,16 +253,25 @@ fn salami(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
 
 /// The busiest day of the history once more, thirteen hours and a weekday away, over the stream.
 fn replayed(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
-    let Some(first) = source.stream.first() else { return Vec::new() };
+    let Some(first) = source.stream.first() else {
+        return Vec::new();
+    };
     let mut days: Vec<i64> = source.history.iter().map(|seen| seen.at.day()).collect();
     days.dedup();
     let day = days[random.below(days.len())];
     let shift = (first.at.day() - day) * DAY + 13 * DAY / 24;
-    let again = source.history.iter().filter(|seen| seen.at.day() == day).map(|seen| Injected {
-        seen: Observation { at: seen.at.plus_micros(shift), ..*seen },
-        attack: true,
-        instead: Some(Decimal::ZERO),
-    });
+    let again = source
+        .history
+        .iter()
+        .filter(|seen| seen.at.day() == day)
+        .map(|seen| Injected {
+            seen: Observation {
+                at: seen.at.plus_micros(shift),
+                ..*seen
+            },
+            attack: true,
+            instead: Some(Decimal::ZERO),
+        });
     merged(source.stream, again.collect())
 }
 
@@ -226,22 +279,35 @@ fn replayed(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
 fn mimicked(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
     let each = source.stream.iter().map(|seen| {
         let like = source.history[random.below(source.history.len())];
-        Injected { seen: Observation { at: seen.at, ..like }, attack: true, instead: seen.notional }
+        Injected {
+            seen: Observation { at: seen.at, ..like },
+            attack: true,
+            instead: seen.notional,
+        }
     });
     each.collect()
 }
 
 /// A day on which the market moves: half as many orders again, half as large again.
 fn surge(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
-    let Some(first) = source.stream.first() else { return Vec::new() };
+    let Some(first) = source.stream.first() else {
+        return Vec::new();
+    };
     let day = first.at.day();
     let mut all = Vec::new();
     for seen in source.stream {
         let moved = seen.at.day() == day;
-        let mut one = Injected { seen: *seen, attack: moved, instead: seen.notional };
+        let mut one = Injected {
+            seen: *seen,
+            attack: moved,
+            instead: seen.notional,
+        };
         if moved {
             let half = Decimal::new(15, 1);
-            one.seen.notional = seen.notional.zip(half).and_then(|(notional, half)| notional.checked_mul(half));
+            one.seen.notional = seen
+                .notional
+                .zip(half)
+                .and_then(|(notional, half)| notional.checked_mul(half));
         }
         all.push(one);
         if moved && random.percent(50) {
@@ -255,24 +321,42 @@ fn surge(source: &Source<'_>, random: &mut Seeded) -> Vec<Injected> {
 
 /// Two days of silence, then everything at its time again, with three of the missed orders within five minutes.
 fn outage(source: &Source<'_>) -> Vec<Injected> {
-    let Some(first) = source.stream.first() else { return Vec::new() };
+    let Some(first) = source.stream.first() else {
+        return Vec::new();
+    };
     let back = first.at.plus_seconds(2 * 86_400);
-    let missed = source.stream.iter().take_while(|seen| seen.at < back).take(3).enumerate();
+    let missed = source
+        .stream
+        .iter()
+        .take_while(|seen| seen.at < back)
+        .take(3)
+        .enumerate();
     let mut all: Vec<Injected> = missed
         .map(|(at, seen)| Injected {
-            seen: Observation { at: back.plus_seconds(at as i64 * 100), ..*seen },
+            seen: Observation {
+                at: back.plus_seconds(at as i64 * 100),
+                ..*seen
+            },
             attack: true,
             instead: seen.notional,
         })
         .collect();
     let later = source.stream.iter().filter(|seen| seen.at >= back);
-    all.extend(later.map(|seen| Injected { seen: *seen, attack: true, instead: seen.notional }));
+    all.extend(later.map(|seen| Injected {
+        seen: *seen,
+        attack: true,
+        instead: seen.notional,
+    }));
     all.sort_by_key(|one| one.seen.at);
     all
 }
 
 fn merged(stream: &[Observation], mut added: Vec<Injected>) -> Vec<Injected> {
-    added.extend(stream.iter().map(|seen| Injected { seen: *seen, attack: false, instead: seen.notional }));
+    added.extend(stream.iter().map(|seen| Injected {
+        seen: *seen,
+        attack: false,
+        instead: seen.notional,
+    }));
     added.sort_by_key(|one| one.seen.at);
     added
 }

@@ -154,7 +154,11 @@ pub struct ClassSummary {
 /// Sums up a class.
 #[must_use]
 pub fn summarise(class: &str, observe_days: usize, outcomes: &[AgentOutcome]) -> ClassSummary {
-    let mut nanos: Vec<u32> = outcomes.iter().filter_map(|one| one.clean.as_ref()).flat_map(|clean| clean.nanos.clone()).collect();
+    let mut nanos: Vec<u32> = outcomes
+        .iter()
+        .filter_map(|one| one.clean.as_ref())
+        .flat_map(|clean| clean.nanos.clone())
+        .collect();
     nanos.sort_unstable();
     let at = |part: usize| nanos.get((nanos.len().saturating_sub(1)) * part / 1_000).copied();
     let total = |count: fn(&Clean) -> u64| outcomes.iter().filter_map(|one| one.clean.as_ref()).map(count).sum();
@@ -165,9 +169,16 @@ pub fn summarise(class: &str, observe_days: usize, outcomes: &[AgentOutcome]) ->
         admissions: admissions(outcomes),
         clean: clean(outcomes, Standing::Admitted),
         clean_warn_only: clean(outcomes, Standing::WarnOnly),
-        scenarios: SCENARIOS.iter().chain([&Scenario::UPGRADE]).filter_map(|one| scenario(*one, outcomes)).collect(),
+        scenarios: SCENARIOS
+            .iter()
+            .chain([&Scenario::UPGRADE])
+            .filter_map(|one| scenario(*one, outcomes))
+            .collect(),
         taught: taught(outcomes),
-        nanos: at(500).zip(at(990)).zip(at(999)).map(|((median, p99), p999)| [median, p99, p999]),
+        nanos: at(500)
+            .zip(at(990))
+            .zip(at(999))
+            .map(|((median, p99), p999)| [median, p99, p999]),
         state_bytes: size_of::<ScorerState>(),
         replayed: [total(|clean| clean.replayed), total(|clean| clean.orders)],
     }
@@ -190,7 +201,11 @@ fn admissions(outcomes: &[AgentOutcome]) -> Admissions {
 }
 
 fn clean(outcomes: &[AgentOutcome], standing: Standing) -> CleanSummary {
-    let tails: Vec<&Clean> = outcomes.iter().filter(|one| one.standing == standing).filter_map(|one| one.clean.as_ref()).collect();
+    let tails: Vec<&Clean> = outcomes
+        .iter()
+        .filter(|one| one.standing == standing)
+        .filter_map(|one| one.clean.as_ref())
+        .collect();
     let years: f64 = tails.iter().map(|tail| tail.years()).sum();
     let weeks_of_100 = years * 365.0 / 7.0 / 100.0;
     let mut pages: Vec<i64> = tails.iter().flat_map(|tail| tail.pages().map(|page| page.at)).collect();
@@ -201,7 +216,9 @@ fn clean(outcomes: &[AgentOutcome], standing: Standing) -> CleanSummary {
     let revocations = tails.iter().map(|tail| tail.revocations.len()).sum();
     let mut revoked_by = BTreeMap::new();
     for (_, top, channel) in tails.iter().flat_map(|tail| &tail.revocations) {
-        *revoked_by.entry(format!("{} by {channel:?}", top.as_str()).to_lowercase()).or_insert(0) += 1;
+        *revoked_by
+            .entry(format!("{} by {channel:?}", top.as_str()).to_lowercase())
+            .or_insert(0) += 1;
     }
     CleanSummary {
         agents: tails.len(),
@@ -223,11 +240,22 @@ fn finite(value: f64) -> f64 {
 fn rate(seen: usize, years: f64, promised: f64) -> Rate {
     let (lower, upper) = poisson_interval(seen as u64);
     let per_year = finite(seen as f64 / years);
-    Rate { seen, per_year, lower: finite(lower / years), upper: finite(upper / years), promised, ratio: per_year / promised }
+    Rate {
+        seen,
+        per_year,
+        lower: finite(lower / years),
+        upper: finite(upper / years),
+        promised,
+        ratio: per_year / promised,
+    }
 }
 
 fn scenario(scenario: Scenario, outcomes: &[AgentOutcome]) -> Option<ScenarioSummary> {
-    let trials: Vec<&Trial> = outcomes.iter().flat_map(|one| &one.trials).filter(|trial| trial.scenario == scenario).collect();
+    let trials: Vec<&Trial> = outcomes
+        .iter()
+        .flat_map(|one| &one.trials)
+        .filter(|trial| trial.scenario == scenario)
+        .collect();
     let caught: Vec<&Caught> = trials.iter().filter_map(|trial| trial.caught.as_ref()).collect();
     let spread = |value: fn(&Caught) -> f64| {
         let mut values: Vec<f64> = caught.iter().map(|one| value(one)).collect();

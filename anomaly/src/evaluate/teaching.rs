@@ -15,10 +15,14 @@ const WITHIN: f64 = 10.0;
 const BETWEEN: f64 = 3.0;
 
 pub(super) fn tried(fitted: &ApprovedBaseline, base: &[Observation], tail: &[Observation]) -> Teaching {
-    let points_out = |content: &BaselineContent| content.report.trends.iter().any(|one| one.component == Component::Size);
+    let points_out =
+        |content: &BaselineContent| content.report.trends.iter().any(|one| one.component == Component::Size);
     let within = baseline(&ramp(base, 1.0, WITHIN), None).map(|taught| points_out(taught.content()));
     let next = |orders: &[Observation]| {
-        let lineage = Lineage { current: (fitted.content(), fitted.digest()), first: None };
+        let lineage = Lineage {
+            current: (fitted.content(), fitted.digest()),
+            first: None,
+        };
         baseline(orders, Some(lineage)).map(|next| stopped(next.content()))
     };
     Teaching {
@@ -35,13 +39,22 @@ fn stopped(content: &BaselineContent) -> bool {
 
 /// Sizes that grow evenly from `first` to `last` times themselves, day by day.
 fn ramp(orders: &[Observation], first: f64, last: f64) -> Vec<Observation> {
-    let (Some(from), Some(to)) = (orders.first().map(|seen| seen.at.day()), orders.last().map(|seen| seen.at.day())) else {
+    let (Some(from), Some(to)) = (
+        orders.first().map(|seen| seen.at.day()),
+        orders.last().map(|seen| seen.at.day()),
+    ) else {
         return Vec::new();
     };
     let grown = orders.iter().map(|seen| {
         let part = (seen.at.day() - from) as f64 / (to - from).max(1) as f64;
         let factor = Decimal::new((first * (last / first).powf(part) * 1_000.0) as i128, 3);
-        Observation { notional: seen.notional.zip(factor).and_then(|(size, factor)| size.checked_mul(factor)), ..*seen }
+        Observation {
+            notional: seen
+                .notional
+                .zip(factor)
+                .and_then(|(size, factor)| size.checked_mul(factor)),
+            ..*seen
+        }
     });
     grown.collect()
 }

@@ -64,13 +64,20 @@ impl<'a> Field<'a> {
         let mut sizes: Vec<Decimal> = rows.iter().filter_map(|row| row.observation.notional).collect();
         sizes.sort_unstable();
         let median = sizes.get(sizes.len().saturating_sub(1) / 2).copied();
-        Self { rows, from, state, median }
+        Self {
+            rows,
+            from,
+            state,
+            median,
+        }
     }
 
     /// The attacks that decide on admission, at full strength.
     pub(super) fn decisive(&self, content: &BaselineContent) -> Vec<PowerCheck> {
         let kinds = KINDS.into_iter().filter(|(name, ..)| MUST_CATCH.contains(name));
-        kinds.map(|(name, attack, strengths)| self.check(content, name, attack, strengths[strengths.len() - 1])).collect()
+        kinds
+            .map(|(name, attack, strengths)| self.check(content, name, attack, strengths[strengths.len() - 1]))
+            .collect()
     }
 
     /// Of each kind the smallest that is caught, or the largest that is not.
@@ -97,7 +104,11 @@ impl<'a> Field<'a> {
     fn check(&self, content: &BaselineContent, name: &str, attack: Attack, strength: u32) -> PowerCheck {
         let mut state = self.state;
         let (mut injected, mut days, mut day, mut caught) = (0, 0, i64::MIN, None);
-        for (observation, hostile) in self.orders(attack, strength).into_iter().take(20 * MOST_ORDERS as usize) {
+        for (observation, hostile) in self
+            .orders(attack, strength)
+            .into_iter()
+            .take(20 * MOST_ORDERS as usize)
+        {
             injected += u32::from(hostile);
             if hostile && observation.at.day() != day {
                 (days, day) = (days + 1, observation.at.day());
@@ -141,15 +152,22 @@ impl<'a> Field<'a> {
             Salami => self.salami(strength),
             Attack::Region => each(&mut |seen| seen.region = Region::new(&lower).ok()),
             Attack::Instrument => each(&mut |seen| {
-                Instrument::new(NEVER_SEEN).map(|name| seen.instrument = name).unwrap_or_default();
+                Instrument::new(NEVER_SEEN)
+                    .map(|name| seen.instrument = name)
+                    .unwrap_or_default();
             }),
             Attack::Counterparty => each(&mut |seen| {
-                Counterparty::new(&lower).map(|name| seen.counterparty = name).unwrap_or_default();
+                Counterparty::new(&lower)
+                    .map(|name| seen.counterparty = name)
+                    .unwrap_or_default();
             }),
             Shift => each(&mut |seen| seen.at = seen.at.plus_seconds(i64::from(strength) * 36)),
             Larger => each(&mut |seen| {
                 let factor = Decimal::new(i128::from(strength), 2);
-                seen.notional = seen.notional.zip(factor).and_then(|(size, factor)| size.checked_mul(factor));
+                seen.notional = seen
+                    .notional
+                    .zip(factor)
+                    .and_then(|(size, factor)| size.checked_mul(factor));
             }),
         }
     }
@@ -159,16 +177,32 @@ impl<'a> Field<'a> {
         let (rows, from) = (self.rows, self.from);
         let weeks = rows.last().map_or(0, |last| last.day - rows[0].day) / 7 + 1;
         let most = 20 * MOST_ORDERS as usize;
-        rows.iter().cycle().enumerate().skip(from).take(most).map(move |(at, row)| {
-            let round = (at / rows.len()) as i64;
-            Observation { at: row.observation.at.plus_seconds(round * weeks * 7 * 86_400), ..row.observation }
-        })
+        rows.iter()
+            .cycle()
+            .enumerate()
+            .skip(from)
+            .take(most)
+            .map(move |(at, row)| {
+                let round = (at / rows.len()) as i64;
+                Observation {
+                    at: row.observation.at.plus_seconds(round * weeks * 7 * 86_400),
+                    ..row.observation
+                }
+            })
     }
 
     fn looped(&self, per_minute: u32) -> Vec<(Observation, bool)> {
         let last = self.rows[self.from].observation;
         let gap = 6_000_000_000 / i64::from(per_minute.max(1));
-        let each = (1..=i64::from(MOST_ORDERS)).map(|order| (Observation { at: last.at.plus_micros(order * gap), ..last }, true));
+        let each = (1..=i64::from(MOST_ORDERS)).map(|order| {
+            (
+                Observation {
+                    at: last.at.plus_micros(order * gap),
+                    ..last
+                },
+                true,
+            )
+        });
         each.collect()
     }
 
@@ -181,7 +215,14 @@ impl<'a> Field<'a> {
                 let size = seen.notional.zip(self.median).map(|(own, median)| own.min(median));
                 // A quarter of an hour apart, in hours of its own.
                 let at = seen.at.plus_seconds(i64::from(part) * 900);
-                all.push((Observation { at, notional: size, ..seen }, true));
+                all.push((
+                    Observation {
+                        at,
+                        notional: size,
+                        ..seen
+                    },
+                    true,
+                ));
             }
             owed %= 100;
         }

@@ -16,13 +16,24 @@ pub(super) fn changes(new: &BaselineContent, old: &BaselineContent, from_first: 
     let mut changes = Vec::new();
     let mut change = |what: String, from: String, to: String, beyond: bool| {
         if from != to {
-            changes.push(Change { beyond_cap: beyond && from_first, from, from_first, to, what });
+            changes.push(Change {
+                beyond_cap: beyond && from_first,
+                from,
+                from_first,
+                to,
+                what,
+            });
         }
     };
     for size in &new.sizes.currencies {
         let before = old.sizes.currencies.iter().find(|one| one.currency == size.currency);
         match before {
-            None => change(format!("sizes in {}", size.currency), "none".to_owned(), format!("p99 {}", size.p99), true),
+            None => change(
+                format!("sizes in {}", size.currency),
+                "none".to_owned(),
+                format!("p99 {}", size.p99),
+                true,
+            ),
             Some(before) => change(
                 format!("p99 of sizes in {}", size.currency),
                 before.p99.to_string(),
@@ -32,15 +43,32 @@ pub(super) fn changes(new: &BaselineContent, old: &BaselineContent, from_first: 
         }
     }
     let rate_beyond = new.lambda.saturating_mul(100) > old.lambda.saturating_mul(RATE_CAP);
-    change("orders a year".to_owned(), old.lambda.to_string(), new.lambda.to_string(), rate_beyond);
+    change(
+        "orders a year".to_owned(),
+        old.lambda.to_string(),
+        new.lambda.to_string(),
+        rate_beyond,
+    );
     for (what, share) in [
         ("instruments", unknown(&new.instruments, &old.instruments)),
         ("counterparties", unknown(&new.counterparties, &old.counterparties)),
     ] {
         let shown = format!("{}.{} %", share / 10_000_000, share / 1_000_000 % 10);
-        change(format!("orders on new {what}"), "0.0 %".to_owned(), shown, share > NEW_NAMES_CAP);
+        change(
+            format!("orders on new {what}"),
+            "0.0 %".to_owned(),
+            shown,
+            share > NEW_NAMES_CAP,
+        );
     }
-    let regions = |content: &BaselineContent| content.regions.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(", ");
+    let regions = |content: &BaselineContent| {
+        content
+            .regions
+            .iter()
+            .map(|one| one.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     change("regions".to_owned(), regions(old), regions(new), false);
     changes
 }
@@ -54,5 +82,9 @@ fn exceeds(new: Decimal, old: Decimal, cap: u64) -> bool {
 /// The share of orders on names that `old` does not know, ppb.
 fn unknown<T: Ord>(new: &Mix<T>, old: &Mix<T>) -> u64 {
     let known = |name: &T| old.seen.binary_search_by(|seen| seen.name.cmp(name)).is_ok();
-    new.seen.iter().filter(|seen| !known(&seen.name)).map(|seen| u64::from(seen.share_ppb)).sum()
+    new.seen
+        .iter()
+        .filter(|seen| !known(&seen.name))
+        .map(|seen| u64::from(seen.share_ppb))
+        .sum()
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{Row, probability_ppb, share_ppb};
 use crate::{
     baseline::{DayKnot, DayTable},
-
     settings::MILLION,
 };
 
@@ -27,11 +26,17 @@ pub(super) fn fit(sums: &[i64]) -> DayTable {
     let mut sorted = sums.to_vec();
     sorted.sort_unstable();
     let n = sorted.len();
-    let mut knots = vec![DayKnot { p: crate::settings::BILLION, sum: 0 }];
+    let mut knots = vec![DayKnot {
+        p: crate::settings::BILLION,
+        sum: 0,
+    }];
     for (at, sum) in sorted.iter().enumerate() {
         let at_least = n - sorted.partition_point(|other| other < sum);
         if at == 0 || sorted[at - 1] != *sum {
-            knots.push(DayKnot { p: share_ppb(1 + at_least as u64, n as u64 + 1, FLOOR), sum: *sum });
+            knots.push(DayKnot {
+                p: share_ppb(1 + at_least as u64, n as u64 + 1, FLOOR),
+                sum: *sum,
+            });
         }
     }
     let most = sorted.last().copied().unwrap_or(0);
@@ -41,18 +46,32 @@ pub(super) fn fit(sums: &[i64]) -> DayTable {
     for step in 1..=TAIL_KNOTS {
         let beyond = ratio.powi(step as i32);
         let sum = most.saturating_add((-scale * beyond.ln()).ceil().min(1e15) as i64);
-        knots.push(DayKnot { p: probability_ppb(base * beyond, FLOOR), sum });
+        knots.push(DayKnot {
+            p: probability_ppb(base * beyond, FLOOR),
+            sum,
+        });
     }
-    DayTable { knots: falling(knots), theta: MILLION }
+    DayTable {
+        knots: falling(knots),
+        theta: MILLION,
+    }
 }
 
 /// The scale of the tail: the mean excess over the median, or a half more than the standard error allows, whichever is larger.
 fn scale(sorted: &[i64]) -> f64 {
     let n = sorted.len();
     let median = sorted.get(n / 2).copied().unwrap_or(0);
-    let above: Vec<f64> = sorted.iter().filter(|sum| **sum > median).map(|sum| (sum - median) as f64).collect();
+    let above: Vec<f64> = sorted
+        .iter()
+        .filter(|sum| **sum > median)
+        .map(|sum| (sum - median) as f64)
+        .collect();
     let k = above.len() as f64;
-    let mean = if above.is_empty() { 0.0 } else { above.iter().sum::<f64>() / k };
+    let mean = if above.is_empty() {
+        0.0
+    } else {
+        above.iter().sum::<f64>() / k
+    };
     (mean * (1.0 + 1.0 / k.max(1.0).sqrt())).max(LEAST_SCALE)
 }
 
@@ -74,4 +93,3 @@ fn falling(mut knots: Vec<DayKnot>) -> Vec<DayKnot> {
     }
     knots
 }
-

@@ -18,12 +18,42 @@ type Bins = [u64; HOURS];
 /// Ways to smooth, from close to wide: the weight of the bin itself against like days and all days, and how often the kernel (1, 2, 1)
 /// passes over the week.
 const SMOOTHINGS: [Smoothing; 6] = [
-    Smoothing { own: 2, like: 2, all: 0, passes: 1 },
-    Smoothing { own: 0, like: 4, all: 0, passes: 1 },
-    Smoothing { own: 0, like: 2, all: 2, passes: 1 },
-    Smoothing { own: 0, like: 0, all: 4, passes: 1 },
-    Smoothing { own: 0, like: 0, all: 4, passes: 3 },
-    Smoothing { own: 0, like: 0, all: 4, passes: 6 },
+    Smoothing {
+        own: 2,
+        like: 2,
+        all: 0,
+        passes: 1,
+    },
+    Smoothing {
+        own: 0,
+        like: 4,
+        all: 0,
+        passes: 1,
+    },
+    Smoothing {
+        own: 0,
+        like: 2,
+        all: 2,
+        passes: 1,
+    },
+    Smoothing {
+        own: 0,
+        like: 0,
+        all: 4,
+        passes: 1,
+    },
+    Smoothing {
+        own: 0,
+        like: 0,
+        all: 4,
+        passes: 3,
+    },
+    Smoothing {
+        own: 0,
+        like: 0,
+        all: 4,
+        passes: 6,
+    },
 ];
 
 #[derive(Clone, Copy)]
@@ -52,7 +82,10 @@ pub(super) fn fit(rows: &[&Row], floor: u32) -> Vec<HourBin> {
     let least = (unseen / empty.max(1)).max(1);
     mass.iter()
         .map(|own| match own {
-            0 => HourBin { mass_ppb: least, p: unseen },
+            0 => HourBin {
+                mass_ppb: least,
+                p: unseen,
+            },
             _ => {
                 let as_quiet = mass.iter().filter(|other| *other <= own).sum();
                 let seen = u64::from(BILLION - unseen) * *own / total.max(1);
@@ -104,7 +137,9 @@ impl Smoothing {
     fn apply(self, counts: &Bins) -> Bins {
         // 70 is divided by the five working days, the two of the weekend, and all seven.
         let mut mixed: Bins = std::array::from_fn(|hour| {
-            let sum = |mut days: std::ops::Range<usize>| -> u64 { days.by_ref().map(|day| counts[day * 24 + hour % 24]).sum() };
+            let sum = |mut days: std::ops::Range<usize>| -> u64 {
+                days.by_ref().map(|day| counts[day * 24 + hour % 24]).sum()
+            };
             let (like, days) = if hour / 24 < 5 { (sum(0..5), 5) } else { (sum(5..7), 2) };
             (counts[hour] * self.own * 70 + like * self.like * 70 / days + sum(0..7) * self.all * 10) * 1_024
         });

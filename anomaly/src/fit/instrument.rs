@@ -23,12 +23,7 @@ struct Sight {
 }
 
 /// `place` is 0 for instruments and 1 for counterparties.
-pub(super) fn fit<T: Ord + Copy>(
-    rows: &[&Row],
-    name: impl Fn(&Observation) -> T,
-    place: usize,
-    floor: u32,
-) -> Mix<T> {
+pub(super) fn fit<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T, place: usize, floor: u32) -> Mix<T> {
     let mut sights: BTreeMap<T, Sight> = BTreeMap::new();
     let mut days: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
     for row in rows {
@@ -77,7 +72,9 @@ pub(super) fn fit<T: Ord + Copy>(
     seen.sort_by_key(|seen| seen.name);
     let again = |burst: bool| {
         let among = rows.iter().filter(|row| row.setting.in_burst() == burst);
-        among.fold((0, 0), |(again, all), row| (again + u64::from(row.setting.again[place]), all + 1))
+        among.fold((0, 0), |(again, all), row| {
+            (again + u64::from(row.setting.again[place]), all + 1)
+        })
     };
     let (between, bursts) = (again(false), again(true));
     let again_ppb = share_ppb(between.0 + 1, between.1 + 2, AGAIN_FLOOR);

@@ -72,7 +72,11 @@ pub(crate) fn propose(
     let fitter = Fitter::of(history, &rows, settings);
     let mut content = fitter.tables(&rows.iter().collect::<Vec<_>>());
     let replay = replay::leave_one_day_out(&fitter, &mut content, &rows);
-    content.report = Report { dropped: history.dropped, peers: fitter.peers.len() as u64, ..report(&content, &rows, &replay) };
+    content.report = Report {
+        dropped: history.dropped,
+        peers: fitter.peers.len() as u64,
+        ..report(&content, &rows, &replay)
+    };
     if let Some(lineage) = lineage {
         succeed(&mut content, &lineage, &rows);
     }
@@ -123,10 +127,21 @@ pub(crate) fn prior(peers: &[Observation]) -> Vec<Observation> {
 /// Opens the channels that show their power by themselves. When none does, both are read, and may warn only.
 fn admit(content: &mut BaselineContent, rows: &[Row], replay: &replay::Replay) {
     let field = attack::Field::of(rows);
-    let alone = |channels: Channels| field.decisive(&BaselineContent { channels, ..content.clone() });
+    let alone = |channels: Channels| {
+        field.decisive(&BaselineContent {
+            channels,
+            ..content.clone()
+        })
+    };
     let (by_order, by_day) = (
-        alone(Channels { day: false, order: true }),
-        alone(Channels { day: true, order: false }),
+        alone(Channels {
+            day: false,
+            order: true,
+        }),
+        alone(Channels {
+            day: true,
+            order: false,
+        }),
     );
     let shown = |channel: usize, power| Shown {
         report: &content.report,
@@ -135,9 +150,16 @@ fn admit(content: &mut BaselineContent, rows: &[Row], replay: &replay::Replay) {
     };
     let order = Admission::by_order(shown(0, &by_order));
     let day = Admission::by_day(shown(1, &by_day));
-    let channels = Channels { day: day == Admission::Admitted, order: order == Admission::Admitted };
+    let channels = Channels {
+        day: day == Admission::Admitted,
+        order: order == Admission::Admitted,
+    };
     let mut reasons = order.reasons();
-    reasons.extend(day.reasons().into_iter().filter(|reason| !order.reasons().contains(reason)));
+    reasons.extend(
+        day.reasons()
+            .into_iter()
+            .filter(|reason| !order.reasons().contains(reason)),
+    );
     content.report.reasons = reasons;
     if channels.day || channels.order {
         (content.mode, content.channels) = (Mode::Enforce, channels);
@@ -151,9 +173,15 @@ impl<'a> Fitter<'a> {
         // Peers' days lie whole weeks before the agent's own, so that no two fall together.
         if let (Some(last), Some(first)) = (peers.last().map(|seen| seen.at.day()), own.first().map(|row| row.day)) {
             let weeks = (last - first).div_euclid(7) + 2;
-            peers.iter_mut().for_each(|seen| seen.at = seen.at.plus_seconds(-weeks * 7 * 86_400));
+            peers
+                .iter_mut()
+                .for_each(|seen| seen.at = seen.at.plus_seconds(-weeks * 7 * 86_400));
         }
-        Self { agent: history.agent, peers: rows(&peers), settings }
+        Self {
+            agent: history.agent,
+            peers: rows(&peers),
+            settings,
+        }
     }
 
     /// The tables over `own`, which are sorted by time; nothing is added up, the channel by day and the report are empty.
@@ -161,13 +189,20 @@ impl<'a> Fitter<'a> {
         let rows: Vec<&Row> = self.peers.iter().chain(own.iter().copied()).collect();
         let settings = self.settings;
         let kept: Vec<&Row> = rows.iter().copied().filter(|row| teaches(row)).collect();
-        let regions: BTreeSet<_> = own.iter().filter(|row| teaches(row)).filter_map(|row| row.observation.region).collect();
+        let regions: BTreeSet<_> = own
+            .iter()
+            .filter(|row| teaches(row))
+            .filter_map(|row| row.observation.region)
+            .collect();
         BaselineContent {
             agent: self.agent,
             anchor: None,
             channels: Channels { day: true, order: true },
             counterparties: instrument::fit(&kept, |seen| seen.counterparty, 1, settings.symbol_floor_ppb),
-            day: DayChannel { lambda: day::lambda(own), tables: Vec::new() },
+            day: DayChannel {
+                lambda: day::lambda(own),
+                tables: Vec::new(),
+            },
             drift: Vec::new(),
             hours: hour::fit(&kept, settings.hour_floor_ppb),
             instruments: instrument::fit(&kept, |seen| seen.instrument, 0, settings.symbol_floor_ppb),

@@ -38,9 +38,13 @@ pub(super) struct Replay {
 pub(super) fn leave_one_day_out(fitter: &Fitter<'_>, content: &mut BaselineContent, rows: &[Row]) -> Replay {
     let looks = looks(fitter, rows);
     let later = later(fitter, rows);
-    content.drift = Detector::ALL.map(|detector| step(content, detector, rows, &looks, later.as_ref())).to_vec();
+    content.drift = Detector::ALL
+        .map(|detector| step(content, detector, rows, &looks, later.as_ref()))
+        .to_vec();
     let ended = ended(rows, &looks);
-    content.day.tables = Component::ALL.map(|component| table(content, component, &ended)).to_vec();
+    content.day.tables = Component::ALL
+        .map(|component| table(content, component, &ended))
+        .to_vec();
     let mut replay = Replay::default();
     by_order(content, rows, &looks, &mut replay);
     by_day(content, &ended, &mut replay);
@@ -109,7 +113,10 @@ fn step(
     let limit = threshold(content.lambda, detector.weight(&content.settings)) * REPLAY_PART.0 / REPLAY_PART.1;
     let mut runs = vec![(rows, points(looks))];
     runs.extend(later.map(|(rows, looks)| (*rows, points(looks))));
-    let fits = |theta: u32| runs.iter().all(|(rows, points)| largest(detector, rows, points, Step { d, theta }) < limit);
+    let fits = |theta: u32| {
+        runs.iter()
+            .all(|(rows, points)| largest(detector, rows, points, Step { d, theta }) < limit)
+    };
     let mut theta = largest_theta(fits);
     if theta < LEAST_THETA {
         theta = 0;
@@ -136,9 +143,10 @@ fn allowance(detector: Detector, rows: &[Row], looks: &[[Look; DETECTORS]]) -> i
     let mut days: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
     for (at, (row, look)) in rows.iter().zip(looks).enumerate() {
         // A window counts once, with what it came to.
-        let judged_later = detector
-            .window()
-            .is_some_and(|scale| rows.get(at + 1).is_some_and(|next| next.setting.counted.continued[scale]));
+        let judged_later = detector.window().is_some_and(|scale| {
+            rows.get(at + 1)
+                .is_some_and(|next| next.setting.counted.continued[scale])
+        });
         if judged_later || detector.skips(&row.setting.counted) {
             continue;
         }
@@ -165,7 +173,9 @@ impl Running {
         if detector.skips(&row.setting.counted) {
             return self.drift;
         }
-        let continued = detector.window().is_some_and(|scale| row.setting.counted.continued[scale]);
+        let continued = detector
+            .window()
+            .is_some_and(|scale| row.setting.counted.continued[scale]);
         if !continued {
             self.before = self.drift;
         }
@@ -176,7 +186,9 @@ impl Running {
 
 fn largest(detector: Detector, rows: &[Row], points: &[i64], step: Step) -> i64 {
     let mut running = Running::default();
-    rows.iter().zip(points).fold(0, |largest, (row, point)| largest.max(running.take(detector, row, *point, step)))
+    rows.iter().zip(points).fold(0, |largest, (row, point)| {
+        largest.max(running.take(detector, row, *point, step))
+    })
 }
 
 /// Each day as it ended.
@@ -216,9 +228,8 @@ fn by_order(content: &BaselineContent, rows: &[Row], looks: &[[Look; DETECTORS]]
     let mut running: [Running; DETECTORS] = Default::default();
     let mut warned = false;
     for (row, look) in rows.iter().zip(looks) {
-        let drifts = std::array::from_fn(|at| {
-            running[at].take(Detector::ALL[at], row, ln_micro(look[at].e), content.drift[at])
-        });
+        let drifts =
+            std::array::from_fn(|at| running[at].take(Detector::ALL[at], row, ln_micro(look[at].e), content.drift[at]));
         let c = ln_sum(&weights, &drifts);
         replay.largest = replay.largest.max(c);
         if replay.count(0, c, content.lambda, &mut warned) {

@@ -111,7 +111,10 @@ fn quiet_hours_are_rare_and_circular() {
     assert!(hours[0].p < 5_000_000, "midnight was never seen: {:?}", hours[0]);
     assert!(hours[12].p > 100_000_000, "noon is usual: {:?}", hours[12]);
     let sum: u64 = hours.iter().map(|bin| u64::from(bin.mass_ppb)).sum();
-    assert!((990_000_000..=1_001_000_000).contains(&sum), "the bins share all hours: {sum}");
+    assert!(
+        (990_000_000..=1_001_000_000).contains(&sum),
+        "the bins share all hours: {sum}"
+    );
     // Sunday 23:00 smooths into Monday 00:00.
     let late = ["2026-11-08T23:30:00Z", "2026-11-15T23:30:00Z"].map(|at| {
         let at = extensions::Timestamp::parse(at).unwrap();
@@ -146,11 +149,21 @@ fn a_healthy_fortnight_is_admitted() {
     let report = &content.report;
     for check in &report.power {
         // One kind of each is caught at some strength; the region and the loop within a handful.
-        let most = if ["runaway", "new_region"].contains(&check.attack.as_str()) { 20 } else { 200 };
+        let most = if ["runaway", "new_region"].contains(&check.attack.as_str()) {
+            20
+        } else {
+            200
+        };
         assert!(check.orders.is_some_and(|orders| orders <= most), "{check:?}");
     }
     assert!(report.trends.is_empty(), "{:?}", report.trends);
-    assert_eq!((report.false_revocations.promised_milli, report.false_warnings.promised_milli), (100, 4_000));
+    assert_eq!(
+        (
+            report.false_revocations.promised_milli,
+            report.false_warnings.promised_milli
+        ),
+        (100, 4_000)
+    );
     assert_eq!(report.false_revocations.seen, 0);
     // -ln 0.05 events at most, in 14 days: 78 a year. The history alone bounds no more than that.
     assert!((78_000..78_200).contains(&report.false_revocations.upper_milli));
@@ -176,9 +189,15 @@ fn a_thin_history_is_not_admitted() {
 fn a_sparse_history_is_admitted_by_days() {
     let sparse: Vec<_> = sample::orders(1, 0, 14).into_iter().step_by(6).collect();
     let content = sample::proposed(&sparse).content().clone();
-    assert_eq!((content.mode, content.channels.order, content.channels.day), (Mode::Enforce, false, true));
+    assert_eq!(
+        (content.mode, content.channels.order, content.channels.day),
+        (Mode::Enforce, false, true)
+    );
     let reasons = &content.report.reasons;
-    assert!(reasons[0].starts_with(&format!("{} orders, 100 are needed", sparse.len())), "{reasons:?}");
+    assert!(
+        reasons[0].starts_with(&format!("{} orders, 100 are needed", sparse.len())),
+        "{reasons:?}"
+    );
 }
 
 /// Seven days of three orders are too few by themselves even with peers; sixty orders are not. The peers weigh three hundred.
@@ -191,9 +210,17 @@ fn peers_stand_in_for_a_short_history() {
     let alone = learning.propose(&Settings::house(), None).unwrap();
     learning.borrow(&peers);
     let together = learning.propose(&Settings::house(), None).unwrap();
-    assert!((270..=300).contains(&together.content().report.peers), "{}", together.content().report.peers);
+    assert!(
+        (270..=300).contains(&together.content().report.peers),
+        "{}",
+        together.content().report.peers
+    );
     assert!(!alone.content().channels.order && together.content().channels.order);
-    assert_eq!(together.content().lambda, alone.content().lambda, "peers do not make it busier");
+    assert_eq!(
+        together.content().lambda,
+        alone.content().lambda,
+        "peers do not make it busier"
+    );
 }
 
 /// Sizes that grow tenfold over the fortnight are pointed out; the same orders as they were are not (the control: flagging
@@ -210,8 +237,17 @@ fn a_ramp_within_the_observation_is_pointed_out() {
         }
         let proposed = sample::proposed(&orders);
         let trends = &proposed.content().report.trends;
-        assert!(trends.iter().any(|trend| trend.component == crate::Component::Size), "{seed}: {trends:?}");
-        assert!(proposed.content().in_words().iter().any(|line| line.starts_with("CAUTION: within the history size")));
+        assert!(
+            trends.iter().any(|trend| trend.component == crate::Component::Size),
+            "{seed}: {trends:?}"
+        );
+        assert!(
+            proposed
+                .content()
+                .in_words()
+                .iter()
+                .any(|line| line.starts_with("CAUTION: within the history size"))
+        );
     }
 }
 
@@ -223,20 +259,37 @@ fn a_ramp_across_baselines_is_stopped() {
     let later = |percent: u64| {
         let mut learning = Learning::new(sample::agent());
         for mut order in sample::orders(2, 14, 28) {
-            order.notional = order.notional.unwrap().checked_mul(Decimal::new(i128::from(percent), 2).unwrap());
+            order.notional = order
+                .notional
+                .unwrap()
+                .checked_mul(Decimal::new(i128::from(percent), 2).unwrap());
             learning.observe(order);
         }
-        let lineage = Lineage { current: (first.content(), first.digest()), first: None };
-        learning.propose(&Settings::house(), Some(lineage)).unwrap().content().clone()
+        let lineage = Lineage {
+            current: (first.content(), first.digest()),
+            first: None,
+        };
+        learning
+            .propose(&Settings::house(), Some(lineage))
+            .unwrap()
+            .content()
+            .clone()
     };
     let steady = later(100);
     assert_eq!(steady.mode, Mode::Enforce, "{:?}", steady.report.reasons);
-    assert!(steady.report.slow.iter().all(|one| !one.flagged), "{:?}", steady.report.slow);
+    assert!(
+        steady.report.slow.iter().all(|one| !one.flagged),
+        "{:?}",
+        steady.report.slow
+    );
     let grown = later(225);
     assert_eq!(grown.mode, Mode::WarnOnly);
     let words = grown.in_words().join("\n");
     assert!(words.contains("BEYOND THE CAP: p99 of sizes in EUR"), "{words}");
-    assert!(words.contains("CAUTION: over ") && words.contains("size drifted from the first baseline"), "{words}");
+    assert!(
+        words.contains("CAUTION: over ") && words.contains("size drifted from the first baseline"),
+        "{words}"
+    );
 }
 
 #[test]
@@ -259,7 +312,13 @@ fn an_erratic_agent_gets_more_allowance() {
         order.notional = order.notional.unwrap().checked_mul(Decimal::from(30));
     }
     let erratic = sample::proposed(&orders).content().clone();
-    let damped = |content: &BaselineContent| content.drift.iter().map(|step| i64::from(MILLION - step.theta) + step.d).sum::<i64>();
+    let damped = |content: &BaselineContent| {
+        content
+            .drift
+            .iter()
+            .map(|step| i64::from(MILLION - step.theta) + step.d)
+            .sum::<i64>()
+    };
     assert!(damped(&erratic) > damped(&steady) || erratic.mode == Mode::WarnOnly);
 }
 
@@ -290,14 +349,26 @@ fn a_later_baseline_keeps_the_anchor() {
         .into_iter()
         .for_each(|seen| learning.observe(seen));
     let second = learning
-        .propose(&Settings::house(), Some(Lineage { current: (first.content(), first.digest()), first: None }))
+        .propose(
+            &Settings::house(),
+            Some(Lineage {
+                current: (first.content(), first.digest()),
+                first: None,
+            }),
+        )
         .unwrap();
     assert_eq!(
         (second.content().version, second.content().anchor),
         (2, Some(first.digest()))
     );
     let third = learning
-        .propose(&Settings::house(), Some(Lineage { current: (second.content(), second.digest()), first: Some(first.content()) }))
+        .propose(
+            &Settings::house(),
+            Some(Lineage {
+                current: (second.content(), second.digest()),
+                first: Some(first.content()),
+            }),
+        )
         .unwrap();
     assert_eq!(
         (third.content().version, third.content().anchor),

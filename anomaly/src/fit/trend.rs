@@ -24,8 +24,14 @@ pub(super) fn trends(rows: &[Row]) -> Vec<Trend> {
             *day = (day.0 + size as f64 / 1e6, day.1 + 1.0);
         }
     }
-    let sizes: Vec<(f64, f64)> = days.iter().map(|(day, (sum, count))| (*day as f64, sum / count)).collect();
-    let counts: Vec<(f64, f64)> = days.iter().map(|(day, (_, count))| (*day as f64, ln(*count as u128) as f64 / 1e6)).collect();
+    let sizes: Vec<(f64, f64)> = days
+        .iter()
+        .map(|(day, (sum, count))| (*day as f64, sum / count))
+        .collect();
+    let counts: Vec<(f64, f64)> = days
+        .iter()
+        .map(|(day, (_, count))| (*day as f64, ln(*count as u128) as f64 / 1e6))
+        .collect();
     [(Component::Size, sizes), (Component::Rate, counts)]
         .into_iter()
         .filter_map(|(component, points)| trend(component, &points))
@@ -38,10 +44,16 @@ fn trend(component: Component, points: &[(f64, f64)]) -> Option<Trend> {
     if points.len() < FEWEST_DAYS {
         return None;
     }
-    let (x_mean, y_mean) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
+    let (x_mean, y_mean) = (
+        points.iter().map(|p| p.0).sum::<f64>() / n,
+        points.iter().map(|p| p.1).sum::<f64>() / n,
+    );
     let spread = points.iter().map(|p| (p.0 - x_mean).powi(2)).sum::<f64>();
     let slope = points.iter().map(|p| (p.0 - x_mean) * (p.1 - y_mean)).sum::<f64>() / spread.max(f64::MIN_POSITIVE);
-    let rest = points.iter().map(|p| (p.1 - y_mean - slope * (p.0 - x_mean)).powi(2)).sum::<f64>();
+    let rest = points
+        .iter()
+        .map(|p| (p.1 - y_mean - slope * (p.0 - x_mean)).powi(2))
+        .sum::<f64>();
     let error = (rest / (n - 2.0) / spread).sqrt().max(1e-12);
     let p = probability_ppb(StudentsT::new(0.0, 1.0, n - 2.0).ok()?.sf(slope / error), 1);
     let span = points.last()?.0 - points.first()?.0;

@@ -251,11 +251,19 @@ fn records_are_the_same_everywhere() {
 fn fixed_content() -> BaselineContent {
     let mut content = sample::proposed(&sample::orders(1, 0, 14)).content().clone();
     for (at, step) in content.drift.iter_mut().enumerate() {
-        *step = crate::baseline::Step { d: 12_345 * at as i64, theta: 1_000_000 - 25_000 * at as u32 };
+        *step = crate::baseline::Step {
+            d: 12_345 * at as i64,
+            theta: 1_000_000 - 25_000 * at as u32,
+        };
     }
     for table in &mut content.day.tables {
         table.theta = 800_000;
-        table.knots = (0..30).map(|at| crate::baseline::DayKnot { p: BILLION >> at.min(29), sum: at * 1_000_000 }).collect();
+        table.knots = (0..30)
+            .map(|at| crate::baseline::DayKnot {
+                p: BILLION >> at.min(29),
+                sum: at * 1_000_000,
+            })
+            .collect();
     }
     (content.day.lambda, content.channels) = (365, crate::baseline::Channels { day: true, order: true });
     content.lambda = 10_950;
@@ -276,8 +284,12 @@ fn fixed_content() -> BaselineContent {
             })
             .collect();
     }
-    content.hours =
-        (1..=168).map(|hour| crate::baseline::HourBin { mass_ppb: 70_000 * hour, p: 5_000_000 * hour }).collect();
+    content.hours = (1..=168)
+        .map(|hour| crate::baseline::HourBin {
+            mass_ppb: 70_000 * hour,
+            p: 5_000_000 * hour,
+        })
+        .collect();
     content
         .instruments
         .seen
@@ -293,8 +305,14 @@ fn fixed_content() -> BaselineContent {
         .iter_mut()
         .for_each(|seen| seen.p = 900_000_000);
     for (again, burst) in [
-        (&mut content.instruments.again_ppb, &mut content.instruments.burst_again_ppb),
-        (&mut content.counterparties.again_ppb, &mut content.counterparties.burst_again_ppb),
+        (
+            &mut content.instruments.again_ppb,
+            &mut content.instruments.burst_again_ppb,
+        ),
+        (
+            &mut content.counterparties.again_ppb,
+            &mut content.counterparties.burst_again_ppb,
+        ),
     ] {
         (*again, *burst) = (300_000_000, 500_000_000);
     }
@@ -347,9 +365,14 @@ fn reasons_are_in_words() {
         .collect();
     let record = *play(&baseline, &mut state, &flood).last().unwrap();
     let rate = record.reason(Component::Rate, &baseline, &flood[40]);
-    assert!(rate.starts_with("rate: 41 orders in 1 ") && rate.contains("; baseline p99 is "), "{rate}");
     assert!(
-        record.summary(&baseline, &flood[40]).contains(&record.reason(record.top(), &baseline, &flood[40])),
+        rate.starts_with("rate: 41 orders in 1 ") && rate.contains("; baseline p99 is "),
+        "{rate}"
+    );
+    assert!(
+        record
+            .summary(&baseline, &flood[40])
+            .contains(&record.reason(record.top(), &baseline, &flood[40])),
         "{}",
         record.summary(&baseline, &flood[40])
     );
@@ -403,9 +426,16 @@ fn state_is_small_and_canonical() {
     assert!(size_of::<ScorerState>() <= 768, "{}", size_of::<ScorerState>());
     let seen = state.setting(&sample::orders(2, 19, 1)[0]);
     state.reset_evidence();
-    assert_eq!((state.evidence(), state.day_evidence()), ([0; DETECTORS], [0; COMPONENTS]));
+    assert_eq!(
+        (state.evidence(), state.day_evidence()),
+        ([0; DETECTORS], [0; COMPONENTS])
+    );
     assert_eq!((state.orders(), state.days()), ([0; DETECTORS], [0; COMPONENTS]));
-    assert_eq!(state.setting(&sample::orders(2, 19, 1)[0]).counted, seen.counted, "the counters stay");
+    assert_eq!(
+        state.setting(&sample::orders(2, 19, 1)[0]).counted,
+        seen.counted,
+        "the counters stay"
+    );
 }
 
 fn any_observation() -> impl Strategy<Value = Observation> {

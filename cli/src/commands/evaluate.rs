@@ -54,7 +54,11 @@ pub(super) fn run(command: &Evaluate) -> anyhow::Result<Report> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let mut lines: Vec<String> = classes.iter().flat_map(ClassSummary::in_words).collect();
-    lines.push(format!("{} classes in {seconds:.0} s, seed {}", classes.len(), command.seed));
+    lines.push(format!(
+        "{} classes in {seconds:.0} s, seed {}",
+        classes.len(),
+        command.seed
+    ));
     Ok(Report::new(
         lines.join("\n"),
         json!({ "classes": classes, "seconds": seconds, "seed": command.seed }),
@@ -73,7 +77,10 @@ fn streams(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     if files.is_empty() {
-        bail!("{} holds no .csv or .csv.gz file: each is one class of bots", folder.display());
+        bail!(
+            "{} holds no .csv or .csv.gz file: each is one class of bots",
+            folder.display()
+        );
     }
     files.sort();
     Ok(files)
@@ -101,7 +108,9 @@ fn all(histories: &[History], protocol: &Protocol, bar: &ProgressBar) -> Vec<Age
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, AgentOutcome)>> = Mutex::new(Vec::new());
     let work = || {
-        while let Some((at, history)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, histories.get(at)?))) {
+        while let Some((at, history)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, histories.get(at)?)))
+        {
             let outcome = evaluate(history, protocol);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((at, outcome));
             bar.inc(1);
@@ -141,7 +150,9 @@ fn read(file: &Path) -> anyhow::Result<Vec<History>> {
         history.orders.push((order.observation, order.label));
     }
     let mut histories: Vec<History> = histories.into_values().collect();
-    histories.iter_mut().for_each(|history| history.orders.sort_by_key(|(seen, _)| seen.at));
+    histories
+        .iter_mut()
+        .for_each(|history| history.orders.sort_by_key(|(seen, _)| seen.at));
     Ok(histories)
 }
 
@@ -165,7 +176,12 @@ mod tests {
         for day in 1..=28 {
             for order in 0..12 {
                 let (hour, size) = (8 + order % 10, 100 + (day * 37 + order * 61) % 50);
-                writeln!(rows, "bot,2026-11-{day:02}T{hour:02}:0{}:00Z,BTC_EUR,buy,1,{size},EUR,venue,eu-west-1,0", order % 6).unwrap();
+                writeln!(
+                    rows,
+                    "bot,2026-11-{day:02}T{hour:02}:0{}:00Z,BTC_EUR,buy,1,{size},EUR,venue,eu-west-1,0",
+                    order % 6
+                )
+                .unwrap();
             }
         }
         std::fs::write(folder.path().join("small.csv"), rows).unwrap();
@@ -184,13 +200,22 @@ mod tests {
         let class = &first.json["classes"][0];
         assert_eq!((&class["class"], &class["agents"]), (&json!("small"), &json!(1)));
         assert_eq!(class["replayed"][0], class["replayed"][1]);
-        assert!(first.text.contains("1 agents, baselines of 14 active days"), "{}", first.text);
+        assert!(
+            first.text.contains("1 agents, baselines of 14 active days"),
+            "{}",
+            first.text
+        );
         assert!(folder.path().join("plots/small.svg").exists());
     }
 
     #[test]
     fn an_empty_folder_says_what_it_needs() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(streams(folder.path()).unwrap_err().to_string().contains("each is one class"));
+        assert!(
+            streams(folder.path())
+                .unwrap_err()
+                .to_string()
+                .contains("each is one class")
+        );
     }
 }

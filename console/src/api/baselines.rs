@@ -137,7 +137,13 @@ pub(super) async fn propose(
         known(&view, &agent)?;
         let baselines = view.baselines.get(&agent);
         let approved = baselines.and_then(|baselines| baselines.approved.clone());
-        let known = baselines.map(|baselines| baselines.proposed.iter().map(|one| (one.digest, one.position)).collect());
+        let known = baselines.map(|baselines| {
+            baselines
+                .proposed
+                .iter()
+                .map(|one| (one.digest, one.position))
+                .collect()
+        });
         let known: Vec<(Digest, u64)> = known.unwrap_or_default();
         approved.and_then(|(approved, position)| Some((approved.baseline, position?, known)))
     };

@@ -3,7 +3,8 @@
 use anomaly::{
     ApprovedBaseline, BaselineApproved, BaselineContent, ProposedBaseline, Report, Settings,
     baseline::{
-        Channels, CurrencySize, DayChannel, DayTable, HourBin, Mix, Mode, RateKnot, RateScale, SeenName, SizeKnot, Sizes, Step,
+        Channels, CurrencySize, DayChannel, DayTable, HourBin, Mix, Mode, RateKnot, RateScale, SeenName, SizeKnot,
+        Sizes, Step,
     },
 };
 use extensions::{
@@ -101,7 +102,10 @@ pub fn baseline(mode: Mode) -> ApprovedBaseline {
     let content = BaselineContent {
         agent: agent(),
         anchor: None,
-        channels: Channels { day: false, order: true },
+        channels: Channels {
+            day: false,
+            order: true,
+        },
         counterparties: Mix {
             again_ppb: ALL,
             burst_again_ppb: ALL,
@@ -110,10 +114,22 @@ pub fn baseline(mode: Mode) -> ApprovedBaseline {
         },
         day: DayChannel {
             lambda: 365,
-            tables: vec![DayTable { knots: Vec::new(), theta: 0 }; 5],
+            tables: vec![
+                DayTable {
+                    knots: Vec::new(),
+                    theta: 0
+                };
+                5
+            ],
         },
         drift: vec![Step { d: 0, theta: 1_000_000 }; 14],
-        hours: vec![HourBin { mass_ppb: ALL / 168, p: ALL }; 168],
+        hours: vec![
+            HourBin {
+                mass_ppb: ALL / 168,
+                p: ALL
+            };
+            168
+        ],
         instruments: Mix {
             again_ppb: ALL,
             burst_again_ppb: ALL,

@@ -33,8 +33,14 @@ fn drawn(class: &ClassSummary) -> String {
         let width = BAR * one.caught / one.tried.max(1);
         let linear = BAR * one.linear[0] / one.tried.max(1);
         let fill = if one.control { "#b04a3a" } else { "#2f6f9f" };
-        let orders = one.orders.map_or_else(String::new, |[median, p90]| format!(", orders {median:.0} / {p90:.0}"));
-        let name = if one.control { format!("{} (must not)", one.scenario) } else { one.scenario.to_owned() };
+        let orders = one
+            .orders
+            .map_or_else(String::new, |[median, p90]| format!(", orders {median:.0} / {p90:.0}"));
+        let name = if one.control {
+            format!("{} (must not)", one.scenario)
+        } else {
+            one.scenario.to_owned()
+        };
         let _ = write!(
             svg,
             "<text x='10' y='{}'>{name}</text><rect x='{LEFT}' y='{y}' width='{BAR}' height='14' fill='#eee'/>\
