@@ -52,10 +52,13 @@ impl Sink {
     }
 }
 
+/// A future that waits elsewhere, with its answer.
+type Waiting = (oneshot::Sender<Reply>, Reply);
+
 /// Gives all answers; those for another thread's runtime together, on a task of that runtime.
 pub(crate) fn give_all(answers: impl Iterator<Item = (Sink, Reply)>) {
     let here = thread::current().id();
-    let mut elsewhere: Vec<(Home, Vec<(oneshot::Sender<Reply>, Reply)>)> = Vec::new();
+    let mut elsewhere: Vec<(Home, Vec<Waiting>)> = Vec::new();
     for (sink, reply) in answers {
         match sink {
             Sink::Future(future, Some(home)) if home.thread != here => {

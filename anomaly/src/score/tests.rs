@@ -499,7 +499,8 @@ proptest! {
         let mut orders = sample::orders(seed, 14, 14);
         orders.truncate(count);
         orders.iter_mut().for_each(|order| order.region = if seed % 2 == 0 { None } else { order.region });
-        for record in play(&baseline, &mut ScorerState::NEW, &orders) {
+        let mut state = ScorerState::NEW;
+        for record in play(&baseline, &mut state, &orders) {
             let parts = record.components.in_order().map(|part| (part.c as f64 / 1e6).exp());
             let total = parts.iter().sum::<f64>().ln() * 1e6;
             prop_assert!((total - record.c_after as f64).abs() <= 10.0, "{} {}", total, record.c_after);

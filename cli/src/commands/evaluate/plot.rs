@@ -41,12 +41,12 @@ fn drawn(class: &ClassSummary) -> String {
         } else {
             one.scenario.to_owned()
         };
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<text x='10' y='{}'>{name}</text><rect x='{LEFT}' y='{y}' width='{BAR}' height='14' fill='#eee'/>\
              <rect x='{LEFT}' y='{y}' width='{width}' height='14' fill='{fill}'/>\
              <rect x='{LEFT}' y='{}' width='{linear}' height='3' fill='#444'/>\
-             <text x='{}' y='{}'>{} of {}{orders}</text>\n",
+             <text x='{}' y='{}'>{} of {}{orders}</text>",
             y + 12,
             y + 11,
             LEFT + BAR + 10,
@@ -55,9 +55,9 @@ fn drawn(class: &ClassSummary) -> String {
             one.tried
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         svg,
-        "<text x='10' y='{}' fill='#444'>dark line: the clipped linear score; orders to detection: median / 90th percentile</text>\n</svg>\n",
+        "<text x='10' y='{}' fill='#444'>dark line: the clipped linear score; orders to detection: median / 90th percentile</text>\n</svg>",
         height - 8
     );
     svg

@@ -62,6 +62,7 @@ enum Queued {
     Halt(Pending<Halt>, Box<halt::Consequence>),
 }
 
+#[allow(clippy::large_enum_variant)] // nearly every turn is the large one; boxing would allocate on the order path
 enum Turn {
     Queued(Queued),
     Repeat,
