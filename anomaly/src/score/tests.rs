@@ -395,7 +395,7 @@ fn reasons_are_in_words() {
         words[0]
     );
     assert!(
-        words[2].starts_with("instrument: DOGE_EUR is not in the baseline; 0.100 %"),
+        words[2].starts_with("instrument: the instrument DOGE_EUR is not in the baseline; "),
         "{}",
         words[2]
     );
