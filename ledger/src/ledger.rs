@@ -579,7 +579,7 @@ impl Ledger {
     }
 
     /// The size of the log, for those who wait for news and then read by position: told at once of whatever is not an order's course, and of
-    /// that within about [`behind::VIEWS_EVERY`], so that a busy gateway does not wake every role at every commit.
+    /// that within about 20 ms, so that a busy gateway does not wake every role at every commit.
     pub fn news(&self) -> watch::Receiver<u64> {
         self.inner.news.subscribe()
     }

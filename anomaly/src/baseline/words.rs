@@ -67,19 +67,19 @@ impl BaselineContent {
             )
         }));
         lines.extend(report.changes.iter().map(changed));
-        let off: Vec<&str> = Detector::ALL
-            .iter()
-            .zip(&self.drift)
+        lines.extend(self.not_added_up());
+        lines
+    }
+
+    /// The detectors whose evidence is not added up over orders.
+    fn not_added_up(&self) -> Option<String> {
+        let steps = Detector::ALL.iter().zip(&self.drift);
+        let off: Vec<&str> = steps
             .filter(|(_, step)| step.theta == 0)
             .map(|(one, _)| one.as_str())
             .collect();
-        if !off.is_empty() {
-            lines.push(format!(
-                "Not added up, since its days differ too much: {}.",
-                off.join(", ")
-            ));
-        }
-        lines
+        let named = || format!("Not added up, since its days differ too much: {}.", off.join(", "));
+        (!off.is_empty()).then(named)
     }
 }
 

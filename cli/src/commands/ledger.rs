@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ::ledger::{
     Ledger, LedgerError, PublicKey,
-    verify::{Options, signatures::Audit, verify_directory, verify_export},
+    verify::{Fault, Options, signatures::Audit, verify_directory, verify_export},
 };
 use clap::Args;
 use extensions::Digest;
@@ -95,15 +95,15 @@ pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Rep
             );
             Ok(Report::new(text, json))
         }
-        Err(fault) => {
-            let answer = json!({ "ok": false, "place": fault.place.to_string(), "reason": fault.reason });
-            Err(Failure {
-                exit: Exit::Unverified,
-                message: format!("does not verify: {fault}"),
-                answer: Some(answer),
-            }
-            .into())
-        }
+        Err(fault) => Err(unverified(&fault).into()),
+    }
+}
+
+fn unverified(fault: &Fault) -> Failure {
+    Failure {
+        exit: Exit::Unverified,
+        message: format!("does not verify: {fault}"),
+        answer: Some(json!({ "ok": false, "place": fault.place.to_string(), "reason": fault.reason })),
     }
 }
 
