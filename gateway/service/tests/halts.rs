@@ -6,7 +6,7 @@
 mod world;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -156,9 +156,9 @@ fn a_runaway_is_halted_whole() {
                 tokio::spawn(async move { world.submit(0, &session, &order(&format!("wait-{place}"))).await })
             })
             .collect();
-        until("two wait for their send", || marks(&session, OpenMark::Unanswered) == 2).await;
+        until("two wait for their send", || venue.waiting.load(Ordering::SeqCst) == 2).await;
         venue.be(Mood::Accept);
-        venue.deaf.store(3, std::sync::atomic::Ordering::SeqCst);
+        venue.deaf.store(3, Ordering::SeqCst);
         let told = run_away(&world, &session).await;
         assert!(!session.slot.gate_open());
         assert!(connections[0].closing.is_cancelled());

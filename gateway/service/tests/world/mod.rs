@@ -101,6 +101,8 @@ pub struct CountingVenue {
     pub mood: Mutex<Mood>,
     /// Lets orders go on that wait.
     pub go: tokio::sync::Semaphore,
+    /// Orders that have reached the venue and wait there.
+    pub waiting: AtomicI64,
     /// Orders that ended at the venue.
     pub ended: Mutex<HashMap<String, OrderLife>>,
     /// Cancels that are still lost.
@@ -116,6 +118,7 @@ impl CountingVenue {
             cancelled: Mutex::default(),
             mood: Mutex::new(Mood::Accept),
             go: tokio::sync::Semaphore::new(0),
+            waiting: AtomicI64::new(0),
             ended: Mutex::default(),
             deaf: AtomicI64::new(0),
             trades: Mutex::default(),
@@ -169,7 +172,9 @@ impl Venue for CountingVenue {
             let id = permit.record().venue_order_id().to_string();
             let mood = *self.mood.lock().expect("held");
             if mood == Mood::Wait {
+                self.waiting.fetch_add(1, Ordering::SeqCst);
                 self.go.acquire().await.expect("open").forget();
+                self.waiting.fetch_sub(1, Ordering::SeqCst);
             }
             if !gate.may_send() {
                 return Outcome::Withheld(gateway_service::venue::NotSent::GateClosed);
