@@ -248,6 +248,18 @@ pub struct Console {
     pub enrolment: SocketAddr,
     /// Names and addresses in both certificates.
     pub names: Vec<String>,
+    /// Where browsers find the pages: passkeys are made for it. `https://localhost` with the officers' port when absent.
+    pub origin: Option<String>,
+}
+
+impl Console {
+    /// Where browsers find the pages, when the officers' listener has this port.
+    #[must_use]
+    pub fn origin_at(&self, port: u16) -> String {
+        self.origin
+            .clone()
+            .unwrap_or_else(|| format!("https://localhost:{port}"))
+    }
 }
 
 impl Default for Console {
@@ -256,6 +268,7 @@ impl Default for Console {
             officers: loopback(8444),
             enrolment: loopback(8445),
             names: local_names(),
+            origin: None,
         }
     }
 }

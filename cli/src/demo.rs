@@ -151,7 +151,7 @@ async fn perform(args: &Args, directory: &Path) -> anyhow::Result<Report> {
     parts.end("trading");
     conclude::examine(&house, &mut officers, players, &mut report).await?;
     if args.hold {
-        conclude::hold(&house, &scenario, &mut report).await?;
+        conclude::hold(&house, &scenario, &mut officers, &mut report).await?;
         parts.last = Instant::now();
     }
     conclude::stop_and_verify(house, &mut report).await?;

@@ -23,6 +23,10 @@ pub(crate) struct Caller {
     pub(crate) key: Digest,
 }
 
+/// An officer's session in a browser, as the pages hand it on. No request can carry it: it is put in by this process alone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignedIn(pub(crate) Caller);
+
 /// The gate of one route.
 #[derive(Clone)]
 pub(crate) struct Gate {
@@ -33,7 +37,8 @@ pub(crate) struct Gate {
 
 /// Lets the request through with its [`Caller`], or answers why not.
 pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    match gate.caller(request.extensions().get::<Peer>()).await {
+    let signed_in = request.extensions().get::<SignedIn>().copied();
+    match gate.caller(request.extensions().get::<Peer>(), signed_in).await {
         Ok(caller) => {
             if let Err(problem) = json_only(&request) {
                 return problem.into_response();
@@ -67,19 +72,23 @@ fn json_only(request: &Request) -> Result<(), Problem> {
 }
 
 impl Gate {
-    async fn caller(&self, peer: Option<&Peer>) -> Result<Caller, Problem> {
-        let Some(certificate) = peer.and_then(|peer| peer.certificate.as_ref()) else {
-            return Err(Problem::unknown(
-                "CERTIFICATE_MISSING",
-                "present an officer's certificate of this house in the TLS handshake; without one, enrol with POST /v1/officers/enrol and the one-time token",
-            ));
+    async fn caller(&self, peer: Option<&Peer>, signed_in: Option<SignedIn>) -> Result<Caller, Problem> {
+        let certificate = peer.and_then(|peer| peer.certificate.as_ref());
+        let key = match (signed_in, certificate) {
+            (Some(SignedIn(caller)), _) => caller.key,
+            (None, Some(certificate)) => spki_of(certificate).map(|spki| Digest::of(&spki)).unwrap_or_default(),
+            (None, None) => {
+                return Err(Problem::unknown(
+                    "CERTIFICATE_MISSING",
+                    "present an officer's certificate of this house in the TLS handshake; without one, enrol with POST /v1/officers/enrol and the one-time token",
+                ));
+            }
         };
-        let key = spki_of(certificate).map(|spki| Digest::of(&spki)).unwrap_or_default();
         let (found, former) = {
             let view = self.console.view().await?;
             let found = view.register.officer_of_key(&key);
             let found = found.map(|officer| (*officer.id(), self.opens(officer.roles())));
-            let former = view.register.officers().find(|officer| officer.key(&key).is_some());
+            let former = view.register.officer_of_any_key(&key);
             (found, former.map(|officer| *officer.id()))
         };
         match (found, former) {
@@ -93,7 +102,7 @@ impl Gate {
                     .await
             }
             (None, former) => {
-                let detail = "this certificate is not the current one of an officer in office";
+                let detail = "this certificate or passkey is not a current one of an officer in office";
                 self.refuse(peer, former, Problem::forbidden("NOT_IN_OFFICE", detail))
                     .await
             }
@@ -130,7 +139,7 @@ impl Gate {
     }
 }
 
-fn words(roles: &[Role]) -> String {
+pub(crate) fn words(roles: &[Role]) -> String {
     let word = |role: &Role| format!("{role:?}").to_ascii_lowercase();
     roles.iter().map(word).collect::<Vec<_>>().join(", ")
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use extensions::Clock;
+use extensions::{Clock, passkey::RelyingParty};
 
 /// The longest body of most requests, in bytes: a mandate document is at most 64 KiB.
 pub const LARGEST_BODY: usize = 128 * 1_024;
@@ -81,6 +81,8 @@ pub struct Config {
     pub enrolment: Bounds,
     /// What certificates are held to.
     pub anchors: Anchors,
+    /// Where browsers find the pages; passkeys are made for it and count nowhere else.
+    pub party: RelyingParty,
     /// A bot's one-time token must be used first within this, in seconds (certificates.md §6: ten minutes).
     pub token_seconds: i64,
     /// An officer's one-time token must be used within this, in seconds.
@@ -102,6 +104,10 @@ impl Config {
                 ..Bounds::default()
             },
             anchors,
+            party: RelyingParty {
+                id: "localhost".to_owned(),
+                origin: "https://localhost:8444".to_owned(),
+            },
             token_seconds: 600,
             officer_token_seconds: 7 * 86_400,
             question_seconds: 14 * 86_400,

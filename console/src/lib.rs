@@ -1,6 +1,6 @@
 //! The registration authority: where officers act and bots enrol.
 //!
-//! Two listeners of the house root. The officers' listener answers a JSON API to people with an officer's certificate; each act is an
+//! Two listeners of the house root. The officers' listener answers a JSON API to people with an officer's certificate, and pages to browsers, whose officers sign in with a passkey; each act is an
 //! entry of the ledger that names the officer. The enrolment listener speaks EST (RFC 7030) to bots. This role signs nothing and
 //! holds no key but its listeners' own: certificates are made by the `ca` role from what is recorded here, and checked again there.
 //!
@@ -14,6 +14,8 @@ mod config;
 mod enrolment;
 mod listener;
 mod nonces;
+mod pages;
+mod passkeys;
 mod problem;
 mod record;
 mod refusals;
@@ -42,7 +44,7 @@ use tokio::{net::TcpListener, sync::RwLock};
 use tokio_util::sync::CancellationToken;
 use webpki::KeyUsage;
 
-use crate::{nonces::Nonces, refusals::Refusals, tls::PathVerifier, view::View};
+use crate::{nonces::Nonces, pages::Sessions, passkeys::Challenges, refusals::Refusals, tls::PathVerifier, view::View};
 
 /// The name of this role, also in outbox tasks.
 pub const ROLE: &str = "console";
@@ -71,6 +73,8 @@ pub struct Console {
     pub(crate) view: Arc<RwLock<View>>,
     pub(crate) nonces: Arc<Nonces>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) challenges: Arc<Challenges>,
 }
 
 impl Console {
@@ -85,6 +89,8 @@ impl Console {
             view: Arc::default(),
             nonces: Arc::default(),
             refusals: Arc::default(),
+            sessions: Arc::default(),
+            challenges: Arc::default(),
         }
     }
 
@@ -148,9 +154,9 @@ impl Console {
         tls_of(verifier, identity)
     }
 
-    /// The officers' API without its listener.
+    /// The officers' API and pages without their listener.
     pub fn officers_router(&self) -> Router {
-        api::router(self)
+        pages::router(self).merge(api::router(self))
     }
 
     /// EST without its listener.

@@ -82,6 +82,11 @@ impl Problem {
         self
     }
 
+    /// What happened, in words.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Its stable code.
     pub(crate) fn code(&self) -> &'static str {
         self.code

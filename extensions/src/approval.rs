@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Base64, Digest, OfficerId};
+use crate::{Base64, Digest, OfficerId, passkey::Assertion};
 
 /// The purpose at the head of the signed bytes.
 pub const PURPOSE: &[u8] = b"mandatum/approve/v1";
@@ -52,6 +52,9 @@ pub struct ApprovalRecord {
     pub nonce: Digest,
     /// Who signed.
     pub officer: OfficerId,
+    /// What the authenticator signed around the message, when the key is a passkey's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<Assertion>,
     /// The signature: ECDSA as DER, Ed25519 as 64 bytes.
     pub signature: Base64,
 }

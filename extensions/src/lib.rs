@@ -18,6 +18,7 @@ pub mod inline;
 pub mod limits;
 pub mod mandate;
 pub mod oids;
+pub mod passkey;
 pub mod random;
 pub mod record;
 pub mod serial;

@@ -19,7 +19,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         probe: &["git", "--version"],
         package: "git",
@@ -49,6 +49,16 @@ const TOOLS: [Tool; 6] = [
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
         purpose: "bots and verifiers of other authors",
+    },
+    Tool {
+        probe: &["chromium", "--version"],
+        package: "chromium",
+        purpose: "the officers' browser",
+    },
+    Tool {
+        probe: &["chromedriver", "--version"],
+        package: "chromium-driver",
+        purpose: "drives the officers' browser",
     },
 ];
 

@@ -5,7 +5,7 @@
 
 use extensions::{
     ApprovalDecision, ApprovalRecord, Currency, Decimal, Digest, MandateDocument, OfficerId, Timestamp,
-    verify::verify_signature,
+    passkey::AssertionFault,
 };
 use thiserror::Error;
 
@@ -48,8 +48,11 @@ pub enum SignatureFault {
         current: Digest,
     },
     /// Another key than the officer's certificate.
-    #[error("{0} has no certificate with that key")]
+    #[error("{0} has no certificate and no passkey with that key")]
     Key(OfficerId),
+    /// A passkey's answer does not hold.
+    #[error("the passkey of {0}: {1}")]
+    Passkey(OfficerId, AssertionFault),
     /// The signature does not verify.
     #[error("the signature of {0} does not verify under the officer's certificate")]
     Signature(OfficerId),
@@ -103,11 +106,7 @@ pub fn check_signature(
             current: question.document,
         });
     }
-    let key = officer.key(&record.key).ok_or(SignatureFault::Key(who))?;
-    if !verify_signature(key, &record.message().0, &record.signature.0) {
-        return Err(SignatureFault::Signature(who));
-    }
-    Ok(())
+    officer.signed(record)
 }
 
 /// Checks any officers' decision that is not a mandate's: a baseline that replaces another, house settings, a reinstatement.

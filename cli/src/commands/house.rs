@@ -118,9 +118,10 @@ pub(super) async fn init(house: &House, command: Init) -> anyhow::Result<Report>
     }
     let _ = writeln!(
         text,
-        "\nNext\n  mandatum --dir {0} serve\n  mandatum --dir {0} officer enrol {1} --token TOKEN",
+        "\nNext\n  mandatum --dir {0} serve\n  mandatum --dir {0} officer enrol {1} --token TOKEN     (a certificate, for the command line)\n  {2}/join#TOKEN     (a passkey, in the browser)",
         house.dir.display(),
-        founded.tokens.first().map_or("ID", |token| token.officer.as_str())
+        founded.tokens.first().map_or("ID", |token| token.officer.as_str()),
+        config.console.origin_at(config.console.officers.port())
     );
     let tokens = founded
         .tokens

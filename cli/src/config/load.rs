@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use extensions::oids::Environment;
+use extensions::{oids::Environment, passkey::RelyingParty};
 use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
@@ -281,6 +281,9 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
     }
     if let Err(reason) = status_url(&config.status.public_url()) {
         return refuse("status.url", reason);
+    }
+    if let Some(Err(reason)) = config.console.origin.as_deref().map(RelyingParty::of_origin) {
+        return refuse("console.origin", reason.to_owned());
     }
     if !config.operations.listen.ip().is_loopback() {
         let reason = format!(

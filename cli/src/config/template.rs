@@ -74,6 +74,7 @@ local = ["127.0.0.0/8"]
 [console]
 # officers = "127.0.0.1:8444"  # officers' API, mTLS
 # enrolment = "127.0.0.1:8445" # EST: simpleenroll, simplereenroll
+# origin = "https://localhost:8444" # where browsers find the pages; passkeys count for it alone
 # names = ["localhost", "127.0.0.1"]
 
 [status]

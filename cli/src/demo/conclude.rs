@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use extensions::{AgentId, certificate::Certificate};
+use serde_json::json;
 
 use super::{
     audit::Audit,
@@ -76,12 +77,44 @@ fn in_crl_file(house: &House, agent: &AgentId) -> anyhow::Result<bool> {
 ///
 /// # Errors
 /// When the signal cannot be waited for.
-pub(super) async fn hold(house: &House, scenario: &Scenario, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn hold(
+    house: &House,
+    scenario: &Scenario,
+    officers: &mut [Officer],
+    report: &mut Report,
+) -> anyhow::Result<()> {
     verify(house.running.ledger.root_key(), &house.config, report).await;
     report.faults = report.judge();
     eprintln!("{report}");
     tell_how(house, scenario)?;
+    eprintln!(
+        "In a browser, as a further officer (one-time link; the certificate is the sandbox's own):\n  {}\n",
+        invitation(house, officers).await?
+    );
     Ok(tokio::signal::ctrl_c().await?)
+}
+
+/// A one-time link for a further officer, as two of the present ones sign it.
+async fn invitation(house: &House, officers: &mut [Officer]) -> anyhow::Result<String> {
+    const GUEST: &str = "guest";
+    let [approvers @ .., proposer] = officers else {
+        anyhow::bail!("no officers")
+    };
+    let roles = ["administrator", "approver", "operator", "responder"];
+    let invited = json!({"officer": GUEST, "roles": roles});
+    let proposed = proposer.post("/v1/officers", &invited).await?;
+    let proposal = proposed["proposal"].as_str().context("a proposal")?;
+    for approver in approvers.iter_mut().take(2) {
+        approver.sign_proposal(proposal, None, None).await?;
+    }
+    let port = house
+        .running
+        .addresses
+        .officers
+        .context("the officers' listener")?
+        .port();
+    let token = proposed["token"].as_str().context("a token")?;
+    Ok(format!("{}/join#{token}", house.config.console.origin_at(port)))
 }
 
 /// Stops the house, then verifies its ledger with its public root key alone.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use console::{Anchors, Clocks, Config, Console, ROLE};
+use extensions::passkey::RelyingParty;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{Listeners, Start};
@@ -26,8 +27,6 @@ pub(super) async fn start(
         decision: start.clocks.decision(),
         real: start.clocks.real(),
     };
-    let writer = start.writer(ROLE).await?;
-    let console = Console::new(start.ledger.clone(), writer, clocks, Config::new(anchors));
     let bind = |key: &'static str, address: SocketAddr| async move {
         let bound = TcpListener::bind(address).await;
         bound.with_context(|| format!("{key}: {address} cannot be bound"))
@@ -36,6 +35,10 @@ pub(super) async fn start(
     let officers = bind("console.officers", section.officers).await?;
     let enrolment = bind("console.enrolment", section.enrolment).await?;
     let addresses = (officers.local_addr()?, enrolment.local_addr()?);
+    let mut config = Config::new(anchors);
+    config.party = RelyingParty::of_origin(&section.origin_at(addresses.0.port())).map_err(anyhow::Error::msg)?;
+    let writer = start.writer(ROLE).await?;
+    let console = Console::new(start.ledger.clone(), writer, clocks, config);
     let officers_tls = console.officers_tls(listeners.identity(founding::CONSOLE)?).await?;
     let enrolment_tls = console.enrolment_tls(listeners.identity(founding::ENROLMENT)?).await?;
     let (answering, stop) = (console.clone(), start.stop.clone());

@@ -21,7 +21,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use ca_core::events::Role::{self, Administrator, Approver, Operator, Responder};
-use extensions::{ApprovalDecision, ApprovalRecord, Base64, Digest};
+use extensions::{ApprovalDecision, ApprovalRecord, Base64, Digest, passkey::Assertion};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -218,19 +218,26 @@ pub(crate) struct SignatureBody {
     /// Why, in words; a refusal needs it.
     #[serde(default)]
     pub(crate) reason: Option<String>,
+    /// SHA-256 of the passkey's SubjectPublicKeyInfo; the key of the connection or session when absent.
+    #[serde(default)]
+    pub(crate) key: Option<Digest>,
+    /// What the authenticator signed, when the key is a passkey's.
+    #[serde(default)]
+    pub(crate) passkey: Option<Assertion>,
     /// The signature: ECDSA as DER or Ed25519, base64.
     pub(crate) signature: Base64,
 }
 
 impl SignatureBody {
-    /// As it would be recorded: by the caller, under the key of the connection.
+    /// As it would be recorded: by the caller, under the key that is named or that of the connection.
     pub(crate) fn record(&self, caller: Caller) -> ApprovalRecord {
         ApprovalRecord {
             decision: self.decision,
             document: self.document,
-            key: caller.key,
+            key: self.key.unwrap_or(caller.key),
             nonce: self.nonce,
             officer: caller.officer,
+            passkey: self.passkey.clone(),
             signature: self.signature.clone(),
         }
     }

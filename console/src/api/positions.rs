@@ -51,6 +51,7 @@ pub(super) async fn attest(
         key: caller.key,
         nonce: body.nonce,
         officer: caller.officer,
+        passkey: None,
         signature: body.signature,
     };
     if !console

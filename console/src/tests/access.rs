@@ -72,7 +72,7 @@ async fn unknown_addresses_and_open_ones_ask_nobody() {
     for (path, expected) in [
         ("/v1/nothing", StatusCode::NOT_FOUND),
         ("/v1/agents/", StatusCode::NOT_FOUND),
-        ("/", StatusCode::NOT_FOUND),
+        ("/no/page", StatusCode::NOT_FOUND),
         ("/healthz", StatusCode::OK),
         ("/readyz", StatusCode::OK),
         ("/v1/agents", StatusCode::UNAUTHORIZED),

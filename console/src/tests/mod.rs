@@ -4,6 +4,7 @@ mod access;
 mod approvals;
 mod bench;
 mod bounds;
+mod pages;
 mod standing;
 mod webhooks;
 

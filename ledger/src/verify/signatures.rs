@@ -81,6 +81,16 @@ impl Signatures {
                 }
                 self.officers = true;
             }
+            Event::PasskeyAdded(added) => {
+                let officer = self.register.officer(&added.officer);
+                if officer.is_none_or(|officer| !officer.holds(&Digest::of(&added.spki.0))) {
+                    return Err(format!(
+                        "neither a one-time token nor a signature of {} stands behind this passkey",
+                        added.officer
+                    ));
+                }
+                self.officers = true;
+            }
             Event::CertificateIssued(issued) => {
                 let claim = Claim::of(issued).ok_or("holds a certificate that does not read")?;
                 self.certificates.insert(Digest::of(&issued.certificate.0), claim);

@@ -37,6 +37,7 @@ fn signatures() -> Vec<ApprovalRecord> {
         key: Digest::of(b"key"),
         nonce: Digest::of(b"nonce"),
         officer: OfficerId::new("ann").unwrap(),
+        passkey: None,
         signature: Base64(b"signature".to_vec()),
     }]
 }

@@ -116,6 +116,7 @@ impl House {
             key: Digest::of(key.public_key_spki()),
             nonce: Digest([nonce; 32]),
             officer: *id,
+            passkey: None,
             signature: Base64(vec![]),
         };
         record.signature = Base64(key.sign(&record.message().0).unwrap());

@@ -15,7 +15,7 @@ pub use house::{CaCertificateInstalled, CaCertificateUse, HouseCertificateReserv
 pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
 pub use officer::{
     OfficerActed, OfficerProposed, OfficerRefused, OfficerRegistered, OfficerRemoved, OfficerRequested, OfficerSigned,
-    OfficerTokenIssued, ProposalClosed, Role,
+    OfficerTokenIssued, PasskeyAdded, ProposalClosed, Role,
 };
 
 use extensions::Record;
@@ -110,6 +110,8 @@ events! {
     OfficerRegistered = "officer.registered", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer's token was used.
     OfficerRequested = "officer.requested", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
+    /// A passkey signs for an officer.
+    PasskeyAdded = "officer.passkey_added", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
     /// A decision for officers to sign.
     OfficerProposed = "officer.proposed", |event| officer::stream(&event.proposer), gating: false, sealed: |event| &event.sealed;
     /// A proposal was decided.

@@ -1,7 +1,8 @@
 //! Officers: people who register, approve and act on incidents, each with a certificate of the house root.
 
 use extensions::{
-    ApprovalRecord, Base64, Digest, OfficerId, Serial, StreamId, StreamKind, Timestamp, record::SealedText,
+    ApprovalRecord, Base64, Digest, OfficerId, Serial, StreamId, StreamKind, Timestamp, passkey::RelyingParty,
+    record::SealedText,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +105,55 @@ pub struct OfficerRegistered {
     pub serial: Serial,
     /// The token that was used.
     pub token: Digest,
+}
+
+/// `officer.passkey_added` (`Exactly`): a passkey (WebAuthn) that signs for an officer from now on. The first comes with a one-time token,
+/// each further one with a signature of the officer's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyAdded {
+    /// The attestation object as the authenticator gave it: recorded, not relied on.
+    pub attestation: Base64,
+    /// The officer's signature over [`Self::document`]; absent with a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorised_by: Option<ApprovalRecord>,
+    /// The credential's id, as the authenticator knows it.
+    pub credential: Base64,
+    /// The commitment to the person's sealed name, with a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Digest>,
+    /// The officer.
+    pub officer: OfficerId,
+    /// Where it may be used.
+    pub party: RelyingParty,
+    /// The name's text, beside the entry.
+    #[serde(skip)]
+    pub sealed: Vec<SealedText>,
+    /// SubjectPublicKeyInfo, DER.
+    pub spki: Base64,
+    /// SHA-256 of the one-time token that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Digest>,
+}
+
+impl PasskeyAdded {
+    /// SHA-256 of what an officer signs to add it to the keys held already.
+    #[must_use]
+    pub fn document(&self) -> Digest {
+        Digest::of(&extensions::canonical::to_vec(&self.document_value()))
+    }
+
+    /// What is signed, to be shown.
+    #[must_use]
+    pub fn document_value(&self) -> serde_json::Value {
+        serde_json::json!({
+            "credential": self.credential,
+            "officer": self.officer,
+            "party": self.party,
+            "purpose": "officer.passkey_added",
+            "spki": self.spki,
+        })
+    }
 }
 
 /// `officer.removed`: the certificate counts no more.

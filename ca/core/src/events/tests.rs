@@ -18,9 +18,26 @@ fn samples() -> Vec<Event> {
         key: digest,
         nonce: digest,
         officer,
+        passkey: None,
         signature: Base64(vec![1, 2, 3]),
     };
+    let party = extensions::passkey::RelyingParty {
+        id: "localhost".into(),
+        origin: "https://localhost:8444".into(),
+    };
     vec![
+        PasskeyAdded {
+            attestation: Base64(vec![1]),
+            authorised_by: Some(approval.clone()),
+            credential: Base64(vec![2]),
+            name: Some(digest),
+            officer,
+            party,
+            sealed: vec![],
+            spki: Base64(vec![3]),
+            token: Some(digest),
+        }
+        .into(),
         AgentRegistered {
             agent,
             declared_code_digest: Some(digest),

@@ -9,15 +9,15 @@ mod proposal;
 mod revision;
 
 pub use mandate::{MOST_REQUESTS, MOST_TOKENS, Mandate, MandateToken, Request, RequestState};
-pub use officer::{Officer, OfficerToken};
+pub use officer::{MOST_PASSKEYS, Officer, OfficerToken, Passkey};
 pub use proposal::Proposal;
 pub use revision::{MandateStatus, Revision, SignedApproval};
 
 use std::collections::BTreeMap;
 
-use extensions::{AgentId, Digest, MandateId, OfficerId, Serial, Timestamp};
+use extensions::{AgentId, ApprovalDecision, Digest, MandateId, OfficerId, Serial, Timestamp};
 
-use crate::events::{AgentRegistered, CaCertificateInstalled, CaCertificateUse, Event, HouseFounded};
+use crate::events::{AgentRegistered, CaCertificateInstalled, CaCertificateUse, Event, HouseFounded, PasskeyAdded};
 
 /// Where an entry stands and when it was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,7 @@ impl Register {
                     .or_insert_with(|| Officer::new(event.officer));
                 officer.registered(event);
             }
+            Event::PasskeyAdded(event) => self.passkey_added(event, place),
             Event::OfficerRemoved(event) => {
                 if let Some(officer) = self.officers.get_mut(&event.officer) {
                     officer.removed(place.position);
@@ -163,6 +164,40 @@ impl Register {
         }
     }
 
+    /// A passkey counts when a one-time token stands behind it that nobody has used, or a signature of the officer in office.
+    fn passkey_added(&mut self, event: &PasskeyAdded, place: Place) {
+        let owner = self.officer_of_any_key(&Digest::of(&event.spki.0));
+        if owner.is_some_and(|owner| *owner.id() != event.officer || owner.key(&Digest::of(&event.spki.0)).is_some()) {
+            return;
+        }
+        let roles = match (&event.token, &event.authorised_by) {
+            (Some(token), None) => {
+                let Some(token) = self.officer_tokens.get_mut(token) else {
+                    return;
+                };
+                let free = !token.used && token.request.is_none() && place.at < token.use_before;
+                if !free || token.officer != event.officer {
+                    return;
+                }
+                token.used = true;
+                Some(token.roles.clone())
+            }
+            (None, Some(record)) => {
+                let officer = self.officers.get(&event.officer).filter(|one| one.holds(&record.key));
+                let signed = officer.is_some_and(|officer| officer.signed(record).is_ok());
+                let same = record.officer == event.officer && record.document == event.document();
+                if !signed || !same || record.decision != ApprovalDecision::Approve {
+                    return;
+                }
+                None
+            }
+            _ => return,
+        };
+        let officer = self.officers.entry(event.officer);
+        let officer = officer.or_insert_with(|| Officer::new(event.officer));
+        officer.passkey_added(event, roles.as_deref(), place.at);
+    }
+
     fn in_mandate(&mut self, mandate: &MandateId, change: impl FnOnce(&mut Mandate)) {
         if let Some(mandate) = self.mandates.get_mut(mandate) {
             change(mandate);
@@ -191,10 +226,25 @@ impl Register {
         self.officers.values()
     }
 
-    /// The officer in office whose current certificate holds the key of this SHA-256.
+    /// The officer in office whose current certificate holds the key of this SHA-256, or who has it as a passkey.
     #[must_use]
     pub fn officer_of_key(&self, key: &Digest) -> Option<&Officer> {
         self.officers.values().find(|officer| officer.holds(key))
+    }
+
+    /// Whoever has or had a key, as a certificate's or a passkey.
+    #[must_use]
+    pub fn officer_of_any_key(&self, key: &Digest) -> Option<&Officer> {
+        let had = |officer: &&Officer| officer.key(key).is_some() || officer.passkey(key).is_some();
+        self.officers.values().find(had)
+    }
+
+    /// The officer in office whose passkey has this credential id, and the passkey.
+    #[must_use]
+    pub fn passkey_of_credential(&self, credential: &[u8]) -> Option<(&Officer, &Passkey)> {
+        let in_office = self.officers.values().filter(|officer| officer.in_office());
+        let mut all = in_office.flat_map(|officer| officer.passkeys().map(move |passkey| (officer, passkey)));
+        all.find(|(_, passkey)| passkey.credential == credential)
     }
 
     /// An officer's one-time token, by its SHA-256.

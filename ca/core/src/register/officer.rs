@@ -1,8 +1,12 @@
 //! One officer as the register holds it.
 
-use extensions::{Digest, OfficerId, Timestamp};
+use extensions::{ApprovalRecord, Digest, OfficerId, Timestamp, passkey::RelyingParty, verify::verify_signature};
 
-use crate::events::{OfficerRegistered, OfficerTokenIssued, Role};
+use crate::approval::SignatureFault;
+use crate::events::{OfficerRegistered, OfficerTokenIssued, PasskeyAdded, Role};
+
+/// The most passkeys that count for one officer.
+pub const MOST_PASSKEYS: usize = 8;
 
 /// A one-time token for an officer's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,23 @@ impl OfficerToken {
     }
 }
 
+/// A passkey of an officer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passkey {
+    /// The credential's id.
+    pub credential: Vec<u8>,
+    /// SHA-256 of its SubjectPublicKeyInfo: the key that a signature names.
+    pub key: Digest,
+    /// SubjectPublicKeyInfo, DER.
+    pub spki: Vec<u8>,
+    /// Where it may be used.
+    pub party: RelyingParty,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// Whether it signs now: those of a former term in office do not.
+    current: bool,
+}
+
 /// An officer, in office or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Officer {
@@ -39,6 +60,9 @@ pub struct Officer {
     /// Every key ever held, the current one last: SHA-256 and SubjectPublicKeyInfo.
     keys: Vec<(Digest, Vec<u8>)>,
     certificate: Vec<u8>,
+    /// Whether the certificate is of the present term in office.
+    certified: bool,
+    passkeys: Vec<Passkey>,
     removed_at: Option<u64>,
 }
 
@@ -49,6 +73,8 @@ impl Officer {
             roles: Vec::new(),
             keys: Vec::new(),
             certificate: Vec::new(),
+            certified: false,
+            passkeys: Vec::new(),
             removed_at: None,
         }
     }
@@ -56,6 +82,7 @@ impl Officer {
     pub(super) fn registered(&mut self, event: &OfficerRegistered) {
         self.roles.clone_from(&event.roles);
         self.certificate.clone_from(&event.certificate.0);
+        self.certified = true;
         self.removed_at = None;
         // A key that is not the certificate's is worth nothing: it is looked up in the certificate itself.
         if let Some(spki) = crate::certificate::spki_of(&event.certificate.0)
@@ -66,8 +93,31 @@ impl Officer {
         }
     }
 
+    /// Takes in a passkey that the register admitted; `roles` come with a token, which begins or goes on with a term in office.
+    pub(super) fn passkey_added(&mut self, event: &PasskeyAdded, roles: Option<&[Role]>, at: Timestamp) {
+        if let Some(roles) = roles {
+            self.roles = roles.to_vec();
+            self.removed_at = None;
+        }
+        if self.passkeys().count() >= MOST_PASSKEYS {
+            return;
+        }
+        let key = Digest::of(&event.spki.0);
+        self.passkeys.retain(|passkey| passkey.key != key);
+        self.passkeys.push(Passkey {
+            credential: event.credential.0.clone(),
+            key,
+            spki: event.spki.0.clone(),
+            party: event.party.clone(),
+            added_at: at,
+            current: true,
+        });
+    }
+
     pub(super) fn removed(&mut self, position: u64) {
         self.removed_at = Some(position);
+        self.certified = false;
+        self.passkeys.iter_mut().for_each(|passkey| passkey.current = false);
     }
 
     /// The officer's id.
@@ -100,13 +150,25 @@ impl Officer {
         self.removed_at.is_none_or(|removed| position < removed)
     }
 
-    /// Whether the officer is in office and this is the current key.
+    /// Whether the officer is in office and this is the current certificate's key or a passkey.
     #[must_use]
     pub fn holds(&self, key: &Digest) -> bool {
-        self.in_office() && self.keys.last().is_some_and(|(digest, _)| digest == key)
+        let certified = self.certified && self.keys.last().is_some_and(|(digest, _)| digest == key);
+        self.in_office() && (certified || self.passkeys().any(|passkey| passkey.key == *key))
     }
 
-    /// A key of this officer, former ones included: SubjectPublicKeyInfo DER.
+    /// The passkeys that sign for the officer now.
+    pub fn passkeys(&self) -> impl Iterator<Item = &Passkey> {
+        self.passkeys.iter().filter(|passkey| passkey.current)
+    }
+
+    /// A passkey of this officer, former ones included.
+    #[must_use]
+    pub fn passkey(&self, key: &Digest) -> Option<&Passkey> {
+        self.passkeys.iter().find(|passkey| passkey.key == *key)
+    }
+
+    /// A key of the officer's certificates, former ones included: SubjectPublicKeyInfo DER.
     #[must_use]
     pub fn key(&self, key: &Digest) -> Option<&[u8]> {
         self.keys
@@ -115,9 +177,32 @@ impl Officer {
             .map(|(_, spki)| spki.as_slice())
     }
 
+    /// Whether a key of this officer, former ones included, signed what the record says.
+    ///
+    /// # Errors
+    /// Says which part does not hold. A passkey's signature counts with its assertion alone, a certificate's without one.
+    pub fn signed(&self, record: &ApprovalRecord) -> Result<(), SignatureFault> {
+        let (who, message) = (self.id, record.message());
+        match (&record.passkey, self.passkey(&record.key)) {
+            (Some(assertion), Some(passkey)) => {
+                let checked = assertion.check(&message.0, &passkey.party, &passkey.spki, &record.signature.0);
+                checked.map_err(|fault| SignatureFault::Passkey(who, fault))
+            }
+            (None, None) => {
+                let key = self.key(&record.key).ok_or(SignatureFault::Key(who))?;
+                let good = verify_signature(key, &message.0, &record.signature.0);
+                good.then_some(()).ok_or(SignatureFault::Signature(who))
+            }
+            _ => Err(SignatureFault::Key(who)),
+        }
+    }
+
     /// The current certificate, DER.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
     }
 }
+
+#[cfg(test)]
+mod tests;

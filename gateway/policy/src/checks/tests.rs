@@ -135,6 +135,7 @@ fn signed(officer: &str) -> extensions::ApprovalRecord {
         key: extensions::Digest::default(),
         nonce: extensions::Digest::default(),
         officer: officer.parse().expect("id"),
+        passkey: None,
         signature: extensions::Base64(Vec::new()),
     }
 }

@@ -53,6 +53,7 @@ fn examples() -> Vec<AgentEvent> {
         key: Digest::default(),
         nonce: Digest::default(),
         officer: OfficerId::new("ann").expect("valid"),
+        passkey: None,
         signature: Base64(vec![1, 2, 3]),
     };
     vec![

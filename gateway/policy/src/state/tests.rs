@@ -148,6 +148,7 @@ fn an_attested_position_can_be_reduced() {
         key: Digest::default(),
         nonce: Digest::default(),
         officer: extensions::OfficerId::new("ann").expect("valid"),
+        passkey: None,
         signature: extensions::Base64(Vec::new()),
     };
     let attested = PositionAttested {

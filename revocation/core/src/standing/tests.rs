@@ -54,6 +54,7 @@ fn approvals(officers: &[&str], decision: Decision) -> Vec<ApprovalRecord> {
         key: Digest::of(name.as_bytes()),
         nonce: Digest::of(b"nonce"),
         officer: OfficerId::new(name).unwrap(),
+        passkey: None,
         signature: Base64(Vec::new()),
     };
     officers.iter().map(approval).collect()

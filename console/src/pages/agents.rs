@@ -1,0 +1,331 @@
+//! Agents: the list, a page each, and what an officer can do to one at once.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Pages, Session,
+    client::{Client, Refusal, segment, status_of},
+    forms::Fields,
+    incidents::Incident,
+    render::{self, Frame, When, page, page_with, state_in_words},
+};
+
+/// Where in a long list a page begins.
+#[derive(Deserialize)]
+pub(super) struct After {
+    #[serde(default)]
+    after: String,
+}
+
+impl After {
+    /// The address of one page of a list.
+    pub(super) fn of(&self, path: &str) -> String {
+        match self.after.as_str() {
+            "" => format!("{path}?limit=100"),
+            after => format!("{path}?limit=100&after={}", segment(after)),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Standing {
+    state: String,
+    deadline: Option<When>,
+    default: Option<String>,
+}
+
+impl Standing {
+    fn words(&self) -> &str {
+        state_in_words(&self.state)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Declared {
+    model: String,
+    code_digest: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Agent {
+    agent: String,
+    owner: String,
+    environment: String,
+    expires_at: When,
+    house: String,
+    registered_by: String,
+    declared: Declared,
+    standing: Standing,
+    #[serde(default)]
+    certificates: Vec<Certificate>,
+    #[serde(default)]
+    mandates: Vec<String>,
+    #[serde(default)]
+    incidents: Vec<String>,
+}
+
+impl Agent {
+    fn house_words(&self) -> &str {
+        state_in_words(&self.house)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Certificate {
+    serial: String,
+    mandate: String,
+    not_before: When,
+    not_after: When,
+    issued: bool,
+    revoked: bool,
+}
+
+#[derive(Deserialize)]
+struct Agents {
+    agents: Vec<Agent>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "agents.html")]
+struct List {
+    frame: Frame,
+    agents: Vec<Agent>,
+    next: Option<String>,
+}
+
+pub(super) async fn list(
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    Query(after): Query<After>,
+) -> Response {
+    match client.get::<Agents>(&after.of("/v1/agents")).await {
+        Ok(Agents { agents, next }) => page(&List {
+            frame: Frame::of(&session),
+            agents,
+            next,
+        }),
+        Err(refusal) => render::refused(&session, &refusal),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    frame: Frame,
+    house: String,
+    stopped: Vec<Agent>,
+    incidents: Vec<Incident>,
+    applications: Vec<super::applications::Brief>,
+    proposals: Vec<super::proposals::Brief>,
+}
+
+#[derive(Deserialize)]
+struct House {
+    all: String,
+}
+
+/// What waits for an officer, first.
+pub(super) async fn overview(Extension(session): Extension<Session>, Extension(client): Extension<Client>) -> Response {
+    match waiting(&client, &session).await {
+        Ok(overview) => page(&overview),
+        Err(refusal) => render::refused(&session, &refusal),
+    }
+}
+
+async fn waiting(client: &Client, session: &Session) -> Result<Overview, Refusal> {
+    let agents = client.get::<Agents>("/v1/agents?limit=500").await?.agents;
+    let incidents = super::incidents::all(client).await?;
+    let applications = super::applications::all(client).await?;
+    let proposals = super::proposals::all(client).await?;
+    Ok(Overview {
+        frame: Frame::of(session),
+        house: client.get::<House>("/v1/house").await?.all,
+        stopped: agents
+            .into_iter()
+            .filter(|agent| agent.standing.state != "active")
+            .collect(),
+        incidents: incidents.into_iter().filter(Incident::is_open).collect(),
+        applications: applications.into_iter().filter(|one| one.is_pending()).collect(),
+        proposals: proposals.into_iter().filter(|one| one.is_open()).collect(),
+    })
+}
+
+/// What an officer can do to an agent at once, and what it leaves.
+struct Act {
+    name: &'static str,
+    title: &'static str,
+    consequence: &'static str,
+}
+
+const ACTS: [Act; 4] = [
+    Act {
+        name: "reduce-only",
+        title: "Reduce only",
+        consequence: "From now on the bot may only make its positions smaller. Its open orders stay at the venue.",
+    },
+    Act {
+        name: "freeze",
+        title: "Freeze",
+        consequence: "Nothing but cancels from now on, reductions neither. Open orders stay at the venue, positions stay as they are.",
+    },
+    Act {
+        name: "resume",
+        title: "Resume",
+        consequence: "The bot trades again under its mandate.",
+    },
+    Act {
+        name: "revoke",
+        title: "Revoke",
+        consequence: "The bot is stopped for good: sessions close, open orders are cancelled as its mandate says, its certificates are revoked. Positions stay and must be looked after by hand. It comes back only after a review and two signatures.",
+    },
+];
+
+#[derive(Template)]
+#[template(path = "agent.html")]
+struct One<'a> {
+    frame: Frame,
+    agent: Agent,
+    acts: &'a [Act],
+    /// The act that was refused, why, and the reason that was typed.
+    failed: &'a str,
+    fault: &'a str,
+    reason: &'a str,
+    /// A token that was made just now; shown once.
+    token: Option<Token>,
+}
+
+/// A bot's one-time token.
+#[derive(Deserialize)]
+pub(super) struct Token {
+    token: String,
+    mandate: String,
+    use_before: When,
+}
+
+impl Pages {
+    /// An agent's page; `failed` is an act that was refused, with its reason as typed.
+    pub(super) async fn agent_page(
+        session: &Session,
+        client: &Client,
+        agent: &str,
+        failed: Option<(&str, &Refusal, &str)>,
+        token: Option<Token>,
+    ) -> Response {
+        let found = client.get::<Agent>(&format!("/v1/agents/{}", segment(agent))).await;
+        let agent = match found {
+            Ok(agent) => agent,
+            Err(refusal) => return render::refused(session, &refusal),
+        };
+        let status = failed.map_or(StatusCode::OK, |(_, refusal, _)| status_of(refusal));
+        let one = One {
+            frame: Frame::of(session),
+            agent,
+            acts: &ACTS,
+            failed: failed.map_or("", |(act, _, _)| act),
+            fault: failed.map_or("", |(_, refusal, _)| &refusal.detail),
+            reason: failed.map_or("", |(_, _, reason)| reason),
+            token,
+        };
+        page_with(status, &one)
+    }
+}
+
+pub(super) async fn show(
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    Path(agent): Path<String>,
+) -> Response {
+    Pages::agent_page(&session, &client, &agent, None, None).await
+}
+
+pub(super) async fn act(
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    Path(agent): Path<String>,
+    fields: Fields,
+) -> Response {
+    let (act, reason) = (fields.of("act"), fields.of("reason"));
+    let body = json!({ "reason": reason });
+    let path = format!("/v1/agents/{}", segment(&agent));
+    let done = if ACTS.iter().any(|one| one.name == act) {
+        client.post(&format!("{path}/{act}"), &body).await
+    } else if act == "reinstate" {
+        let incident = Some(fields.of("incident")).filter(|incident| !incident.is_empty());
+        client
+            .post(&format!("{path}/reinstate"), &json!({ "incident": incident }))
+            .await
+    } else {
+        let answer = act.strip_prefix("warning:").unwrap_or_default();
+        let body = json!({"answer": answer, "reason": reason});
+        client.post(&format!("{path}/warnings/answer"), &body).await
+    };
+    match done {
+        Ok(made) if act == "reinstate" => Redirect::to(&super::proposals::address(&made)).into_response(),
+        Ok(_) => Redirect::to(&format!("/agents/{}", segment(&agent))).into_response(),
+        Err(refusal) => Pages::agent_page(&session, &client, &agent, Some((act, &refusal, reason)), None).await,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "agent_new.html")]
+struct New<'a> {
+    frame: Frame,
+    typed: &'a Fields,
+    fault: &'a str,
+}
+
+pub(super) async fn form(Extension(session): Extension<Session>) -> Response {
+    page(&New {
+        frame: Frame::of(&session),
+        typed: &Fields::default(),
+        fault: "",
+    })
+}
+
+pub(super) async fn register(
+    State(_): State<Pages>,
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    fields: Fields,
+) -> Response {
+    let mut body = json!({
+        "agent": fields.of("agent"),
+        "declared_model": fields.of("declared_model"),
+        "environment": fields.of("environment"),
+        "expires_at": moment(fields.of("expires_at")),
+        "owner": fields.of("owner"),
+        "purpose": fields.of("purpose"),
+    });
+    if !fields.of("declared_code_digest").is_empty() {
+        body["declared_code_digest"] = json!(fields.of("declared_code_digest"));
+    }
+    match client.post("/v1/agents", &body).await {
+        Ok(_) => Redirect::to(&format!("/agents/{}", segment(fields.of("agent")))).into_response(),
+        Err(refusal) => {
+            let new = New {
+                frame: Frame::of(&session),
+                typed: &fields,
+                fault: &refusal.detail,
+            };
+            page_with(status_of(&refusal), &new)
+        }
+    }
+}
+
+/// A day as the browser's field gives it, as its first moment in UTC; anything longer as it is.
+pub(super) fn moment(typed: &str) -> String {
+    if typed.len() == 10 {
+        format!("{typed}T00:00:00.000000Z")
+    } else {
+        typed.to_owned()
+    }
+}

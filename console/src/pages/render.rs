@@ -1,0 +1,151 @@
+//! From a template to an answer, and how values are written on pages.
+
+use std::fmt;
+
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+};
+use extensions::{Digest, OfficerId};
+use serde::Deserialize;
+
+use super::{
+    Session,
+    client::{Refusal, status_of},
+};
+
+/// What the frame of every page needs.
+pub(super) struct Frame {
+    pub(super) officer: Option<OfficerId>,
+    pub(super) token: Digest,
+}
+
+impl Frame {
+    /// The frame of somebody who is signed in.
+    pub(super) fn of(session: &Session) -> Self {
+        Self {
+            officer: Some(session.caller.officer),
+            token: session.token,
+        }
+    }
+
+    /// The frame of nobody.
+    pub(super) fn nobody() -> Self {
+        Self {
+            officer: None,
+            token: Digest::default(),
+        }
+    }
+}
+
+/// A page.
+pub(super) fn page(template: &impl Template) -> Response {
+    page_with(StatusCode::OK, template)
+}
+
+/// A page with a status.
+pub(super) fn page_with(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "told.html")]
+struct Told<'a> {
+    frame: Frame,
+    title: &'a str,
+    text: &'a str,
+    reasons: &'a [String],
+    code: &'a str,
+}
+
+/// A page that only says something, to somebody who is not signed in.
+pub(super) fn told(status: StatusCode, title: &str, text: &str) -> Response {
+    let frame = Frame::nobody();
+    page_with(
+        status,
+        &Told {
+            frame,
+            title,
+            text,
+            reasons: &[],
+            code: "",
+        },
+    )
+}
+
+/// A page for what cannot be shown.
+pub(super) fn refused(session: &Session, refusal: &Refusal) -> Response {
+    let title = match refusal.status {
+        403 => "You may not do this",
+        404 => "There is no such thing",
+        503 => "Not now",
+        _ => "This was refused",
+    };
+    let told = Told {
+        frame: Frame::of(session),
+        title,
+        text: &refusal.detail,
+        reasons: &refusal.reasons,
+        code: &refusal.code,
+    };
+    page_with(status_of(refusal), &told)
+}
+
+/// A moment as the API writes it, RFC 3339 in UTC; pages show it to the second.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct When(String);
+
+impl When {
+    /// A moment that this process holds itself.
+    pub(super) fn of(moment: extensions::Timestamp) -> Self {
+        Self(moment.to_string())
+    }
+
+    /// For machines.
+    pub(super) fn machine(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.get(..10), self.0.get(11..19)) {
+            (Some(day), Some(time)) => write!(formatter, "{day} {time} UTC"),
+            _ => formatter.write_str(&self.0),
+        }
+    }
+}
+
+/// A standing, or a mode of the house, in words.
+pub(super) fn state_in_words(state: &str) -> &str {
+    match state {
+        "active" => "active",
+        "warned" => "warned",
+        "reduce_only" => "reduce-only",
+        "frozen" => "frozen",
+        "revoked" => "revoked",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_to_the_second() {
+        assert_eq!(
+            When("2026-11-28T10:20:30.123456Z".into()).to_string(),
+            "2026-11-28 10:20:30 UTC"
+        );
+        assert_eq!(When("odd".into()).to_string(), "odd");
+    }
+}
