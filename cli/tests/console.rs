@@ -3,6 +3,8 @@
 //! The script does what officers do and what an attacker would; here the ledger it leaves is verified offline, and every passkey's
 //! signature in it is checked once more by a library that shares no code with ours.
 
+#![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
+
 use std::{
     path::Path,
     process::{Command, Stdio},
