@@ -178,6 +178,33 @@ fn prices_belong_to_their_types() {
     assert_eq!(parse(&market).expect("market").order.time_in_force, TimeInForce::Ioc);
 }
 
+/// What no venue is told is not taken: a market order that asks for all or nothing would have filled in part, and the time in force of a
+/// stop_market order would have been dropped. Control tried: without `refuse_unkept` both are orders. Just inside: what the types do by
+/// themselves, and the same words on the types that keep them.
+#[test]
+fn a_time_in_force_that_would_be_dropped_is_refused() {
+    let market = with("type", "\"market\"").replace("\"price\":\"3120.55\",", "");
+    let stop = market.replace("\"market\"", "\"stop_market\",\"stop_price\":\"3000\"");
+    let timed = |body: &str, word: &str| body.replace("\"gtc\"", word);
+    fault(&timed(&market, "\"fok\""), "time_in_force", FaultKind::BadValue);
+    for word in ["\"gtc\"", "\"ioc\"", "\"fok\""] {
+        fault(&timed(&stop, word), "time_in_force", FaultKind::Unexpected);
+    }
+    let untimed = |body: &str| body.replace(",\"time_in_force\":\"gtc\"", "");
+    for inside in [
+        timed(&market, "\"ioc\""),
+        untimed(&market),
+        untimed(&stop),
+        with("time_in_force", "\"fok\""),
+    ] {
+        assert!(parse(&inside).is_ok(), "{inside}");
+    }
+    // An entry of a log that holds such an order is still one.
+    let mut terms = parse(&untimed(&market)).expect("market").order.into_terms();
+    terms.time_in_force = TimeInForce::Fok;
+    assert!(Order::new(terms).is_ok());
+}
+
 #[test]
 fn every_fault_is_reported_at_once() {
     let faults = parse(r#"{"quantity":"x","side":"up","extra":1}"#).expect_err("faulty");
