@@ -15,7 +15,7 @@ use gateway_policy::{CancelSource, CancelState, Code, VenueOrderId};
 use gateway_service::{
     gateway::Gateway,
     listener::sessions::Holder,
-    pipeline::{cancel::cancel, submit::Submitted},
+    pipeline::{cancel::cancel, follow, submit::Submitted},
     session::Session,
 };
 use ledger::store::fault::Fault;
@@ -287,6 +287,57 @@ fn a_deaf_gateway_refuses_when_its_lease_ends() {
         let hearing = world.submit(1, &sessions[1], &order("hearing")).await;
         assert!(matches!(hearing, Submitted::Forwarded(..)), "{hearing:?}");
     });
+}
+
+/// A refusal that says to send the order again is followed to the letter, once what it names has passed: the order goes out. Control tried:
+/// with the advice to keep the id, the stored refusal comes back.
+#[test]
+fn the_advice_to_send_again_works() {
+    rt().block_on(async {
+        let mut world = World::new(0).await;
+        world.tune = |settings| settings.view_lease = Duration::from_millis(600);
+        world.start(2).await;
+        let leaf = world.agent("mm-1").await;
+        let deaf = world.session(0, &leaf).await;
+        let hearing = world.session(1, &leaf).await;
+        world.instances[0].stop.cancel();
+        until("the lease ends", || {
+            world.instances[0].gateway.view() == gateway_policy::View::Stale
+        })
+        .await;
+        let stale = world.submit(0, &deaf, &order("stale")).await;
+        let advice = advised(&stale, Code::StatusUnknown);
+        let (gateway, venues) = (world.instances[0].gateway.clone(), world.instances[0].venues.clone());
+        let from = gateway.followed_to();
+        tokio::spawn(follow::run(gateway.clone(), venues, from, world.stop.child_token()));
+        until("it hears again", || gateway.view() == gateway_policy::View::Fresh).await;
+        again(&world, 0, &deaf, "stale", &advice).await;
+        world.clock.plus_seconds(60);
+        let aged = world.submit(1, &hearing, &order("aged")).await;
+        let advice = advised(&aged, Code::NoReferencePrice);
+        world.quote(&world.instances[1].gateway, "100");
+        again(&world, 1, &hearing, "aged", &advice).await;
+    });
+}
+
+/// What the check of this code says to change.
+fn advised(submitted: &Submitted, code: Code) -> String {
+    let Submitted::Refused(checks, _) = submitted else {
+        panic!("{submitted:?}")
+    };
+    let check = checks.iter().find(|check| check.code == code);
+    check.unwrap_or_else(|| panic!("{checks:?}")).change.clone()
+}
+
+/// Sends the order again as the advice says: under a fresh id where it asks for one.
+async fn again(world: &World, instance: usize, session: &Arc<Session>, id: &str, advice: &str) {
+    assert!(advice.contains("send it again"), "{advice}");
+    let id = match advice.contains("fresh client_order_id") {
+        true => format!("{id}-fresh"),
+        false => id.to_owned(),
+    };
+    let submitted = world.submit(instance, session, &order(&id)).await;
+    assert!(matches!(submitted, Submitted::Forwarded(..)), "{advice}: {submitted:?}");
 }
 
 /// The decision clock steps back four minutes: entries stay in the order of their numbers and orders go on. It runs ahead: prices are

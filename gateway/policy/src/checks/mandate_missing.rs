@@ -15,6 +15,6 @@ pub(super) fn check(context: &Context<'_>) -> Option<FailedCheck> {
         Code::MandateMissing,
         "the mandate document named by the certificate",
         observed,
-        "nothing in the order: ask the operators why the gateway does not hold the mandate, then send it again",
+        "nothing in the order: ask the operators why the gateway does not hold the mandate, then send it again under a fresh client_order_id (this one is used)",
     )
 }

@@ -7,10 +7,17 @@ use crate::{
 };
 
 pub(super) fn check(context: &Context<'_>) -> Option<FailedCheck> {
-    let observed = if context.facts.view == View::Stale {
-        "a view older than its lease"
+    // The refusal is recorded and has used the id: the same one again would only tell it again.
+    let (observed, change) = if context.facts.view == View::Stale {
+        (
+            "a view older than its lease",
+            "nothing in the order: send it again in a few seconds, under a fresh client_order_id (this one is used)",
+        )
     } else if context.state.faulty() {
-        "a stream that no gateway of this house could have written"
+        (
+            "a stream that no gateway of this house could have written",
+            "nothing in the order, and sending it again does not help: tell the operators",
+        )
     } else {
         return None;
     };
@@ -18,6 +25,6 @@ pub(super) fn check(context: &Context<'_>) -> Option<FailedCheck> {
         Code::StatusUnknown,
         "a view of the ledger inside its lease",
         observed,
-        "nothing in the order: send it again in a few seconds, under the same client_order_id",
+        change,
     )
 }
