@@ -87,47 +87,89 @@ async fn an_order_is_proven_by_its_bot_alone() {
     let window = |nonce: &'static str, from: i64, until: i64| Signing {
         created: now() + from,
         expires: now() + until,
-        ..usual("window", nonce)
+        ..usual(nonce, nonce)
     };
     let one_field = |drop: &str| {
         let kept = good.split_inclusive("\r\n").filter(|line| !line.starts_with(drop));
         kept.collect::<String>()
     };
+    let acceptable = "window is not acceptable";
     let cases = [
-        ("by another key", headers(&house, &other, &usual("key", "n-key")), "key"),
+        (
+            "by another key",
+            headers(&house, &other, &usual("key", "n-key")),
+            "key",
+            "does not verify",
+        ),
         (
             "with a used nonce",
             headers(&house, &own, &usual("nonce", "n-good")),
             "nonce",
+            "nonce was used before",
         ),
-        ("dated ahead", headers(&house, &own, &window("n-1", 20, 50)), "window"),
-        ("expired", headers(&house, &own, &window("n-2", -50, -5)), "window"),
+        (
+            "dated ahead",
+            headers(&house, &own, &window("n-1", 20, 50)),
+            "n-1",
+            acceptable,
+        ),
+        (
+            "expired",
+            headers(&house, &own, &window("n-2", -50, -5)),
+            "n-2",
+            acceptable,
+        ),
         (
             "for too long",
             headers(&house, &own, &window("n-3", 0, 3_600)),
-            "window",
+            "n-3",
+            acceptable,
         ),
         (
             "ending before it begins",
             headers(&house, &own, &window("n-4", 0, -1)),
-            "window",
+            "n-4",
+            acceptable,
         ),
         (
             "of another body",
             headers(&house, &own, &usual("signed", "n-body")),
             "sent",
+            "Content-Digest",
         ),
-        ("without its input", one_field("signature-input"), "input"),
-        ("without its value", one_field("signature:"), "value"),
-        ("without a digest", one_field("content-digest"), "digest"),
-        ("without a digest, replayed", one_field("content-digest"), "good-2"),
+        (
+            "without its input",
+            one_field("signature-input"),
+            "input",
+            "carries no HTTP message signature",
+        ),
+        (
+            "without its value",
+            one_field("signature:"),
+            "value",
+            "carries no HTTP message signature",
+        ),
+        (
+            "without a digest",
+            one_field("content-digest"),
+            "digest",
+            "Content-Digest",
+        ),
+        (
+            "without a digest, replayed",
+            one_field("content-digest"),
+            "good-2",
+            "Content-Digest",
+        ),
     ];
-    for (what, headers, id) in cases {
+    for (what, headers, id, why) in cases {
         let said = sent(&house, &body(id), &headers).await;
         assert!(
             said.contains("PROOF_INVALID") && !said.contains(" 200 "),
             "{what}: {said}"
         );
+        // Told to the bot's developer as the cause of this one. Control tried: without `explained` all say the same.
+        assert!(said.contains(why), "{what}: {said}");
         assert_eq!(house.orders(), 1, "{what}: nothing was forwarded");
     }
     // A whole request again, octet for octet: the order's story once more, never a second order.

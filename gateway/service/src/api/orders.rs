@@ -1,6 +1,6 @@
 //! `POST /v1/orders` and the cancels.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use axum::{
     Extension, Json,
@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{
     Side,
     problem::{FailedCheck, Problem},
-    proof::{self, SignedRequest},
+    proof::{self, ProofError, SignedRequest},
 };
 use crate::{
     gateway::Gateway,
@@ -62,9 +62,9 @@ pub(super) async fn post(
         Ok(order) => order,
         Err(faults) => return malformed(&faults).into_response(),
     };
-    let signed = signed(&bots.gateway, &session, &method, &uri, &headers, &body);
+    let (signed, unproven) = signed(&bots.gateway, &session, &method, &uri, &headers, &body);
     let submitted = submit(&bots.gateway, &bots.venues, &session, &order, &signed).await;
-    answer(&order.order.client_order_id, submitted)
+    answer(&order.order.client_order_id, submitted, unproven.as_ref())
 }
 
 /// The body, bounded in length and in time: a bot that never ends one holds a connection no longer than that.
@@ -119,6 +119,7 @@ pub(crate) fn report_unread(gateway: &Gateway, slot: &Arc<Slot>, count: u32) {
     slot.report(&gateway.writer, [report]);
 }
 
+/// The result of the order's signature, and why it does not verify.
 fn signed(
     gateway: &Gateway,
     session: &Session,
@@ -126,23 +127,17 @@ fn signed(
     uri: &Uri,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Signed {
+) -> (Signed, Option<ProofError>) {
     let field = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wanted = session
         .limits
         .as_ref()
         .is_some_and(extensions::EffectiveLimits::order_proof);
     if !wanted {
-        return Signed {
-            proof: Proof::NotRequired,
-            evidence: None,
-        };
+        return (unsigned(Proof::NotRequired), None);
     }
     if field("signature").is_none() && field("signature-input").is_none() {
-        return Signed {
-            proof: Proof::Missing,
-            evidence: None,
-        };
+        return (unsigned(Proof::Missing), None);
     }
     let authority = uri
         .authority()
@@ -170,18 +165,20 @@ fn signed(
         Ok(verified)
     });
     match verified {
-        Ok(verified) => Signed {
-            proof: Proof::Valid,
-            evidence: Some(evidence(&verified, body)),
-        },
+        Ok(verified) => {
+            let evidence = Some(evidence(&verified, body));
+            let proof = Proof::Valid;
+            (Signed { proof, evidence }, None)
+        }
         Err(error) => {
             tracing::info!(agent = %session.slot.agent, %error, "an order's signature does not verify");
-            Signed {
-                proof: Proof::Invalid,
-                evidence: None,
-            }
+            (unsigned(Proof::Invalid), Some(error))
         }
     }
+}
+
+fn unsigned(proof: Proof) -> Signed {
+    Signed { proof, evidence: None }
 }
 
 /// What a third party needs to check the bot's signature later: base, signature, body.
@@ -195,12 +192,15 @@ fn evidence(verified: &proof::VerifiedProof, body: &[u8]) -> String {
     .to_string()
 }
 
-fn answer(id: &ClientOrderId, submitted: Submitted) -> Response {
+fn answer(id: &ClientOrderId, submitted: Submitted, unproven: Option<&ProofError>) -> Response {
+    let refused = |checks: &[gateway_policy::FailedCheck], receipt| {
+        refused(id, &explained(checks, unproven), serde_json::to_value(receipt).ok())
+    };
     match submitted {
         Submitted::Forwarded(story, receipt) => told(story, Some(receipt)),
         Submitted::Repeated(story) => told(story, None),
-        Submitted::Refused(checks, receipt) => refused(id, &checks, serde_json::to_value(receipt).ok()).into_response(),
-        Submitted::Halted(checks, receipt, incident) => refused(id, &checks, serde_json::to_value(receipt).ok())
+        Submitted::Refused(checks, receipt) => refused(&checks, receipt).into_response(),
+        Submitted::Halted(checks, receipt, incident) => refused(&checks, receipt)
             .with_incident(incident.to_string())
             .into_response(),
         Submitted::Unavailable(reason) => {
@@ -214,6 +214,21 @@ fn answer(id: &ClientOrderId, submitted: Submitted) -> Response {
                 .into_response()
         }
     }
+}
+
+/// The checks with what this request's signature lacks, in words: the record says only that it does not verify.
+fn explained<'a>(
+    checks: &'a [gateway_policy::FailedCheck],
+    unproven: Option<&ProofError>,
+) -> Cow<'a, [gateway_policy::FailedCheck]> {
+    let Some(error) = unproven else {
+        return Cow::Borrowed(checks);
+    };
+    let mut checks = checks.to_vec();
+    for check in checks.iter_mut().filter(|check| check.code == Code::ProofInvalid) {
+        check.change = format!("{error}: {}", check.change);
+    }
+    Cow::Owned(checks)
 }
 
 /// The answer for an order's story: its refusal again, or what it has come to.
