@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use mandatum::{
     config::Config,
+    officer::Officer,
     serve::{self, Clocks, Roles},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::house::{House, Setup, house, order};
+use crate::house::{House, LONG, Setup, house, order, origin};
 
 /// Numbers of the events in an answer.
 fn numbers(said: &str) -> Vec<u64> {
@@ -115,6 +116,54 @@ async fn both_versions_of_http_serve_all_of_it() {
     let house = house(Setup::default()).await;
     read_and_cancelled(&house, "--http1.1", "1.1");
     read_and_cancelled(&house, "--http2", "2");
+    house.running.stop().await.unwrap();
+}
+
+/// A freeze of all reaches a bot that only reads: `/v1/me` says what its orders would meet, an open event stream is told as it happens,
+/// a new one at once, and the numbers that a bot resumes by stay those of its own stream. Controls tried: `/v1/me` from the agent's own
+/// standing reads `active`; without the house's stream in `Feed::read` the open stream stays silent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_freeze_of_the_house_is_told() {
+    let house = house(Setup::default()).await;
+    house.lives("before").await;
+    let folder = house.folder.path().join("officers/ada");
+    let mut ada = Officer::open(&folder, origin(house.running.addresses.officers), &house.roots()).unwrap();
+    let me = || house.curl(&["--http1.1"], "/v1/me");
+    let said = me();
+    assert!(said.contains(r#""standing":{"is":"active","scope":"agent"}"#), "{said}");
+    assert!(
+        said.contains(r#""per_order":["EUR 20000"]"#),
+        "the certificate's: {said}"
+    );
+    let reason = serde_json::json!({ "reason": "a stop of the firm" });
+    let freeze = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        ada.post("/v1/house/freeze", &reason).await.unwrap();
+    };
+    let ask = b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let ((told, _), ()) = tokio::join!(house.raw(ask, Duration::from_millis(1_500)), freeze);
+    assert!(
+        told.contains("event: standing") && told.contains(r#""kind":"house.frozen""#),
+        "{told}"
+    );
+    assert!(numbers(&told).is_empty(), "{told}");
+    let said = me();
+    assert!(said.contains(r#""standing":{"is":"frozen","scope":"all"}"#), "{said}");
+    let anew = events(&house, "").await;
+    assert!(
+        anew.contains(r#""kind":"house.standing""#) && anew.contains(r#""is":"frozen""#),
+        "{anew}"
+    );
+    ada.post("/v1/house/resume", &reason).await.unwrap();
+    let began = std::time::Instant::now();
+    while !me().contains(r#""standing":{"is":"active","scope":"agent"}"#) {
+        assert!(began.elapsed() < LONG, "it follows");
+    }
+    assert!(
+        !events(&house, "").await.contains("house."),
+        "the control: nothing narrows any more"
+    );
+    house.lives("after").await;
     house.running.stop().await.unwrap();
 }
 

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Authority, AuthorityParts, Field, Hours, Item, LimitsError, Money, OrderType, OrderTypes, Rate, Scope, Unit,
+    Authority, AuthorityParts, EffectiveLimits, EffectiveRate, Field, Hours, Item, LimitsError, Money, OrderType,
+    OrderTypes, Rate, Scope, Unit,
 };
-use crate::Decimal;
+use crate::{Currency, Decimal};
 
 /// A list of names, or the word `any` (CA certificates only).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +139,38 @@ impl From<&Authority> for LimitsDocument {
             per_order: texts(authority.per_order()),
             price_collar_bps: authority.price_collar_bps(),
             regions: scope(authority.regions()),
+        }
+    }
+}
+
+impl From<&EffectiveLimits> for LimitsDocument {
+    /// What is permitted in the end, in the same spelling. Narrowing may leave nothing of a dimension: its list is empty then.
+    fn from(limits: &EffectiveLimits) -> Self {
+        fn names<T: ToString>(members: Option<&[T]>) -> ScopeDocument {
+            match members {
+                None => ScopeDocument::Word("any".to_owned()),
+                Some(members) => ScopeDocument::Names(members.iter().map(T::to_string).collect()),
+            }
+        }
+        let amounts = |amounts: &[(Currency, Decimal)]| {
+            let text = |(unit, amount): &(Currency, Decimal)| format!("{unit} {amount}");
+            amounts.iter().map(text).collect()
+        };
+        let rate = |rate: &EffectiveRate| Rate {
+            count: rate.count,
+            seconds: rate.seconds,
+        };
+        Self {
+            counterparties: names(limits.counterparties()),
+            hours: limits.hours().windows().iter().map(ToString::to_string).collect(),
+            instruments: names(limits.instruments()),
+            order_proof: limits.order_proof(),
+            order_rates: limits.rates().iter().map(|row| rate(row).to_string()).collect(),
+            order_types: limits.order_types().iter().map(|kind| kind.to_string()).collect(),
+            per_day: amounts(limits.per_day_all()),
+            per_order: amounts(limits.per_order_all()),
+            price_collar_bps: limits.price_collar_bps(),
+            regions: names(limits.regions()),
         }
     }
 }

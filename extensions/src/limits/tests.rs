@@ -434,3 +434,20 @@ fn compiled_lookups() {
     );
     assert_eq!(warned.rates()[0], EffectiveRate { count: 30, seconds: 1 });
 }
+
+/// What a session's limits are read as is spelt like the document they came from, and shows the narrower of two.
+#[test]
+fn effective_limits_are_written_as_documents_are() {
+    let mut document = example();
+    document.counterparties = ScopeDocument::Names(vec!["exchange_a".to_owned()]);
+    let read = |document: &LimitsDocument| Authority::try_from(document.clone()).expect("a document");
+    let wide = EffectiveLimits::of(&read(&document));
+    assert_eq!(LimitsDocument::from(&wide), LimitsDocument::from(&read(&document)));
+    document.per_order = vec!["EUR 20000".to_owned()];
+    document.hours = vec!["Tue 07:00-08:00".to_owned()];
+    let narrow = EffectiveLimits::of(&read(&document));
+    assert_eq!(
+        LimitsDocument::from(&wide.intersection(&narrow)),
+        LimitsDocument::from(&narrow)
+    );
+}

@@ -6,6 +6,7 @@ pub mod orders;
 pub mod problem;
 pub mod proof;
 mod reads;
+mod standing;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -67,6 +67,8 @@ pub struct HouseView {
     pub state: HouseState,
     /// The epoch that state stands under.
     pub epoch: u64,
+    /// The number of the next entry of the house's stream.
+    pub next: u64,
 }
 
 /// The venues of one runtime, by the name under which mandates know them.

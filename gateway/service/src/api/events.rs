@@ -1,6 +1,6 @@
 //! `GET /v1/events`: server-sent events of an agent's own stream, resumable by `Last-Event-ID` (the entry's number).
 //!
-//! The stream of the ledger is the source, so nothing is missed and nothing is told before it is durable.
+//! What the house decides for the agent's owner, or for all, is told beside it. The stream of the ledger is the source, so nothing is missed and nothing is told before it is durable.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
@@ -12,12 +12,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use extensions::{OwnerId, StreamId, Timestamp};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use ledger::CommittedEntry;
+use ledger::{CommittedEntry, LedgerError};
+use revocation_core::{HouseEvent, house::HouseScope};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Side, orders::problem};
+use super::{Side, orders::problem, standing::OfHouse};
 use crate::session::Session;
 
 /// Entries read from the ledger at a time.
@@ -29,6 +31,8 @@ struct Feed {
     bots: Arc<Side>,
     session: Arc<Session>,
     next: u64,
+    /// The next entry of the house's stream.
+    house: u64,
     waiting: VecDeque<Bytes>,
 }
 
@@ -49,12 +53,7 @@ pub(super) async fn events(
             return problem(gateway_policy::Code::OrderInvalid, detail).into_response();
         }
     };
-    let feed = Feed {
-        bots,
-        session,
-        next,
-        waiting: VecDeque::new(),
-    };
+    let feed = Feed::begin(bots, session, next);
     let frames = futures_util::stream::unfold(feed, |mut feed| async move {
         let bytes = feed.next().await;
         Some((Ok::<_, Infallible>(Frame::data(bytes)), feed))
@@ -67,6 +66,39 @@ pub(super) async fn events(
 }
 
 impl Feed {
+    /// A bot that was away has no number of the house's stream to go on from: it is told at once what the house narrows now.
+    fn begin(bots: Arc<Side>, session: Arc<Session>, next: u64) -> Self {
+        let view = bots.gateway.house.load_full();
+        let now = bots.gateway.clock.now();
+        let owner = session.mandate.as_ref().map(|mandate| mandate.document.owner);
+        let of_house = OfHouse::of(&view.state, owner.as_ref());
+        let told = of_house.narrows().then(|| {
+            let body = of_house.told().to_string();
+            frame(None, "standing", now, &body, "house.standing")
+        });
+        Self {
+            bots,
+            session,
+            next,
+            house: view.next,
+            waiting: told.into_iter().collect(),
+        }
+    }
+
+    /// What is news of both streams; whether there was any.
+    async fn read(&mut self) -> Result<bool, LedgerError> {
+        let ledger = &self.bots.gateway.ledger;
+        let page = ledger.read_stream(self.session.slot.stream(), self.next, PAGE).await?;
+        self.next += page.len() as u64;
+        self.waiting.extend(page.iter().filter_map(|entry| event(entry)));
+        let house = ledger.read_stream(&StreamId::house(), self.house, PAGE).await?;
+        self.house += house.len() as u64;
+        let owner = self.session.mandate.as_ref().map(|mandate| mandate.document.owner);
+        let told = house.iter().filter_map(|entry| event_of_house(entry, owner.as_ref()));
+        self.waiting.extend(told);
+        Ok(!page.is_empty() || !house.is_empty())
+    }
+
     async fn next(&mut self) -> Bytes {
         loop {
             if let Some(bytes) = self.waiting.pop_front() {
@@ -76,19 +108,17 @@ impl Feed {
             // is too early: its commit would then be missed.)
             let gateway = self.bots.gateway.clone();
             let committed = gateway.ledger.committed();
-            let stream = self.session.slot.stream();
-            match gateway.ledger.read_stream(stream, self.next, PAGE).await {
-                Ok(page) if !page.is_empty() => {
-                    self.next += page.len() as u64;
-                    self.waiting.extend(page.iter().filter_map(|entry| event(entry)));
-                    continue;
-                }
-                Ok(_) => {}
+            match self.read().await {
+                Ok(true) => continue,
+                Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "an event stream cannot read the ledger; it waits"),
             }
+            let (stream, house) = (self.session.slot.stream(), StreamId::house());
+            let news =
+                || gateway.ledger.stream_next(stream) > self.next || gateway.ledger.stream_next(&house) > self.house;
             let longer = async {
                 let mut committed = committed;
-                while gateway.ledger.stream_next(stream) <= self.next {
+                while !news() {
                     if let Err(RecvError::Closed) = committed.recv().await {
                         std::future::pending::<()>().await;
                     }
@@ -118,9 +148,27 @@ fn event(entry: &CommittedEntry) -> Option<Bytes> {
         _ => return None,
     };
     let body = String::from_utf8_lossy(entry.body());
-    let text = format!(
-        "id: {}\nevent: {name}\ndata: {{\"at\":\"{}\",\"body\":{body},\"kind\":\"{}\"}}\n\n",
-        entry.number, entry.at, entry.kind
-    );
-    Some(Bytes::from(text))
+    Some(frame(Some(entry.number), name, entry.at, &body, &entry.kind))
+}
+
+/// The event of an entry of the house that concerns the agents of `owner`. Without an id, so that the numbers of the agent's own stream
+/// stay what a bot resumes by.
+fn event_of_house(entry: &CommittedEntry, owner: Option<&OwnerId>) -> Option<Bytes> {
+    let scope = match HouseEvent::decode(&entry.kind, entry.body())?.ok()? {
+        HouseEvent::Frozen(event) => event.scope,
+        HouseEvent::ReduceOnly(event) => event.scope,
+        HouseEvent::Resumed(event) => event.scope,
+        HouseEvent::Revoked(event) => event.scope,
+        HouseEvent::Reinstated(event) => event.scope,
+        HouseEvent::ThresholdsSet(_) | HouseEvent::RegionsSet(_) => return None,
+    };
+    let concerned = scope == HouseScope::All || owner.is_some_and(|owner| scope.covers(owner));
+    let body = String::from_utf8_lossy(entry.body());
+    concerned.then(|| frame(None, "standing", entry.at, &body, &entry.kind))
+}
+
+fn frame(id: Option<u64>, name: &str, at: Timestamp, body: &str, kind: &str) -> Bytes {
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    let text = format!("{id}event: {name}\ndata: {{\"at\":\"{at}\",\"body\":{body},\"kind\":\"{kind}\"}}\n\n");
+    Bytes::from(text)
 }

@@ -10,12 +10,12 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use extensions::{ClientOrderId, Currency, Decimal};
+use extensions::{ClientOrderId, Currency, Decimal, limits::LimitsDocument};
 use gateway_policy::{AgentEvent, Code, OrderFilled};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Side, orders::problem};
+use super::{Side, orders::problem, standing};
 use crate::{
     pipeline::{endings::OrderStory, repeat::story},
     session::Session,
@@ -180,7 +180,9 @@ pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extens
     let rates: Vec<Value> = session.limits.iter().flat_map(|limits| limits.rates()).map(|rate| {
         json!({ "limit": rate.count, "seconds": rate.seconds, "used": state.orders_within(rate.seconds, now) })
     }).collect();
+    let house = bots.gateway.house.load();
     let document = session.mandate.as_ref().map(|mandate| &mandate.document);
+    let owner = document.map(|document| document.owner);
     let baseline = inner.baseline.as_ref().map(|baseline| {
         json!({ "digest": baseline.digest(), "version": baseline.content().version, "mode": baseline.mode() })
     });
@@ -195,26 +197,14 @@ pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extens
         "day": days,
         "declared": document.map(|d| json!({ "model": d.declared_model, "code_digest": d.declared_code_digest })),
         "gateway": bots.gateway.settings.id,
-        "limits": document.map(|d| json!(d.limits)),
+        "limits": session.limits.as_ref().map(LimitsDocument::from),
         "mandate": document.map(|d| json!({ "id": d.mandate, "expires": d.expires, "conduct": d.conduct })),
         "now": now,
         "open_orders": state.open_orders().len(),
-        "owner": document.map(|d| d.owner),
+        "owner": owner,
         "rates": rates,
-        "region": bots.gateway.house.load().state.region_of(session.address.ip()),
-        "standing": standing(&state.standing_at(now)),
+        "region": house.state.region_of(session.address.ip()),
+        "standing": standing::told(&state.standing_at(now), &house.state, owner.as_ref()),
     }))
     .into_response()
-}
-
-/// The standing as bots and people read it.
-pub(super) fn standing(standing: &revocation_core::Standing) -> Value {
-    use revocation_core::Standing;
-    match standing {
-        Standing::Active => json!({ "is": "active" }),
-        Standing::Warned { deadline, default } => json!({ "is": "warned", "deadline": deadline, "default": default }),
-        Standing::ReduceOnly => json!({ "is": "reduce_only" }),
-        Standing::Frozen => json!({ "is": "frozen" }),
-        Standing::Revoked => json!({ "is": "revoked" }),
-    }
 }

@@ -149,6 +149,7 @@ fn fold_house(gateway: &Gateway, entry: &CommittedEntry) {
     }
     // A gating entry carries the epoch it begins.
     view.epoch = entry.epoch;
+    view.next = entry.number + 1;
     gateway.house.store(Arc::new(view));
 }
 
