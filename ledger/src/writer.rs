@@ -1,16 +1,21 @@
 //! The one way into the ledger: a bounded queue per writer and a leader that commits what waits when the last commit returned.
 //!
 //! The first append that finds no leader makes one, which runs on the same runtime after the tasks that are ready, so that a burst becomes one
-//! batch. A lone append is committed right there and pays no wake across threads; a burst goes to the ledger's own thread. No timer delays what
-//! decides or narrows; reports alone (an order's outcome, a fill) wait up to [`PATIENCE`] for a commit that they can share.
+//! batch. A lone append is committed right there and pays no wake across threads; a burst goes to the ledger's own thread. So does whatever
+//! narrows, whatever a spared thread queues, and everything while the disk is slow: a disk that hangs may hold orders, and nothing else. No timer
+//! delays what decides or narrows; reports alone (an order's outcome, a fill) wait up to [`PATIENCE`] for a commit that they can share.
 
 use std::{
     borrow::Cow,
     collections::{HashSet, VecDeque},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
-    time::Duration,
+    thread::{self, ThreadId},
+    time::{Duration, Instant},
 };
 
 use extensions::{Record, StreamId, record::SealedText};
@@ -30,6 +35,10 @@ pub const MOST_WAITING: usize = 16_384;
 /// How long reports wait at most for a commit that they can share. What a report tells has happened already, and a crash before its commit is found
 /// again by asking the venue, as one before its append would be.
 pub const PATIENCE: Duration = Duration::from_millis(2);
+/// A commit that takes longer says that the disk is slow: the next is not made on the thread of whoever queued it.
+const SLOW: Duration = Duration::from_millis(5);
+/// Records that narrow and found no room, on their way to the reserve file at a time; more are only counted there.
+const MOST_KEEPING: usize = 1_024;
 /// A batch ends when its bodies pass this, in bytes.
 const BATCH_BYTES: usize = 4 << 20;
 /// What an entry holds besides its body, at most.
@@ -46,6 +55,10 @@ struct Shared {
     key: CheckpointKey,
     home: Handle,
     queue: Mutex<Queue>,
+    /// A thread on which nothing is committed: see [`Writer::spare_this_thread`].
+    spared: OnceLock<ThreadId>,
+    slow: AtomicBool,
+    keeping: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -118,6 +131,9 @@ impl Writer {
                 key,
                 home,
                 queue: Mutex::default(),
+                spared: OnceLock::new(),
+                slow: AtomicBool::new(false),
+                keeping: AtomicUsize::new(0),
             }),
         }
     }
@@ -129,7 +145,7 @@ impl Writer {
     /// happens to fit. `Next` appends and other streams go on.
     ///
     /// # Errors
-    /// When the queue is full or the append is malformed; gives the append back.
+    /// When the queue is full or the append is malformed; gives the append back. What narrows and finds no room goes to the reserve file.
     pub fn queue<R: Record + Send + 'static>(&self, append: Append<R>) -> Result<Pending<R>, QueueFull<R>> {
         let (future, answer) = oneshot::channel();
         let record = self.push(append, |record| (Sink::Future(future, Home::here()), Some(record)))?;
@@ -171,9 +187,18 @@ impl Writer {
         let mut queue = self.shared.queue();
         let waiting = queue.urgent.len() + queue.ordinary.len();
         let narrowing = append.urgency == Urgency::Narrowing;
+        if narrowing && item.id.is_none() {
+            // The reserve file is idempotent by id.
+            queue.made_ids += 1;
+            item.id = Some(format!("{}-{}", self.shared.ledger.boot_id(), queue.made_ids).into());
+        }
         // Orders leave a quarter of the queue to what narrows.
         let room = if narrowing { MOST_WAITING } else { MOST_WAITING / 4 * 3 };
         if waiting >= room {
+            drop(queue);
+            if narrowing {
+                self.shared.keep_aside(item);
+            }
             return Err(QueueFull {
                 append: Box::new(append),
                 reason: QueueRefusal::Full { waiting },
@@ -184,11 +209,6 @@ impl Writer {
         if let Some(stream) = exact.as_ref().filter(|stream| queue.fenced.contains(stream)) {
             sink.give(self.shared.conflict(stream));
             return Ok(kept);
-        }
-        if narrowing && item.id.is_none() {
-            // The reserve file is idempotent by id.
-            queue.made_ids += 1;
-            item.id = Some(format!("{}-{}", self.shared.ledger.boot_id(), queue.made_ids).into());
         }
         let next = queue.push(Waiting {
             item,
@@ -230,6 +250,13 @@ impl Writer {
     /// under the same lock as the state, before queueing on the stream again.
     pub fn resume(&self, stream: &StreamId) {
         self.shared.queue().fenced.remove(stream);
+    }
+
+    /// Says that the calling thread, and the runtime it drives, must go on whatever the disk does: what is queued from it is committed
+    /// elsewhere. For the one thread of a writer that follows the log, watches and cancels.
+    pub fn spare_this_thread(&self) {
+        // A second thread that asks is not spared: one is meant, and the first has the word.
+        let _ = self.shared.spared.set(thread::current().id());
     }
 
     /// The writer's name.
@@ -395,6 +422,33 @@ impl Shared {
         }));
     }
 
+    /// Whether a batch may be committed on the calling thread: a lone append that widens, while the disk is quick.
+    fn fits_here(&self, batch: &[Waiting]) -> bool {
+        let alone = batch.iter().filter(|one| one.urgency != Urgency::Patient).count() == 1;
+        let narrows = batch.iter().any(|one| one.urgency == Urgency::Narrowing);
+        let spared = self.spared.get() == Some(&thread::current().id());
+        alone && !narrows && !spared && !self.slow.load(Ordering::Relaxed)
+    }
+
+    /// What narrows goes to the reserve file when the queue has no room for it: it happens all the same, and is found again at the next start.
+    fn keep_aside(self: &Arc<Self>, item: Item) {
+        if self.keeping.fetch_add(1, Ordering::AcqRel) >= MOST_KEEPING {
+            self.keeping.fetch_sub(1, Ordering::AcqRel);
+            tracing::error!("the reserve file does not keep up; a record of an act that narrows is lost");
+            return;
+        }
+        let shared = Arc::clone(self);
+        let runtime = Handle::try_current().unwrap_or_else(|_| self.home.clone());
+        drop(runtime.spawn(async move {
+            let reserved = shared.ledger.keep(item, shared.key.clone()).await;
+            shared.keeping.fetch_sub(1, Ordering::AcqRel);
+            tracing::warn!(
+                ?reserved,
+                "the ledger's queue is full; a record of an act that narrows went to the reserve file"
+            );
+        }));
+    }
+
     /// Nothing was written, or nobody knows. What narrows goes to the reserve file.
     async fn answer_failed(&self, batch: Vec<Waiting>, error: &StoreError) {
         self.fence(batch.iter().filter_map(|waiting| waiting.exact.clone()).collect());
@@ -460,13 +514,12 @@ impl Leader {
         }
     }
 
-    /// Commits a lone append here; a burst, and what arrives meanwhile, goes to the ledger's thread.
+    /// Commits a lone append here where it may; all else, and what arrives meanwhile, goes to the ledger's thread.
     async fn lead(mut self) {
-        let alone = |batch: &[Waiting]| batch.iter().filter(|one| one.urgency != Urgency::Patient).count() == 1;
         let Some(first) = self.shared.take() else {
             return self.finish();
         };
-        if !alone(&first) {
+        if !self.shared.fits_here(&first) {
             return self.hand_over(first);
         }
         self.commit(first).await;
@@ -513,10 +566,12 @@ impl Leader {
                 Ok(std::mem::replace(&mut waiting.item, kept))
             })
             .collect();
+        let began = Instant::now();
         let outcome = match items {
             Ok(items) => shared.ledger.commit(items, &shared.key).await,
             Err(error) => Err(error),
         };
+        shared.slow.store(began.elapsed() > SLOW, Ordering::Relaxed);
         match outcome {
             Ok(committed) => shared.answer(batch, committed),
             Err(error) => shared.answer_failed(batch, &error).await,

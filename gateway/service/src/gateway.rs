@@ -31,6 +31,8 @@ pub struct Settings {
     pub messages_per_second: u32,
     /// A permit is sent within this time of its decision, or never.
     pub send_deadline: Duration,
+    /// How long a commit may take beyond the send deadline before its bot is told that the ledger is slow.
+    pub commit_margin: Duration,
     /// The oldest reference price that is accepted, by the decision clock.
     pub reference_max_age: Duration,
     /// A view of the ledger older than this refuses.
@@ -51,6 +53,7 @@ impl Settings {
             id,
             messages_per_second: 1_000,
             send_deadline: Duration::from_millis(250),
+            commit_margin: Duration::from_millis(250),
             reference_max_age: Duration::from_secs(5),
             view_lease: Duration::from_secs(2),
             repeat_patience: Duration::from_secs(5),

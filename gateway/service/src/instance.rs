@@ -276,7 +276,11 @@ impl Worker {
             }
         };
         let feeds = match self.keeps {
-            Some(next) => self.keep(&venues, next).await,
+            Some(next) => {
+                // It follows, watches and cancels: a disk that hangs must not hold it.
+                self.gateway.writer.spare_this_thread();
+                self.keep(&venues, next).await
+            }
             None => Vec::new(),
         };
         let bots = Bots::new(self.gateway.clone(), venues, self.inspected.clone());

@@ -6,7 +6,7 @@
 mod world;
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,7 +25,7 @@ use revocation_core::{
     standing::{AgentReinstated, AgentRevoked},
     warning::{WarningClosed, WarningOpened},
 };
-use world::{Mood, World, agent, execution, order, runaway};
+use world::{Mood, World, agent, execution, order, runaway, yes};
 
 const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
 
@@ -156,9 +156,10 @@ fn a_runaway_is_halted_whole() {
                 tokio::spawn(async move { world.submit(0, &session, &order(&format!("wait-{place}"))).await })
             })
             .collect();
-        until("two wait for their send", || venue.waiting.load(Ordering::SeqCst) == 2).await;
+        let waits = || venue.waits.load(std::sync::atomic::Ordering::SeqCst);
+        until("two wait for their send", || waits() == 2).await;
         venue.be(Mood::Accept);
-        venue.deaf.store(3, Ordering::SeqCst);
+        venue.deaf.store(3, std::sync::atomic::Ordering::SeqCst);
         let told = run_away(&world, &session).await;
         assert!(!session.slot.gate_open());
         assert!(connections[0].closing.is_cancelled());
@@ -404,18 +405,6 @@ fn the_scorer_warns_before_it_halts() {
         let kinds = kinds_from(&world, "mm-1", "warning.opened").await;
         assert!(kinds.iter().any(|kind| kind == "agent.revoked"), "{kinds:?}");
     });
-}
-
-fn yes(officer: &str) -> extensions::ApprovalRecord {
-    extensions::ApprovalRecord {
-        decision: extensions::ApprovalDecision::Approve,
-        document: extensions::Digest::default(),
-        key: extensions::Digest::default(),
-        nonce: extensions::Digest::default(),
-        officer: officer.parse().expect("id"),
-        passkey: None,
-        signature: extensions::Base64(Vec::new()),
-    }
 }
 
 /// An officer's revocation by the console closes sessions and cancels at every instance, though the bot is silent and the

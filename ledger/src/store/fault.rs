@@ -1,8 +1,12 @@
-//! A store that fails on purpose, both ways: a commit is lost, or kept and reported as failed.
+//! A store that fails on purpose, both ways: a commit is lost, or kept and reported as failed. Or its disk hangs: a commit blocks its thread,
+//! as a real one does in `fsync`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use extensions::{Digest, Serial, StreamId, StreamKind, Timestamp};
@@ -22,6 +26,8 @@ pub enum Fault {
     Lost,
     /// Everything is written and the answer is lost.
     Kept,
+    /// One commit takes this long, or until [`FaultStore::wake`]; those after it are sound.
+    Slow(Duration),
 }
 
 /// Wraps a store; the commits pass until the one that is to fail.
@@ -29,17 +35,55 @@ pub struct FaultStore {
     inner: Arc<dyn Store>,
     fault: Fault,
     left: AtomicU64,
+    disk: Mutex<Disk>,
+    woken: Condvar,
+}
+
+/// What a slow disk does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Sound,
+    /// A commit is in it now.
+    Hangs,
+    /// It has hung, and will not again.
+    Woken,
 }
 
 impl FaultStore {
-    /// Lets `passes` commits through; every one after them fails.
+    /// Lets `passes` commits through; every one after them fails, or the next is slow.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, fault: Fault, passes: u64) -> Self {
         Self {
             inner,
             fault,
             left: AtomicU64::new(passes),
+            disk: Mutex::new(Disk::Sound),
+            woken: Condvar::new(),
         }
+    }
+
+    /// Whether a commit hangs in a slow disk now.
+    #[must_use]
+    pub fn hangs(&self) -> bool {
+        *self.disk.lock().unwrap_or_else(PoisonError::into_inner) == Disk::Hangs
+    }
+
+    /// Lets the commit that hangs go on.
+    pub fn wake(&self) {
+        *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = Disk::Woken;
+        self.woken.notify_all();
+    }
+
+    fn hang(&self, longest: Duration) {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        if *disk == Disk::Woken {
+            return;
+        }
+        *disk = Disk::Hangs;
+        let slept = self
+            .woken
+            .wait_timeout_while(disk, longest, |disk| *disk == Disk::Hangs);
+        *slept.unwrap_or_else(PoisonError::into_inner).0 = Disk::Woken;
     }
 }
 
@@ -52,8 +96,13 @@ impl Store for FaultStore {
             if pass.is_ok() {
                 return self.inner.commit(batch).await;
             }
-            if self.fault == Fault::Kept {
-                drop(self.inner.commit(batch).await?);
+            match self.fault {
+                Fault::Lost => {}
+                Fault::Kept => drop(self.inner.commit(batch).await?),
+                Fault::Slow(longest) => {
+                    self.hang(longest);
+                    return self.inner.commit(batch).await;
+                }
             }
             Err(StoreError::Failed("injected fault".into()))
         })

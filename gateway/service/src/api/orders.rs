@@ -206,7 +206,7 @@ fn answer(id: &ClientOrderId, submitted: Submitted, unproven: Option<&ProofError
         Submitted::Unavailable(reason) => {
             tracing::error!(%reason, "an order could not be recorded");
             let detail = format!(
-                "the decision could not be recorded, so the order does not stand and was not sent ({reason}); try again with the same client_order_id"
+                "the decision is not recorded, so the order was not sent ({reason}); try again with the same client_order_id"
             );
             problem(Code::LedgerUnavailable, detail)
                 .about_order(id.as_str())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use extensions::IncidentId;
+use extensions::{IncidentId, Timestamp};
 use gateway_policy::{CancelSource, CancelState, Halt, OpenOrder};
 use revocation_core::{
     HaltPlan, IncidentOpened, StandingEvent,
@@ -77,6 +77,18 @@ pub async fn cancel_all(
 pub struct Consequence {
     revoked: AgentRevoked,
     opened: IncidentOpened,
+    plan: HaltPlan,
+}
+
+/// A halt that was carried out and has no record yet: reported until it has one.
+pub struct Owed {
+    revoked: AgentRevoked,
+    opened: IncidentOpened,
+    /// Makes its report idempotent, however often it is tried.
+    id: String,
+    at: Timestamp,
+    /// Whether a report of it waits for the ledger's answer.
+    pub(super) queued: bool,
 }
 
 impl Consequence {
@@ -89,7 +101,14 @@ impl Consequence {
         });
         let both = revoked.zip(halt.opens().cloned());
         let (revoked, opened) = both.expect("`decide` gives every halt its revocation and its incident");
-        Self { revoked, opened }
+        let plan = halt.plan().clone();
+        Self { revoked, opened, plan }
+    }
+
+    /// What is cancelled and what is kept.
+    #[must_use]
+    pub fn plan(&self) -> &HaltPlan {
+        &self.plan
     }
 
     /// The incident it opens.
@@ -106,17 +125,34 @@ impl Consequence {
 /// (ARCHITECTURE §1): it goes to the reserve file, once, and is appended, marked late, on recovery.
 pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Session, lost: &Lost, of: Consequence) {
     let slot = &session.slot;
-    if matches!(lost, Lost::Conflict(_)) || !slot.halt_unrecorded() {
+    let owed = Owed {
+        revoked: of.revoked,
+        opened: of.opened,
+        id: format!("halt-{}", gateway.ledger.stream_next(slot.stream())),
+        at: gateway.clock.now(),
+        queued: false,
+    };
+    if matches!(lost, Lost::Conflict(_)) || !slot.halt_unrecorded(owed) {
         return;
     }
-    let now = gateway.clock.now();
-    let id = format!("halt-{}", gateway.ledger.stream_next(slot.stream()));
-    let report = Report::new(StandingEvent::Revoked(of.revoked), id, now);
-    slot.report(&gateway.writer, [report.narrowing().beside(of.opened)]);
+    report_owed(gateway, slot);
     let on_halt = session
         .mandate
         .as_ref()
         .map_or(extensions::mandate::OnHalt::CancelAll, |m| m.document.conduct.on_halt);
     let plan = slot.lock().state.halt_plan(on_halt);
     carry_out(gateway, venues, slot, plan, CancelSource::Halt);
+}
+
+/// Reports a halt that has no record yet, unless a report of it is on its way. A queue without room has kept it in the reserve file; this brings
+/// it into the log while the process lives.
+pub fn report_owed(gateway: &Gateway, slot: &Arc<Slot>) {
+    let report = slot.owed().as_ref().filter(|owed| !owed.queued).map(|owed| {
+        let revoked = StandingEvent::Revoked(owed.revoked.clone());
+        let report = Report::new(revoked, owed.id.clone(), owed.at);
+        report.narrowing().beside(owed.opened.clone()).owed()
+    });
+    if let Some(report) = report {
+        slot.report(&gateway.writer, [report]);
+    }
 }

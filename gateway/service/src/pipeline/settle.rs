@@ -54,6 +54,10 @@ pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
         let deadline = inner.state.standing().warning().map(|warning| warning.deadline);
         (inner.messages.settle(Instant::now()), owed.zip(deadline))
     };
+    // On a ledger that has closed itself the reserve file holds it, and the next start appends it.
+    if gateway.ledger.closed().is_none() {
+        halt::report_owed(gateway, slot);
+    }
     if unread > 0 {
         report_unread(gateway, slot, unread);
     }

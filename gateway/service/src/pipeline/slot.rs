@@ -17,7 +17,7 @@ use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded,
 use revocation_core::Standing;
 use tokio::sync::Notify;
 
-use super::{cancel::Running, endings::Endings, known_ids::KnownIds, unread::MessageBound};
+use super::{cancel::Running, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound};
 use crate::api::nonces::Nonces;
 
 /// Entries read from the ledger at a time while folding.
@@ -31,7 +31,8 @@ pub struct Slot {
     pub agent: AgentId,
     stream: StreamId,
     halted: AtomicBool,
-    unrecorded_halt: AtomicBool,
+    /// The halt that was carried out and has no record yet.
+    owed: Mutex<Option<Owed>>,
     inner: Mutex<Inner>,
     syncing: tokio::sync::Mutex<()>,
     drained: Notify,
@@ -73,6 +74,7 @@ pub struct Report {
     at: Timestamp,
     narrowing: bool,
     noticed: bool,
+    owed: bool,
     beside: Vec<Box<dyn Record + Send>>,
 }
 
@@ -89,6 +91,7 @@ impl Report {
             at,
             narrowing: false,
             noticed: false,
+            owed: false,
             beside: Vec::new(),
         }
     }
@@ -97,6 +100,13 @@ impl Report {
     #[must_use]
     pub fn noticed(mut self) -> Self {
         self.noticed = true;
+        self
+    }
+
+    /// The same, for the halt that has no record yet: it is owed no longer once this is recorded.
+    #[must_use]
+    pub(super) fn owed(mut self) -> Self {
+        self.owed = true;
         self
     }
 
@@ -142,7 +152,7 @@ impl Slot {
             agent,
             stream: StreamId::agent(&agent),
             halted: AtomicBool::new(false),
-            unrecorded_halt: AtomicBool::new(false),
+            owed: Mutex::default(),
             inner: Mutex::new(Inner::empty(agent)),
             syncing: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
@@ -166,17 +176,24 @@ impl Slot {
         }
     }
 
-    /// Closes the gate for the rest of this process: the agent was halted and the ledger could not write it down. Says whether
-    /// that is news.
-    pub fn halt_unrecorded(&self) -> bool {
+    /// Closes the gate until the halt has its record: the agent was halted and the ledger could not write it down. Says whether that is news.
+    pub fn halt_unrecorded(&self, halt: Owed) -> bool {
         self.close_gate();
-        !self.unrecorded_halt.swap(true, Ordering::SeqCst)
+        let mut owed = self.owed();
+        let news = owed.is_none();
+        owed.get_or_insert(halt);
+        news
+    }
+
+    /// The halt that has no record yet.
+    pub(super) fn owed(&self) -> MutexGuard<'_, Option<Owed>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the agent was halted without a record.
     #[must_use]
     pub fn has_unrecorded_halt(&self) -> bool {
-        self.unrecorded_halt.load(Ordering::SeqCst)
+        self.owed().is_some()
     }
 
     /// Whether orders may be sent.
@@ -245,6 +262,7 @@ impl Slot {
             at,
             narrowing,
             noticed: _,
+            owed,
             beside,
         } = report;
         let further = beside.len();
@@ -264,7 +282,10 @@ impl Slot {
             append.patient()
         };
         let slot = self.clone();
-        let told = writer.tell(append, move |answer| slot.reported(answer));
+        if let Some(halt) = self.owed().as_mut().filter(|_| owed) {
+            halt.queued = true;
+        }
+        let told = writer.tell(append, move |answer| slot.reported(answer, owed));
         match told {
             Ok(()) => {
                 if !inner.stale {
@@ -275,21 +296,39 @@ impl Slot {
             }
             Err(refused) => {
                 tracing::error!(agent = %self.agent, error = %refused, "a report was not queued; recovery will find it");
-                inner.stale = true;
+                if owed {
+                    self.owe_again();
+                }
+                // Nothing of it was folded: the state is still what the log says. What narrows lies in the reserve file.
             }
         }
     }
 
     /// Takes note of the ledger's answer to a report.
-    fn reported(&self, answer: Result<Recorded<Written>, AppendError<Written>>) {
+    fn reported(&self, answer: Result<Recorded<Written>, AppendError<Written>>, owed: bool) {
         let lost = match answer {
-            Ok(recorded) => recorded.is_repeat(),
+            Ok(recorded) => {
+                if owed {
+                    // From now on the stream says it, and officers may end it.
+                    *self.owed() = None;
+                }
+                recorded.is_repeat()
+            }
             Err(error) => {
                 tracing::error!(agent = %self.agent, %error, "a report was not recorded");
+                if owed {
+                    self.owe_again();
+                }
                 true
             }
         };
         self.answered(lost);
+    }
+
+    fn owe_again(&self) {
+        if let Some(halt) = self.owed().as_mut() {
+            halt.queued = false;
+        }
     }
 
     /// Counts an append that was queued under the lock.

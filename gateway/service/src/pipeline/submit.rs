@@ -14,7 +14,7 @@ use gateway_policy::{
     facts::Mandate,
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     endings::OrderStory,
@@ -29,6 +29,8 @@ use crate::{
 
 /// How often an order is decided again because others wrote first, before it is given up.
 const MOST_ATTEMPTS: u32 = 32;
+/// How long a slot that lost a number may take to be folded again.
+const FOLD_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a decision waits for a newer epoch to be followed.
 const EPOCH_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -103,8 +105,14 @@ pub async fn submit(
         match lost {
             Lost::Conflict(epoch) => {
                 Metrics::count(&gateway.metrics.conflicts);
-                if let Err(error) = slot.resync(&gateway.ledger, &gateway.writer).await {
-                    return unavailable(gateway, error.to_string());
+                match timeout(FOLD_PATIENCE, slot.resync(&gateway.ledger, &gateway.writer)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return unavailable(gateway, error.to_string()),
+                    Err(_) => {
+                        let patience = FOLD_PATIENCE.as_secs();
+                        let reason = format!("what this agent's orders wait for was not recorded within {patience} s");
+                        return unavailable(gateway, reason);
+                    }
                 }
                 slot.reconsider_gate(gateway.clock.now());
                 reach_epoch(gateway, epoch).await;
@@ -135,35 +143,117 @@ async fn concluded(
 
 async fn conclude(gateway: Arc<Gateway>, venues: Arc<Venues>, session: Arc<Session>, queued: Queued, told: Told) {
     let slot = session.slot.clone();
-    // Nobody listening is no error: what was decided happens all the same.
-    let tell = move |submitted| drop(told.send(submitted));
+    let mut teller = Teller(Some(told));
     match queued {
-        Queued::Permit(pending, decided) => match settled(&gateway, &slot, pending).await {
-            Ok(recorded) => {
-                Metrics::count(&gateway.metrics.permits);
-                let receipt = recorded.receipt();
-                let told = move |story| tell(Ok(Submitted::Forwarded(story, receipt)));
-                forward::forward(&gateway, &venues, &slot, recorded, decided, told).await;
+        Queued::Permit(pending, decided) => {
+            let settled = settled(&gateway, &slot, pending);
+            match in_time(&gateway, settled, || teller.slow(&gateway)).await {
+                Ok(recorded) => {
+                    Metrics::count(&gateway.metrics.permits);
+                    let receipt = recorded.receipt();
+                    let told = move |story| teller.tell(Ok(Submitted::Forwarded(story, receipt)));
+                    forward::forward(&gateway, &venues, &slot, recorded, decided, told).await;
+                }
+                Err(lost) => teller.tell(Err(lost)),
             }
-            Err(lost) => tell(Err(lost)),
-        },
-        Queued::Refusal(pending) => tell(settled(&gateway, &slot, pending).await.map(|recorded| {
-            Metrics::count(&gateway.metrics.refusals);
-            Submitted::Refused(recorded.record().checks().to_vec(), recorded.receipt())
-        })),
-        Queued::Halt(pending, consequence) => match settled(&gateway, &slot, pending).await {
-            Ok(recorded) => {
-                Metrics::count(&gateway.metrics.halts);
-                let plan = recorded.record().plan().clone();
-                let (checks, incident) = (recorded.record().checks().to_vec(), consequence.incident());
-                tell(Ok(Submitted::Halted(checks, recorded.receipt(), incident)));
-                halt::carry_out(&gateway, &venues, &slot, plan, gateway_policy::CancelSource::Halt);
+        }
+        Queued::Refusal(pending) => {
+            let settled = settled(&gateway, &slot, pending);
+            let settled = in_time(&gateway, settled, || teller.slow(&gateway)).await;
+            teller.tell(settled.map(|recorded| {
+                Metrics::count(&gateway.metrics.refusals);
+                Submitted::Refused(recorded.record().checks().to_vec(), recorded.receipt())
+            }));
+        }
+        Queued::Halt(pending, consequence) => {
+            conclude_halt(&gateway, &venues, &session, pending, *consequence, teller).await;
+        }
+    }
+}
+
+/// A halt narrows, so it waits for its record no longer than its bot does.
+async fn conclude_halt(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    session: &Arc<Session>,
+    pending: Pending<Halt>,
+    consequence: halt::Consequence,
+    mut teller: Teller,
+) {
+    let slot = &session.slot;
+    let carry_out = || {
+        halt::carry_out(
+            gateway,
+            venues,
+            slot,
+            consequence.plan().clone(),
+            gateway_policy::CancelSource::Halt,
+        )
+    };
+    let mut acted = false;
+    let settled = in_time(gateway, settled(gateway, slot, pending), || {
+        teller.slow(gateway);
+        acted = true;
+        carry_out();
+    });
+    match settled.await {
+        Ok(recorded) => {
+            Metrics::count(&gateway.metrics.halts);
+            let (checks, incident) = (recorded.record().checks().to_vec(), consequence.incident());
+            teller.tell(Ok(Submitted::Halted(checks, recorded.receipt(), incident)));
+            if !acted {
+                carry_out();
             }
-            Err(lost) => {
-                halt::unrecorded(&gateway, &venues, &session, &lost, *consequence);
-                tell(Err(lost));
-            }
-        },
+        }
+        Err(lost) => {
+            // What was carried out stands, whoever was first: it is reported as what it is.
+            let happened = Lost::Unavailable("the halt was carried out before its record".to_owned());
+            let how = if acted { &happened } else { &lost };
+            halt::unrecorded(gateway, venues, session, how, consequence);
+            teller.tell(Err(lost));
+        }
+    }
+}
+
+/// Tells the bot once: how the decision ended, or that the ledger is slow.
+struct Teller(Option<Told>);
+
+impl Teller {
+    fn tell(&mut self, submitted: Result<Submitted, Lost>) {
+        if let Some(told) = self.0.take() {
+            // Nobody listening is no error: what was decided happens all the same.
+            drop(told.send(submitted));
+        }
+    }
+
+    fn slow(&mut self, gateway: &Gateway) {
+        let reason = slow(gateway);
+        tracing::error!(gateway = %gateway.settings.id, %reason, "a decision waits for its commit");
+        self.tell(Ok(unavailable(gateway, reason)));
+    }
+}
+
+/// How long an answer of the ledger is waited for. Past it no permit may be sent any more, whatever the ledger says later.
+fn patience(gateway: &Gateway) -> Duration {
+    gateway.settings.send_deadline + gateway.settings.commit_margin
+}
+
+fn slow(gateway: &Gateway) -> String {
+    let patience = patience(gateway).as_millis();
+    format!(
+        "the ledger has not answered within {patience} ms; should it record the order after all, that is withheld, not sent"
+    )
+}
+
+/// Waits for the ledger's answer to its end; calls `late` when it takes longer than is waited for.
+async fn in_time<T>(gateway: &Gateway, settled: impl Future<Output = T>, late: impl FnOnce()) -> T {
+    let mut settled = std::pin::pin!(settled);
+    match timeout(patience(gateway), settled.as_mut()).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            late();
+            settled.await
+        }
     }
 }
 

@@ -52,8 +52,10 @@ use ledger::{
 use tokio_util::sync::CancellationToken;
 
 mod papers;
+mod venue;
 
 pub use papers::*;
+pub use venue::*;
 
 /// A clock that tests set.
 pub struct TestClock(AtomicI64);
@@ -79,198 +81,6 @@ pub fn noon() -> Timestamp {
     Timestamp::parse("2026-11-20T12:00:00Z").expect("time")
 }
 
-/// What a venue is told to do with the next orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
-    /// Accept.
-    Accept,
-    /// Act, and never answer.
-    LoseAnswers,
-    /// Lose the order itself, and never answer.
-    LoseOrders,
-    /// Fill whole at once, at 100.
-    Fill,
-    /// Be slow: wait for `CountingVenue::go` before the gate is asked.
-    Wait,
-}
-
-/// A venue that counts: each send with the id it was sent under and the monotonic moment.
-pub struct CountingVenue {
-    pub sent: Mutex<Vec<(String, std::time::Instant)>>,
-    pub cancelled: Mutex<Vec<String>>,
-    pub mood: Mutex<Mood>,
-    /// Lets orders go on that wait.
-    pub go: tokio::sync::Semaphore,
-    /// Orders that have reached the venue and wait there.
-    pub waiting: AtomicI64,
-    /// Orders that ended at the venue.
-    pub ended: Mutex<HashMap<String, OrderLife>>,
-    /// Cancels that are still lost.
-    pub deaf: AtomicI64,
-    /// What traded since.
-    pub trades: Mutex<Vec<Trade>>,
-}
-
-impl CountingVenue {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self {
-            sent: Mutex::default(),
-            cancelled: Mutex::default(),
-            mood: Mutex::new(Mood::Accept),
-            go: tokio::sync::Semaphore::new(0),
-            waiting: AtomicI64::new(0),
-            ended: Mutex::default(),
-            deaf: AtomicI64::new(0),
-            trades: Mutex::default(),
-        })
-    }
-
-    /// Sets what it does with the next orders.
-    pub fn be(&self, mood: Mood) {
-        *self.mood.lock().expect("held") = mood;
-    }
-
-    /// The ids whose cancels it was sent, each once.
-    pub fn cancels(&self) -> Vec<String> {
-        let mut ids = self.cancelled.lock().expect("held").clone();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    }
-
-    pub fn sends(&self) -> Vec<String> {
-        self.sent
-            .lock()
-            .expect("held")
-            .iter()
-            .map(|(id, _)| id.clone())
-            .collect()
-    }
-}
-
-/// The id of one execution.
-pub fn execution(number: u64) -> ExecutionId {
-    ExecutionId::new(&number.to_string()).expect("id")
-}
-
-fn report(id: &str, instrument: Instrument, quantity: extensions::Decimal) -> OrderReport {
-    OrderReport {
-        client_id: gateway_service::venue::VenueClientId::new(id),
-        venue_order_id: gateway_service::venue::VenueOrderId::new(&format!("v-{id}")).expect("id"),
-        instrument,
-        life: OrderLife::Open,
-        quantity,
-        executed: extensions::Decimal::ZERO,
-        fills: Vec::new(),
-    }
-}
-
-impl Venue for CountingVenue {
-    fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome> {
-        Box::pin(async move {
-            // As the wire is: the gate is asked, then the bytes leave, with nothing between.
-            let id = permit.record().venue_order_id().to_string();
-            let mood = *self.mood.lock().expect("held");
-            if mood == Mood::Wait {
-                self.waiting.fetch_add(1, Ordering::SeqCst);
-                self.go.acquire().await.expect("open").forget();
-                self.waiting.fetch_sub(1, Ordering::SeqCst);
-            }
-            if !gate.may_send() {
-                return Outcome::Withheld(gateway_service::venue::NotSent::GateClosed);
-            }
-            if mood == Mood::LoseOrders {
-                return Outcome::Unknown(Doubt::Timeout);
-            }
-            self.sent
-                .lock()
-                .expect("held")
-                .push((id.clone(), std::time::Instant::now()));
-            tokio::task::yield_now().await;
-            if mood == Mood::LoseAnswers {
-                return Outcome::Unknown(Doubt::Timeout);
-            }
-            let order = permit.record().order();
-            let mut report = report(&id, order.instrument, order.quantity);
-            if mood == Mood::Fill {
-                self.ended.lock().expect("held").insert(id, OrderLife::Filled);
-                report.life = OrderLife::Filled;
-                report.executed = order.quantity;
-                report.fills.push(ExecutionFill {
-                    execution_id: execution(1_000_000 + permit.record().number()),
-                    quantity: order.quantity,
-                    price: "100".parse().expect("price"),
-                });
-            }
-            Outcome::Accepted(report)
-        })
-    }
-
-    fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome> {
-        Box::pin(async move {
-            let id = order.client_id.as_str().to_owned();
-            self.cancelled.lock().expect("held").push(id.clone());
-            if self.deaf.fetch_sub(1, Ordering::SeqCst) > 0 {
-                return CancelOutcome::Unknown(Doubt::Timeout);
-            }
-            if !self.sends().contains(&id) {
-                return CancelOutcome::NotThere;
-            }
-            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
-            let mut ended = self.ended.lock().expect("held");
-            report.life = *ended.entry(id).or_insert(OrderLife::Cancelled);
-            if report.life == OrderLife::Filled {
-                report.executed = report.quantity;
-            }
-            CancelOutcome::Closed(report)
-        })
-    }
-
-    fn query<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, Result<Option<OrderReport>, Doubt>> {
-        Box::pin(async move {
-            let id = order.client_id.as_str().to_owned();
-            if !self.sends().contains(&id) {
-                return Ok(None);
-            }
-            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
-            if let Some(life) = self.ended.lock().expect("held").get(&id) {
-                report.life = *life;
-                if *life == OrderLife::Filled {
-                    report.executed = report.quantity;
-                }
-            }
-            Ok(Some(report))
-        })
-    }
-
-    fn open_orders(&self, _instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>> {
-        Box::pin(async move { Ok(Vec::new()) })
-    }
-
-    fn trades_of<'a>(
-        &'a self,
-        _: Instrument,
-        order: &'a VenueOrderId,
-        after: Option<ExecutionId>,
-    ) -> Answer<'a, Result<Vec<Trade>, Doubt>> {
-        Box::pin(async move {
-            let trades = self.trades.lock().expect("held");
-            let new = trades
-                .iter()
-                .filter(|trade| trade.venue_order_id == *order)
-                .filter(|trade| after.is_none_or(|after| trade.execution_id > after));
-            Ok(new.cloned().collect())
-        })
-    }
-
-    fn reference_price(
-        &self,
-        _instrument: Instrument,
-    ) -> Answer<'_, Result<gateway_service::venue::ReferencePrice, Doubt>> {
-        Box::pin(async move { Err(Doubt::NotListed) })
-    }
-}
-
 /// One gateway instance of the world.
 pub struct Instance {
     pub gateway: Arc<Gateway>,
@@ -287,6 +97,8 @@ pub struct World {
     pub officer: Writer,
     pub instances: Vec<Instance>,
     pub directory: tempfile::TempDir,
+    /// The store that fails as told, since [`World::reopen`] was told to make one.
+    pub disk: Option<Arc<FaultStore>>,
     pub stop: CancellationToken,
     /// What the settings of further instances are changed by.
     pub tune: fn(&mut Settings),
@@ -390,6 +202,7 @@ impl World {
             officer,
             instances: Vec::new(),
             directory,
+            disk: None,
             stop: CancellationToken::new(),
             tune: |_| {},
             root,
@@ -425,9 +238,12 @@ impl World {
             .await
             .expect("opens");
         let mut store: Arc<dyn Store> = Arc::new(store);
+        self.disk = None;
         if let Some((fault, passes)) = fault {
             // The authorisations of the console's key and of each instance's come first.
-            store = Arc::new(FaultStore::new(store, fault, passes + 1 + count as u64));
+            let disk = Arc::new(FaultStore::new(store, fault, passes + 1 + count as u64));
+            self.disk = Some(disk.clone());
+            store = disk;
         }
         self.ledger = Ledger::open_on(config, store).await.expect("opens");
         self.officer = self.writer("console").await;
@@ -454,6 +270,8 @@ impl World {
         let mut settings = Settings::new(GatewayId::new(name).expect("id"));
         settings.messages_per_second = 1_000_000;
         settings.view_lease = Duration::from_secs(60);
+        // A machine under load is no slow ledger.
+        settings.commit_margin = Duration::from_secs(60);
         (self.tune)(&mut settings);
         let gateway = Gateway::new(
             settings,
@@ -600,7 +418,6 @@ impl World {
             key: Digest::of(self.approver.public_key_spki()),
             nonce,
             officer: "ada".parse().expect("id"),
-            passkey: None,
             signature: Base64(Vec::new()),
         };
         approval.signature = Base64(self.approver.sign(&approval.message().0).expect("signature"));
@@ -736,6 +553,37 @@ impl World {
         while gateway.followed_to() < head {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Waits until a commit hangs in the disk of [`World::disk`].
+    pub async fn hangs(&self) {
+        while !self.disk.as_ref().is_some_and(|disk| disk.hangs()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Fills an instance's queue with appends that narrow, to its bound, while the disk hangs.
+    pub fn fill(&self, instance: usize) {
+        let writer = &self.instances[instance].gateway.writer;
+        let raw = || Raw {
+            stream: extensions::StreamId::parse("job/filler").expect("stream"),
+            kind: "test.noted",
+            body: b"{}".to_vec(),
+            gating: false,
+        };
+        while writer.queue(Append::next(raw(), self.clock.now()).narrowing()).is_ok() {}
+    }
+
+    /// Appends any body to any stream, as a gating kind where said.
+    pub async fn raw(&self, stream: extensions::StreamId, kind: &'static str, body: &[u8], gating: bool) {
+        let raw = Raw {
+            stream,
+            kind,
+            body: body.to_vec(),
+            gating,
+        };
+        let append = Append::next(raw, self.clock.now());
+        self.officer.append(append).await.expect("recorded");
     }
 
     /// Submits `order` on a session.

@@ -73,3 +73,15 @@ pub fn order(id: &str) -> String {
 pub fn agent(name: &str) -> AgentId {
     AgentId::new(name).expect("id")
 }
+
+/// An officer's approval, unsigned: for events that a fold alone reads.
+pub fn yes(officer: &str) -> extensions::ApprovalRecord {
+    extensions::ApprovalRecord {
+        decision: extensions::ApprovalDecision::Approve,
+        document: extensions::Digest::default(),
+        key: extensions::Digest::default(),
+        nonce: extensions::Digest::default(),
+        officer: officer.parse().expect("id"),
+        signature: extensions::Base64(Vec::new()),
+    }
+}

@@ -1,0 +1,194 @@
+//! A venue that remembers what it was sent, and fails as it is told.
+
+use super::*;
+
+/// What a venue is told to do with the next orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// Accept.
+    Accept,
+    /// Act, and never answer.
+    LoseAnswers,
+    /// Lose the order itself, and never answer.
+    LoseOrders,
+    /// Fill whole at once, at 100.
+    Fill,
+    /// Be slow: wait for `CountingVenue::go` before the gate is asked.
+    Wait,
+}
+
+/// A venue that counts: each send with the id it was sent under and the monotonic moment.
+pub struct CountingVenue {
+    pub sent: Mutex<Vec<(String, std::time::Instant)>>,
+    pub cancelled: Mutex<Vec<String>>,
+    pub mood: Mutex<Mood>,
+    /// Lets orders go on that wait.
+    pub go: tokio::sync::Semaphore,
+    /// How many orders have come to wait so far.
+    pub waits: AtomicI64,
+    /// Orders that ended at the venue.
+    pub ended: Mutex<HashMap<String, OrderLife>>,
+    /// Cancels that are still lost.
+    pub deaf: AtomicI64,
+    /// What traded since.
+    pub trades: Mutex<Vec<Trade>>,
+}
+
+impl CountingVenue {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            sent: Mutex::default(),
+            cancelled: Mutex::default(),
+            mood: Mutex::new(Mood::Accept),
+            go: tokio::sync::Semaphore::new(0),
+            waits: AtomicI64::new(0),
+            ended: Mutex::default(),
+            deaf: AtomicI64::new(0),
+            trades: Mutex::default(),
+        })
+    }
+
+    /// Sets what it does with the next orders.
+    pub fn be(&self, mood: Mood) {
+        *self.mood.lock().expect("held") = mood;
+    }
+
+    /// The ids whose cancels it was sent, each once.
+    pub fn cancels(&self) -> Vec<String> {
+        let mut ids = self.cancelled.lock().expect("held").clone();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    pub fn sends(&self) -> Vec<String> {
+        self.sent
+            .lock()
+            .expect("held")
+            .iter()
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+}
+
+/// The id of one execution.
+pub fn execution(number: u64) -> ExecutionId {
+    ExecutionId::new(&number.to_string()).expect("id")
+}
+
+fn report(id: &str, instrument: Instrument, quantity: extensions::Decimal) -> OrderReport {
+    OrderReport {
+        client_id: gateway_service::venue::VenueClientId::new(id),
+        venue_order_id: gateway_service::venue::VenueOrderId::new(&format!("v-{id}")).expect("id"),
+        instrument,
+        life: OrderLife::Open,
+        quantity,
+        executed: extensions::Decimal::ZERO,
+        fills: Vec::new(),
+    }
+}
+
+impl Venue for CountingVenue {
+    fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome> {
+        Box::pin(async move {
+            // As the wire is: the gate is asked, then the bytes leave, with nothing between.
+            let id = permit.record().venue_order_id().to_string();
+            let mood = *self.mood.lock().expect("held");
+            if mood == Mood::Wait {
+                self.waits.fetch_add(1, Ordering::SeqCst);
+                self.go.acquire().await.expect("open").forget();
+            }
+            if !gate.may_send() {
+                return Outcome::Withheld(gateway_service::venue::NotSent::GateClosed);
+            }
+            if mood == Mood::LoseOrders {
+                return Outcome::Unknown(Doubt::Timeout);
+            }
+            self.sent
+                .lock()
+                .expect("held")
+                .push((id.clone(), std::time::Instant::now()));
+            tokio::task::yield_now().await;
+            if mood == Mood::LoseAnswers {
+                return Outcome::Unknown(Doubt::Timeout);
+            }
+            let order = permit.record().order();
+            let mut report = report(&id, order.instrument, order.quantity);
+            if mood == Mood::Fill {
+                self.ended.lock().expect("held").insert(id, OrderLife::Filled);
+                report.life = OrderLife::Filled;
+                report.executed = order.quantity;
+                report.fills.push(ExecutionFill {
+                    execution_id: execution(1_000_000 + permit.record().number()),
+                    quantity: order.quantity,
+                    price: "100".parse().expect("price"),
+                });
+            }
+            Outcome::Accepted(report)
+        })
+    }
+
+    fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome> {
+        Box::pin(async move {
+            let id = order.client_id.as_str().to_owned();
+            self.cancelled.lock().expect("held").push(id.clone());
+            if self.deaf.fetch_sub(1, Ordering::SeqCst) > 0 {
+                return CancelOutcome::Unknown(Doubt::Timeout);
+            }
+            if !self.sends().contains(&id) {
+                return CancelOutcome::NotThere;
+            }
+            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
+            let mut ended = self.ended.lock().expect("held");
+            report.life = *ended.entry(id).or_insert(OrderLife::Cancelled);
+            if report.life == OrderLife::Filled {
+                report.executed = report.quantity;
+            }
+            CancelOutcome::Closed(report)
+        })
+    }
+
+    fn query<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, Result<Option<OrderReport>, Doubt>> {
+        Box::pin(async move {
+            let id = order.client_id.as_str().to_owned();
+            if !self.sends().contains(&id) {
+                return Ok(None);
+            }
+            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
+            if let Some(life) = self.ended.lock().expect("held").get(&id) {
+                report.life = *life;
+                if *life == OrderLife::Filled {
+                    report.executed = report.quantity;
+                }
+            }
+            Ok(Some(report))
+        })
+    }
+
+    fn open_orders(&self, _instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>> {
+        Box::pin(async move { Ok(Vec::new()) })
+    }
+
+    fn trades_of<'a>(
+        &'a self,
+        _: Instrument,
+        order: &'a VenueOrderId,
+        after: Option<ExecutionId>,
+    ) -> Answer<'a, Result<Vec<Trade>, Doubt>> {
+        Box::pin(async move {
+            let trades = self.trades.lock().expect("held");
+            let new = trades
+                .iter()
+                .filter(|trade| trade.venue_order_id == *order)
+                .filter(|trade| after.is_none_or(|after| trade.execution_id > after));
+            Ok(new.cloned().collect())
+        })
+    }
+
+    fn reference_price(
+        &self,
+        _instrument: Instrument,
+    ) -> Answer<'_, Result<gateway_service::venue::ReferencePrice, Doubt>> {
+        Box::pin(async move { Err(Doubt::NotListed) })
+    }
+}
