@@ -610,6 +610,14 @@ impl Ledger {
             .await?)
     }
 
+    /// The position of the first entry of an append to `stream` by the id that made it idempotent, complete up to the last commit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn append_position(&self, stream: &StreamId, id: &str) -> Result<Option<u64>, LedgerError> {
+        Ok(self.inner.store.append_position(stream, id).await?)
+    }
+
     /// The stream in which a serial was reserved, and the kind of the last `certificate.` entry about it; `None` for serials never reserved.
     ///
     /// # Errors

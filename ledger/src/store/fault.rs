@@ -153,6 +153,10 @@ impl Store for FaultStore {
         self.inner.order_position(agent, client_order_id)
     }
 
+    fn append_position<'a>(&'a self, stream: &'a StreamId, id: &'a str) -> Answer<'a, Option<u64>> {
+        self.inner.append_position(stream, id)
+    }
+
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>> {
         self.inner.certificate(serial)
     }

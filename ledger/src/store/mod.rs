@@ -150,6 +150,8 @@ pub trait Store: Send + Sync {
     fn prove(&self, position: u64) -> Answer<'_, (Arc<CommittedEntry>, Arc<BatchTree>, Arc<str>)>;
     /// The position of an order by its client id.
     fn order_position<'a>(&'a self, agent: &'a StreamId, client_order_id: &'a str) -> Answer<'a, Option<u64>>;
+    /// The position of an append by its id.
+    fn append_position<'a>(&'a self, stream: &'a StreamId, id: &'a str) -> Answer<'a, Option<u64>>;
     /// Stream and last kind about a serial.
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>>;
     /// The sealed row of a commitment.

@@ -86,6 +86,8 @@ impl OrderStory {
     /// Goes on with an outcome.
     pub fn outcome(&mut self, state: &OutcomeState) {
         use gateway_policy::CloseCause;
+        // A doubt that was resolved explains nothing any more.
+        self.why = None;
         match state {
             OutcomeState::Accepted { venue_reference } => {
                 self.status = OrderStatus::Open;
@@ -128,6 +130,10 @@ impl OrderStory {
             OrderStatus::Permitted | OrderStatus::Open | OrderStatus::InDoubt
         ) {
             self.executed = self.executed.checked_add(fill.quantity).unwrap_or(self.executed);
+            // The last fill ends an order by itself: no outcome follows when the venue was only asked for its executions.
+            if self.executed >= self.order.quantity {
+                self.status = OrderStatus::Filled;
+            }
         }
     }
 

@@ -19,6 +19,18 @@ use crate::{
     venue::{ExecutionFill, OrderLife, OrderReport, Outcome},
 };
 
+/// How the ids of outcomes begin: one outcome of a kind for each permit.
+pub(super) const ACCEPTED: &str = "accepted";
+pub(super) const CLOSED: &str = "closed";
+pub(super) const IN_DOUBT: &str = "in-doubt";
+pub(super) const REJECTED: &str = "rejected";
+pub(super) const WITHHELD: &str = "withheld";
+
+/// The id under which the outcome of a permit is recorded, and found again.
+pub(super) fn outcome_id(tag: &str, number: u64) -> String {
+    format!("{tag}-{number}")
+}
+
 /// Forwards `recorded` unless its gate or its deadline says no. Runs to its end whatever becomes of the bot.
 pub async fn forward(
     gateway: &Gateway,
@@ -124,11 +136,11 @@ impl About<'_> {
 
     fn outcome(&self, state: OutcomeState) -> Report {
         let tag = match &state {
-            OutcomeState::Accepted { .. } => "accepted",
-            OutcomeState::Closed { .. } => "closed",
-            OutcomeState::InDoubt { .. } => "in-doubt",
-            OutcomeState::Rejected { .. } => "rejected",
-            OutcomeState::Withheld { .. } => "withheld",
+            OutcomeState::Accepted { .. } => ACCEPTED,
+            OutcomeState::Closed { .. } => CLOSED,
+            OutcomeState::InDoubt { .. } => IN_DOUBT,
+            OutcomeState::Rejected { .. } => REJECTED,
+            OutcomeState::Withheld { .. } => WITHHELD,
         };
         let outcome = OrderOutcome {
             agent: self.slot.agent,
@@ -136,8 +148,7 @@ impl About<'_> {
             order: self.number,
             state,
         };
-        let id = format!("{tag}-{}", self.number);
-        Report::new(outcome, id, self.gateway.clock.now())
+        Report::new(outcome, outcome_id(tag, self.number), self.gateway.clock.now())
     }
 
     fn filled(&self, fill: &ExecutionFill) -> Report {

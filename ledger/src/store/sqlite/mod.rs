@@ -427,6 +427,10 @@ impl Store for SqliteStore {
         Box::pin(async move { self.views.order(agent, client_order_id) })
     }
 
+    fn append_position<'a>(&'a self, stream: &'a StreamId, id: &'a str) -> Answer<'a, Option<u64>> {
+        Box::pin(async move { self.views.append_id(stream, &Arc::from(id)) })
+    }
+
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>> {
         Box::pin(async move { self.views.certificate(serial) })
     }
