@@ -107,8 +107,7 @@ impl Service for Bots {
             return hint(Router::new().fallback(certificate_required));
         };
         let session = Arc::new(Session::open(&self.side.gateway, certificate, peer.address));
-        // The owner by its mandate; an agent whose mandate is not held has no owner here, and permits nothing anyway.
-        let owner = session.mandate.as_ref().map(|mandate| mandate.document.owner);
+        let owner = session.owner(&self.side.gateway);
         let holder = Holder {
             agent: session.slot.agent,
             owner,

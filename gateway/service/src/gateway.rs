@@ -10,7 +10,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use extensions::{AgentId, Clock, Counterparty, GatewayId};
+use extensions::{AgentId, Clock, Counterparty, GatewayId, mandate::OnHalt};
 use gateway_policy::View;
 use ledger::{Ledger, Writer};
 use revocation_core::HouseState;
@@ -72,6 +72,8 @@ pub struct HouseView {
     pub epoch: u64,
     /// The number of the next entry of the house's stream.
     pub next: u64,
+    /// An entry could not be read: what the house has decided since is not known, whatever else is read later.
+    pub unreadable: bool,
 }
 
 /// The venues of one runtime, by the name under which mandates know them.
@@ -146,6 +148,18 @@ impl Gateway {
             .clone()
     }
 
+    /// What the agent's halt does with its open orders: by the mandate it was halted under, and otherwise by its latest one. A document that officers
+    /// approve later withdraws nothing that the halt's own plan kept.
+    #[must_use]
+    pub fn on_halt_of(&self, slot: &Slot) -> OnHalt {
+        let under = slot.lock().halted_under;
+        let mandate = under.and_then(|digest| self.mandates.approved(&digest));
+        match mandate {
+            Some(mandate) => mandate.document.conduct.on_halt,
+            None => self.mandates.on_halt_of(&slot.agent),
+        }
+    }
+
     /// Every slot.
     #[must_use]
     pub fn slots(&self) -> Vec<Arc<Slot>> {
@@ -174,9 +188,12 @@ impl Gateway {
         self.seen_micros.store(micros, Ordering::Release);
     }
 
-    /// Whether the view of the ledger is inside its lease, and the ledger still writes.
+    /// Whether the view of the ledger is inside its lease, and all of the house's stream could be read.
     #[must_use]
     pub fn view(&self) -> View {
+        if self.house.load().unreadable {
+            return View::Stale;
+        }
         let seen = Duration::from_micros(self.seen_micros.load(Ordering::Acquire));
         let fresh = self.started.elapsed().saturating_sub(seen) <= self.settings.view_lease;
         if fresh { View::Fresh } else { View::Stale }

@@ -29,7 +29,7 @@ fn salt() -> [u8; 32] {
     salt
 }
 
-/// A number that names one cancel among the cancels of its order.
-fn salt_number() -> u64 {
+/// A number that names one report among all of its agent: clocks may stand still or step back.
+pub(crate) fn salt_number() -> u64 {
     u64::from_be_bytes(salt()[..8].try_into().expect("eight bytes"))
 }

@@ -3,11 +3,11 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use extensions::{
-    Digest, EffectiveLimits, KeyAlgorithm, Timestamp,
+    Digest, EffectiveLimits, KeyAlgorithm, OwnerId, Timestamp,
     certificate::{AgentCertificate, AgentPathProfile},
 };
 use gateway_policy::{CertificateUsed, Validity};
@@ -18,7 +18,7 @@ use crate::{
     pipeline::{mandates::ApprovedMandate, slot::Slot},
 };
 
-/// How many inspected certificates are kept between a handshake and its session.
+/// How many inspected certificates are kept between a handshake and its session: each stays for at least so many later ones.
 const INSPECTED_CERTIFICATES: usize = 4_096;
 
 /// One authenticated connection.
@@ -29,8 +29,7 @@ pub struct Session {
     pub address: SocketAddr,
     /// What its certificate permits, narrowed by every CA above it.
     pub limits: Option<EffectiveLimits>,
-    /// The approved document behind the certificate, when this gateway holds it and it agrees with the certificate.
-    pub mandate: Option<Arc<ApprovedMandate>>,
+    mandate: OnceLock<Arc<ApprovedMandate>>,
     /// The certificate.
     pub certificate: Arc<AgentCertificate>,
 }
@@ -39,14 +38,31 @@ impl Session {
     /// The session of a checked certificate.
     #[must_use]
     pub fn open(gateway: &Gateway, certificate: Arc<AgentCertificate>, address: SocketAddr) -> Self {
-        let mandate = gateway.mandates.approved(&certificate.mandate().document_hash());
         Self {
             slot: gateway.slot(&certificate.agent()),
             address,
             limits: Some(certificate.effective().clone()),
-            mandate: mandate.filter(|mandate| agrees(mandate, &certificate)),
+            mandate: OnceLock::new(),
             certificate,
         }
+    }
+
+    /// The approved document behind the certificate, when this gateway holds it and it agrees with the certificate. Looked for again while it is
+    /// missing: a bot that connects at once may be ahead of the follower.
+    #[must_use]
+    pub fn mandate(&self, gateway: &Gateway) -> Option<&Arc<ApprovedMandate>> {
+        if let Some(held) = self.mandate.get() {
+            return Some(held);
+        }
+        let found = gateway.mandates.approved(&self.certificate.mandate().document_hash());
+        let found = found.filter(|mandate| agrees(mandate, &self.certificate))?;
+        Some(self.mandate.get_or_init(|| found))
+    }
+
+    /// Whoever answers for the agent, by its mandate; without one it has no owner here, and is permitted nothing anyway.
+    #[must_use]
+    pub fn owner(&self, gateway: &Gateway) -> Option<OwnerId> {
+        self.mandate(gateway).map(|mandate| mandate.document.owner)
     }
 
     /// The certificate with its validity at `now`, by the real clock.
@@ -112,7 +128,35 @@ fn agrees(mandate: &ApprovedMandate, certificate: &AgentCertificate) -> bool {
 /// Certificates that the handshake's profile check has inspected, so that the session need not inspect them again.
 pub struct Inspected {
     profile: AgentPathProfile,
-    kept: Mutex<HashMap<Digest, Arc<AgentCertificate>>>,
+    kept: Mutex<Generations<Arc<AgentCertificate>>>,
+}
+
+/// The latest values by digest. Two generations, so that a full one takes nothing away that was put in a moment ago.
+struct Generations<T> {
+    young: HashMap<Digest, T>,
+    old: HashMap<Digest, T>,
+}
+
+impl<T> Default for Generations<T> {
+    fn default() -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Generations<T> {
+    fn insert(&mut self, key: Digest, value: T) {
+        if self.young.len() >= INSPECTED_CERTIFICATES {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+
+    fn find(&self, key: &Digest) -> Option<&T> {
+        self.young.get(key).or_else(|| self.old.get(key))
+    }
 }
 
 impl Inspected {
@@ -134,9 +178,6 @@ impl Inspected {
         let found =
             AgentCertificate::inspect_at(leaf, issuers, &self.profile, now).map_err(|error| error.to_string())?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= INSPECTED_CERTIFICATES {
-            kept.clear();
-        }
         kept.insert(Digest::of(leaf), Arc::new(found));
         Ok(())
     }
@@ -147,7 +188,27 @@ impl Inspected {
         self.kept
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&Digest::of(leaf))
+            .find(&Digest::of(leaf))
             .cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever else handshakes meanwhile, a certificate that was checked is there when its session opens, and memory stays bounded. Control tried:
+    /// with one map that is emptied when it is full, the one before is gone.
+    #[test]
+    fn a_full_generation_forgets_nobody_who_just_came() {
+        let mut kept = Generations::default();
+        let key = |place: usize| Digest::of(&place.to_be_bytes());
+        for place in 0..3 * INSPECTED_CERTIFICATES {
+            kept.insert(key(place), place);
+            let before = place.saturating_sub(INSPECTED_CERTIFICATES - 1);
+            assert_eq!(kept.find(&key(before)), Some(&before), "{place}");
+            assert!(kept.young.len() + kept.old.len() <= 2 * INSPECTED_CERTIFICATES);
+        }
+        assert_eq!(kept.find(&key(0)), None);
     }
 }

@@ -6,7 +6,7 @@
 mod world;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,12 +15,17 @@ use gateway_policy::{CancelSource, CancelState, Code, VenueOrderId};
 use gateway_service::{
     gateway::Gateway,
     listener::sessions::Holder,
-    pipeline::{cancel::cancel, follow, submit::Submitted},
+    pipeline::{
+        cancel::cancel,
+        endings::OrderStatus,
+        follow, repeat,
+        submit::{Signed, Submitted, submit},
+    },
     session::Session,
 };
 use ledger::store::fault::Fault;
 use revocation_core::{IncidentOpened, standing::AgentRevoked};
-use world::{World, agent, order, runaway};
+use world::{Mood, World, agent, order, runaway};
 
 const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
 
@@ -317,6 +322,90 @@ fn the_advice_to_send_again_works() {
         let advice = advised(&aged, Code::NoReferencePrice);
         world.quote(&world.instances[1].gateway, "100");
         again(&world, 1, &hearing, "aged", &advice).await;
+    });
+}
+
+/// An entry of the house that this build cannot read: what was decided with it is not known, so every order is refused from then on, whatever
+/// else is read later. Control tried: without `unreadable` the next readable entry lets orders through, on a house that lacks the one between.
+#[test]
+fn an_unreadable_entry_of_the_house_refuses_for_good() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        let leaf = world.agent("mm-1").await;
+        let session = world.session(0, &leaf).await;
+        let before = world.submit(0, &session, &order("before")).await;
+        assert!(matches!(before, Submitted::Forwarded(..)), "{before:?}");
+        let house = extensions::StreamId::house;
+        world
+            .raw(house(), "house.frozen", br#"{"by":"a later version"}"#, true)
+            .await;
+        world.followed(0).await;
+        let first = world.submit(0, &session, &order("first")).await;
+        assert_eq!(code(&first), Some(Code::StatusUnknown), "{first:?}");
+        world
+            .raw(house(), "house.resumed", br#"{"by":"mandate","scope":"all"}"#, true)
+            .await;
+        world.followed(0).await;
+        let second = world.submit(0, &session, &order("second")).await;
+        assert_eq!(code(&second), Some(Code::StatusUnknown), "{second:?}");
+    });
+}
+
+/// A bot that connects before the gateway has followed its mandate is refused, and passes on the same connection once it has. Control tried:
+/// with the mandate looked for at the handshake alone, it is refused until it connects anew.
+#[test]
+fn a_session_finds_its_mandate_later() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world.instances[0].stop.cancel();
+        let leaf = world.agent("mm-1").await;
+        let session = world.early_session(0, &leaf);
+        let early = world.submit(0, &session, &order("early")).await;
+        let advice = advised(&early, Code::MandateMissing);
+        let (gateway, venues) = (world.instances[0].gateway.clone(), world.instances[0].venues.clone());
+        let from = gateway.followed_to();
+        tokio::spawn(follow::run(gateway, venues, from, world.stop.child_token()));
+        world.followed(0).await;
+        again(&world, 0, &session, "early", &advice).await;
+    });
+}
+
+/// A gateway that ended before an outcome was recorded does not know whether it sent the order; a bot that asks the next one reads that from
+/// the first moment, not `permitted`. Control tried: without `doubt_own` it reads `permitted` until the venue was asked.
+#[test]
+fn a_permit_without_an_outcome_is_in_doubt_after_a_restart() {
+    rt().block_on(async {
+        let mut world = World::new(1).await;
+        let leaf = world.agent("mm-1").await;
+        let session = world.session(0, &leaf).await;
+        world.instances[0].venue.be(Mood::Wait);
+        let (gateway, venues) = (world.instances[0].gateway.clone(), world.instances[0].venues.clone());
+        let parsed = gateway_policy::Order::from_json(order("o-1").as_bytes()).expect("order");
+        let asked = session.clone();
+        let ended = tokio::spawn(async move {
+            let signed = Signed {
+                proof: gateway_policy::Proof::NotRequired,
+                evidence: None,
+            };
+            submit(&gateway, &venues, &asked, &parsed, &signed).await
+        });
+        until("it waits for its send", || {
+            world.instances[0].venue.waits.load(Ordering::SeqCst) == 1
+        })
+        .await;
+        ended.abort();
+        world.reopen(1, None).await;
+        let session = world.session(0, &leaf).await;
+        let open = session.slot.lock().state.open_orders().to_vec();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].mark, gateway_policy::OpenMark::InDoubt, "{open:?}");
+        let told = repeat::story(
+            &world.instances[0].gateway,
+            &session.slot,
+            &open[0].order.client_order_id,
+        )
+        .await;
+        assert_eq!(told.expect("reads").expect("a story").status, OrderStatus::InDoubt);
     });
 }
 

@@ -589,3 +589,37 @@ fn a_bot_that_hangs_up_leaves_nothing_undone() {
         folded.expect("every answer was counted").expect("reads");
     });
 }
+
+/// A halt keeps what its own mandate keeps: a document that officers approve afterwards withdraws no stop that protects a position. Control
+/// tried: planned by the latest mandate, as before, the watch cancels it in its next round.
+#[test]
+fn a_later_mandate_withdraws_nothing_that_the_halt_kept() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        let leaf = world
+            .scored("mm-1", ["cancel_risk_increasing", "freeze", "enforce"])
+            .await;
+        let session = world.session(0, &leaf).await;
+        let venue = world.instances[0].venue.clone();
+        venue.be(Mood::Fill);
+        place(&world, &session, &[order("long")]).await;
+        until("the position is known", || open(&session) == 0).await;
+        venue.be(Mood::Accept);
+        place(&world, &session, &[stop("stop")]).await;
+        until("it rests", || marks(&session, OpenMark::Accepted) == 1).await;
+        run_away(&world, &session).await;
+        until("all else is withdrawn", || open(&session) == 1).await;
+        let mut later = world::document_with("mm-1", ENFORCED);
+        later.mandate = "m-later".parse().expect("id");
+        let _ = world.agent_of(later).await;
+        world.followed(0).await;
+        let cancelled = venue.cancels();
+        let mut watch = watch(&world, 0, Duration::from_secs(10));
+        for _ in 0..3 {
+            watch.round().await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(open(&session), 1, "it protects");
+        assert_eq!(venue.cancels(), cancelled);
+    });
+}

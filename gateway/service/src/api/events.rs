@@ -70,7 +70,7 @@ impl Feed {
     fn begin(bots: Arc<Side>, session: Arc<Session>, next: u64) -> Self {
         let view = bots.gateway.house.load_full();
         let now = bots.gateway.clock.now();
-        let owner = session.mandate.as_ref().map(|mandate| mandate.document.owner);
+        let owner = session.owner(&bots.gateway);
         let of_house = OfHouse::of(&view.state, owner.as_ref());
         let told = of_house.narrows().then(|| {
             let body = of_house.told().to_string();
@@ -93,7 +93,7 @@ impl Feed {
         self.waiting.extend(page.iter().filter_map(|entry| event(entry)));
         let house = ledger.read_stream(&StreamId::house(), self.house, PAGE).await?;
         self.house += house.len() as u64;
-        let owner = self.session.mandate.as_ref().map(|mandate| mandate.document.owner);
+        let owner = self.session.owner(&self.bots.gateway);
         let told = house.iter().filter_map(|entry| event_of_house(entry, owner.as_ref()));
         self.waiting.extend(told);
         Ok(!page.is_empty() || !house.is_empty())

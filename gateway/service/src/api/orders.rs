@@ -26,6 +26,7 @@ use crate::{
     pipeline::{
         cancel::cancel,
         endings::{OrderStatus, OrderStory},
+        salt_number,
         slot::{Report, Slot},
         submit::{Signed, Submitted, submit},
         unread::Admission,
@@ -115,7 +116,8 @@ pub(crate) fn report_unread(gateway: &Gateway, slot: &Arc<Slot>, count: u32) {
         count,
         second: now,
     };
-    let report = Report::new(unread, format!("unread-{}", now.micros()), now);
+    let id = format!("unread-{:016x}", salt_number());
+    let report = Report::new(unread, id, now);
     slot.report(&gateway.writer, [report]);
 }
 

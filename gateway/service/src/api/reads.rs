@@ -181,7 +181,7 @@ pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extens
         json!({ "limit": rate.count, "seconds": rate.seconds, "used": state.orders_within(rate.seconds, now) })
     }).collect();
     let house = bots.gateway.house.load();
-    let document = session.mandate.as_ref().map(|mandate| &mandate.document);
+    let document = session.mandate(&bots.gateway).map(|mandate| &mandate.document);
     let owner = document.map(|document| document.owner);
     let baseline = inner.baseline.as_ref().map(|baseline| {
         json!({ "digest": baseline.digest(), "version": baseline.content().version, "mode": baseline.mode() })

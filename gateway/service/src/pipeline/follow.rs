@@ -9,16 +9,17 @@ use std::{
 };
 
 use extensions::{StreamKind, canonical};
-use gateway_policy::CancelSource;
+use gateway_policy::{CancelSource, OpenMark, OpenOrder, OutcomeState};
 use ledger::{CommittedEntry, LedgerError};
 use revocation_core::{HouseEvent, StandingEvent, house::HouseScope};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::halt;
+use super::{forward::About, halt, slot::Slot};
 use crate::{
     gateway::{Gateway, Venues},
     listener::sessions::Whose,
+    metrics::Metrics,
 };
 
 /// Entries read at a time.
@@ -48,10 +49,32 @@ pub async fn catch_up(gateway: &Gateway, from: u64) -> Result<u64, LedgerError> 
         ) {
             slot.close_gate();
         }
+        doubt_own(gateway, &slot);
     }
     gateway.followed(next);
     gateway.seen_now();
     Ok(next)
+}
+
+/// Permits of an earlier life of this instance whose outcome was never recorded: sent or not, nobody knows until the venue is asked. Their bots
+/// read so from the first moment.
+fn doubt_own(gateway: &Gateway, slot: &Arc<Slot>) {
+    let unanswered: Vec<OpenOrder> = {
+        let inner = slot.lock();
+        let own = |open: &&OpenOrder| open.mark == OpenMark::Unanswered && open.gateway == gateway.settings.id;
+        inner.state.open_orders().iter().filter(own).cloned().collect()
+    };
+    for open in unanswered {
+        Metrics::count(&gateway.metrics.doubts);
+        let about = About {
+            gateway,
+            slot,
+            order: &open.order,
+            number: open.number,
+        };
+        let why = "the gateway ended before the venue's answer was recorded".to_owned();
+        about.noticed(&[], Some(OutcomeState::InDoubt { why }));
+    }
 }
 
 /// Follows the ledger from position `next` until `stop`.
@@ -142,8 +165,8 @@ fn fold_house(gateway: &Gateway, entry: &CommittedEntry) {
             view.state.apply(&event);
         }
         Some(Err(error)) => {
-            tracing::error!(kind = %entry.kind, %error, "an entry of the house cannot be read; the view goes stale");
-            return;
+            tracing::error!(kind = %entry.kind, %error, "an entry of the house cannot be read; every order is refused");
+            view.unreadable = true;
         }
         None => {}
     }
@@ -174,7 +197,7 @@ fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Commit
     match event {
         StandingEvent::Revoked(_) if *entry.writer == *gateway.writer.name() => {}
         StandingEvent::Revoked(_) => {
-            let on_halt = gateway.mandates.on_halt_of(&agent);
+            let on_halt = gateway.on_halt_of(&slot);
             let plan = slot.lock().state.halt_plan(on_halt);
             halt::carry_out(gateway, venues, &slot, plan, CancelSource::Officer);
         }
@@ -202,7 +225,8 @@ fn house_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Committed
         tracing::warn!(sessions = closed, "the house revoked; sessions are closed");
         for agent in gateway.mandates.agents_of(revoked.scope) {
             let slot = gateway.slot(&agent);
-            let plan = slot.lock().state.halt_plan(gateway.mandates.on_halt_of(&agent));
+            let on_halt = gateway.on_halt_of(&slot);
+            let plan = slot.lock().state.halt_plan(on_halt);
             halt::carry_out(gateway, venues, &slot, plan, CancelSource::Officer);
         }
     }

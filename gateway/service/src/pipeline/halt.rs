@@ -136,10 +136,8 @@ pub fn unrecorded(gateway: &Arc<Gateway>, venues: &Arc<Venues>, session: &Sessio
         return;
     }
     report_owed(gateway, slot);
-    let on_halt = session
-        .mandate
-        .as_ref()
-        .map_or(extensions::mandate::OnHalt::CancelAll, |m| m.document.conduct.on_halt);
+    slot.lock().halted_under = session.mandate(gateway).map(|mandate| mandate.digest);
+    let on_halt = gateway.on_halt_of(slot);
     let plan = slot.lock().state.halt_plan(on_halt);
     carry_out(gateway, venues, slot, plan, CancelSource::Halt);
 }

@@ -111,7 +111,8 @@ fn default_holds(
         }
         OnUnansweredWarning::Revoke => {
             slot.close_gate();
-            let plan = slot.lock().state.halt_plan(gateway.mandates.on_halt_of(&agent));
+            let on_halt = gateway.on_halt_of(slot);
+            let plan = slot.lock().state.halt_plan(on_halt);
             let (by, incident) = (Actor::Mandate, incident_of(&agent, Trigger::Deadline(deadline)));
             let revoked = AgentRevoked {
                 agent,

@@ -11,10 +11,10 @@ use std::sync::{
 };
 
 use anomaly::ApprovedBaseline;
-use extensions::{AgentId, Record, StreamId, Timestamp, canonical};
-use gateway_policy::{AgentEvent, AgentState, EntryAt};
+use extensions::{AgentId, Digest, Record, StreamId, Timestamp, canonical};
+use gateway_policy::{AgentEvent, AgentState, DecisionKind, EntryAt};
 use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
-use revocation_core::Standing;
+use revocation_core::{Standing, StandingEvent};
 use tokio::sync::Notify;
 
 use super::{cancel::Running, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound};
@@ -56,6 +56,8 @@ pub struct Inner {
     pub messages: MessageBound,
     /// How each order of late ended.
     pub endings: Endings,
+    /// The mandate that a halt by score or by a passed deadline was decided under, until officers reinstate.
+    pub halted_under: Option<Digest>,
     proposed: Option<anomaly::BaselineProposed>,
     /// Entries below this number were read back from the ledger, whoever wrote them.
     folded_to: u64,
@@ -373,6 +375,9 @@ impl Slot {
             fresh.folded_to = fresh.state.next_number();
             fresh.nonces = std::mem::take(&mut inner.nonces);
             fresh.messages = std::mem::take(&mut inner.messages);
+            if self.has_unrecorded_halt() {
+                fresh.halted_under = fresh.halted_under.or(inner.halted_under);
+            }
             let deferred = std::mem::take(&mut inner.deferred);
             *inner = fresh;
             writer.resume(&self.stream);
@@ -412,6 +417,7 @@ impl Inner {
             nonces: Nonces::default(),
             messages: MessageBound::default(),
             endings: Endings::default(),
+            halted_under: None,
             proposed: None,
             folded_to: 0,
             unreadable: false,
@@ -440,7 +446,11 @@ impl Inner {
             AgentEvent::Decided(decided) => {
                 self.known.insert(&decided.order.client_order_id);
                 self.endings.decided(number, at, decided);
+                if decided.decision == DecisionKind::Halt {
+                    self.halted_under = decided.mandate;
+                }
             }
+            AgentEvent::Standing(StandingEvent::Reinstated(_)) => self.halted_under = None,
             AgentEvent::Outcome(outcome) => self.endings.outcome(outcome),
             AgentEvent::Filled(fill) => self.endings.filled(fill),
             _ => {}

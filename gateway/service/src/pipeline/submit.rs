@@ -326,7 +326,7 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
     }
     let house = gateway.house.load();
     let now = gateway.clock.now();
-    let mandate = session.mandate.as_ref();
+    let mandate = session.mandate(gateway);
     let facts = Facts {
         order,
         certificate: session.certificate_at(gateway.real_clock.now()),

@@ -190,15 +190,14 @@ impl Watch {
         if self.halting.contains_key(&slot.agent) {
             return;
         }
+        let on_halt = self.gateway.on_halt_of(slot);
         let planned = {
             let inner = slot.lock();
             let revoked = inner.state.standing_at(self.gateway.clock.now()) == Standing::Revoked;
             if inner.state.open_orders().is_empty() || !revoked && !slot.has_unrecorded_halt() {
                 return;
             }
-            inner
-                .state
-                .reconsider_kept(self.gateway.mandates.on_halt_of(&slot.agent))
+            inner.state.reconsider_kept(on_halt)
         };
         if !planned.is_empty() {
             let (gateway, venues, slot) = (self.gateway.clone(), self.venues.clone(), slot.clone());

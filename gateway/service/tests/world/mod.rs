@@ -535,15 +535,22 @@ impl World {
 
     /// A session of the certificate at one instance, once that instance has followed the mandate.
     pub async fn session(&self, instance: usize, leaf: &[u8]) -> Arc<Session> {
+        self.followed(instance).await;
+        let session = self.early_session(instance, leaf);
+        let gateway = &self.instances[instance].gateway;
+        assert!(session.mandate(gateway).is_some(), "the gateway holds the mandate");
+        session
+    }
+
+    /// A session of the certificate at one instance, whatever that instance has followed.
+    pub fn early_session(&self, instance: usize, leaf: &[u8]) -> Arc<Session> {
         self.inspected
             .check_at(&[leaf, self.issuing.certificate(), &self.root], noon())
             .expect("profile");
         let certificate = self.inspected.of(leaf).expect("inspected");
         let gateway = &self.instances[instance].gateway;
-        self.followed(instance).await;
-        let session = Session::open(gateway, certificate, "127.0.0.1:40000".parse().expect("address"));
-        assert!(session.mandate.is_some(), "the gateway holds the mandate");
-        Arc::new(session)
+        let address = "127.0.0.1:40000".parse().expect("address");
+        Arc::new(Session::open(gateway, certificate, address))
     }
 
     /// Waits until an instance has folded everything that is committed.
