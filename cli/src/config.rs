@@ -178,8 +178,10 @@ pub struct GatewaySection {
     pub send_deadline_ms: u64,
     /// The oldest reference price that counts, in milliseconds.
     pub price_age_ms: u64,
-    /// Reference prices and fills are asked for this often, in milliseconds.
+    /// Reference prices are asked for this often, in milliseconds.
     pub price_every_ms: u64,
+    /// Resting orders and doubts are asked for this often, in milliseconds.
+    pub watch_every_ms: u64,
     /// Messages of one bot that are read in a second.
     pub messages_per_second: u32,
 }
@@ -201,6 +203,7 @@ impl Default for GatewaySection {
             send_deadline_ms: 250,
             price_age_ms: 5_000,
             price_every_ms: 500,
+            watch_every_ms: 2_000,
             messages_per_second: 1_000,
         }
     }

@@ -81,6 +81,7 @@ regions = {{ eu-west-1 = ["127.0.0.0/8"] }}
 [gateway]
 listen = {LOCAL}
 price_every_ms = 100
+watch_every_ms = 100
 [console]
 officers = {LOCAL}
 enrolment = {LOCAL}

@@ -236,6 +236,7 @@ fn bounded(config: &Config) -> Vec<(&'static str, u64, u64, u64)> {
         ("gateway.send_deadline_ms", gateway.send_deadline_ms, 10, 10_000),
         ("gateway.price_age_ms", gateway.price_age_ms, 100, 3_600_000),
         ("gateway.price_every_ms", gateway.price_every_ms, 10, 60_000),
+        ("gateway.watch_every_ms", gateway.watch_every_ms, 10, 60_000),
         (
             "gateway.messages_per_second",
             u64::from(gateway.messages_per_second),

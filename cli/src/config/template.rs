@@ -60,6 +60,7 @@ local = ["127.0.0.0/8"]
 # send_deadline_ms = 250       # a permit is sent within this time or never
 # price_age_ms = 5000          # an older reference price is no price
 # price_every_ms = 500
+# watch_every_ms = 2000        # from one look at resting orders to the next
 # messages_per_second = 1000   # of one bot; more are counted, not read
 
 # A venue, named as mandates name it.

@@ -31,7 +31,7 @@ pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::R
     let section = &start.config.gateway;
     let inspected = Arc::new(Inspected::new(path_profile(&start.published.settings)));
     let mut venues = Vec::new();
-    let every = Duration::from_millis(section.price_every_ms);
+    let every = [section.price_every_ms, section.watch_every_ms].map(Duration::from_millis);
     for (counterparty, venue) in &start.config.venues {
         let named = || format!("venues.{counterparty}");
         venues.push(plan(*counterparty, venue, every, start.clocks.real()).with_context(named)?);
@@ -92,7 +92,7 @@ fn tls(start: &Start<'_>, listeners: &Listeners, inspected: Arc<Inspected>) -> a
 fn plan(
     counterparty: Counterparty,
     section: &VenueSection,
-    every: Duration,
+    [prices_every, watch_every]: [Duration; 2],
     real: Arc<dyn Clock>,
 ) -> anyhow::Result<VenuePlan> {
     let VenueKind::Binance = section.kind;
@@ -125,7 +125,7 @@ fn plan(
             .collect(),
         make,
         longest_delay,
-        prices_every: every,
-        watch_every: every,
+        prices_every,
+        watch_every,
     })
 }

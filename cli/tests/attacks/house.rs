@@ -128,6 +128,7 @@ regions = {{ eu-west-1 = ["127.0.0.0/8"], eu-west-2 = ["10.1.0.0/16"] }}
 [gateway]
 listen = "127.0.0.1:0"
 price_every_ms = 100
+watch_every_ms = 100
 send_deadline_ms = 5000
 price_age_ms = 30000
 head_bytes = 8192

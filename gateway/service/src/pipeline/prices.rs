@@ -10,7 +10,7 @@ use extensions::{Clock, Counterparty, Currency, Instrument, Timestamp};
 use gateway_policy::ReferencePrice;
 use tokio_util::sync::CancellationToken;
 
-use crate::venue::Venue;
+use crate::venue::{self, Doubt, Venue};
 
 /// The latest reference price of each listed instrument.
 #[derive(Debug, Default)]
@@ -63,30 +63,41 @@ pub struct PriceFeed {
 }
 
 impl PriceFeed {
-    /// Asks once for every instrument. What cannot be had keeps its old price, which ages.
+    /// Asks once for every instrument, together. What cannot be had keeps its old price, which ages.
     pub async fn refresh(&self) {
-        for (instrument, _) in &self.instruments {
-            self.refresh_one(instrument).await;
+        let instruments: Vec<Instrument> = self.instruments.iter().map(|(instrument, _)| *instrument).collect();
+        let (at, asked) = (self.clock.now(), Instant::now());
+        for (instrument, answer) in self.venue.reference_prices(&instruments).await {
+            self.took(instrument, answer, at, asked);
         }
     }
 
     /// Asks once for one instrument.
     pub async fn refresh_one(&self, instrument: &Instrument) {
-        let Some((_, currency)) = self.instruments.iter().find(|(listed, _)| listed == instrument) else {
+        let (at, asked) = (self.clock.now(), Instant::now());
+        let answer = self.venue.reference_price(*instrument).await;
+        self.took(*instrument, answer, at, asked);
+    }
+
+    /// Takes an answer to what was asked at `asked`, when the decision clock said `at`.
+    fn took(
+        &self,
+        instrument: Instrument,
+        answer: Result<venue::ReferencePrice, Doubt>,
+        at: Timestamp,
+        asked: Instant,
+    ) {
+        let Some((_, currency)) = self.instruments.iter().find(|(listed, _)| *listed == instrument) else {
             return;
         };
-        let (at, asked): (Timestamp, Instant) = (self.clock.now(), Instant::now());
-        match self.venue.reference_price(*instrument).await {
+        match answer {
             Ok(quote) if quote.price.is_positive() => {
-                self.prices.observe(
-                    *instrument,
-                    ReferencePrice {
-                        at,
-                        currency: *currency,
-                        price: quote.price,
-                    },
-                    asked,
-                );
+                let price = ReferencePrice {
+                    at,
+                    currency: *currency,
+                    price: quote.price,
+                };
+                self.prices.observe(instrument, price, asked);
             }
             Ok(_) => tracing::warn!(%instrument, "the venue names a price that is not above zero"),
             Err(doubt) => tracing::warn!(%instrument, %doubt, "no reference price"),

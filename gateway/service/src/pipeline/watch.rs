@@ -1,12 +1,12 @@
 //! Watching what rests at a venue: fills, ends, doubts, and the orders of halted agents, until each is explained.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use extensions::{AgentId, Counterparty};
+use extensions::{AgentId, Counterparty, Instrument};
 use gateway_policy::{CancelSource, OpenOrder, OutcomeState};
 use revocation_core::Standing;
 use tokio::task::JoinHandle;
@@ -22,6 +22,8 @@ use crate::{
     venue::{ExecutionFill, OrderKey, OrderReport, Trade, Venue, VenueClientId},
 };
 
+/// The most instruments whose open orders are asked for one by one.
+const MOST_APART: usize = 8;
 /// Pages of executions that are read in one round.
 const MOST_PAGES: usize = 64;
 
@@ -107,7 +109,7 @@ impl Watch {
         if open.is_empty() {
             return;
         }
-        let Ok(listed) = self.venue.open_orders(None).await else {
+        let Some(listed) = self.listed(open).await else {
             return;
         };
         for (slot, order) in open {
@@ -127,6 +129,20 @@ impl Watch {
             }
             self.ask(&about, order, id, seen).await;
         }
+    }
+
+    /// What the venue lists of the instruments in which we have something open: each by itself while they are few, for the venue counts a question
+    /// about all of them as many.
+    async fn listed(&self, open: &[(Arc<Slot>, OpenOrder)]) -> Option<Vec<OrderReport>> {
+        let instruments: BTreeSet<Instrument> = open.iter().map(|(_, open)| open.order.instrument).collect();
+        if instruments.len() > MOST_APART {
+            return self.venue.open_orders(None).await.ok().map(|listed| listed.ours);
+        }
+        let mut all = Vec::new();
+        for instrument in instruments {
+            all.extend(self.venue.open_orders(Some(instrument)).await.ok()?.ours);
+        }
+        Some(all)
     }
 
     /// An order that rests no longer, or of which nobody knows whether it does.

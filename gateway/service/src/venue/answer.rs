@@ -9,6 +9,8 @@ use super::{ExecutionId, VenueClientId, VenueOrderId};
 
 /// The longest text of a venue that is kept, in characters.
 pub const LONGEST_VENUE_TEXT: usize = 160;
+/// The most orders of others that one answer lists.
+pub const MOST_FOREIGN: usize = 256;
 /// The most executions that one answer may report.
 pub const MOST_FILLS: usize = 1_000;
 
@@ -37,6 +39,9 @@ pub enum NotSent {
     /// The venue does not list the instrument.
     #[error("the venue is not configured for this instrument")]
     NotListed,
+    /// The venue has asked us to send nothing for a while.
+    #[error("the venue has been asked too much and takes nothing for now")]
+    BackingOff,
 }
 
 /// Why the venue's view is not known.
@@ -74,6 +79,9 @@ pub enum Doubt {
     /// The instrument is not configured for this venue; nothing was asked.
     #[error("the venue is not configured for this instrument")]
     NotListed,
+    /// The venue has asked us to send nothing for a while; nothing was asked.
+    #[error("the venue has been asked too much and answers nothing for now")]
+    BackingOff,
     /// The venue refused the question itself.
     #[error("the venue refused to answer (code {code})")]
     Refused {
@@ -164,6 +172,17 @@ pub struct OrderReport {
     /// The executions, where the answer lists them; their quantities then sum to `executed`. Empty means *not listed*:
     /// ask [`super::Venue::trades_of`].
     pub fills: Vec<ExecutionFill>,
+}
+
+/// The open orders of our account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OpenOrders {
+    /// Those under an id of our making.
+    pub ours: Vec<OrderReport>,
+    /// Those that others placed under our credential, as far as they could be read; at most [`MOST_FOREIGN`].
+    pub foreign: Vec<OrderReport>,
+    /// Further ones, that could not be read or found no place above: not ours either.
+    pub unread: usize,
 }
 
 /// One execution inside an order's answer.

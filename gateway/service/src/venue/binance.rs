@@ -4,6 +4,7 @@
 //! (SHA-256) over the exact bytes sent. What bounds a doubt in time is `recvWindow`: past it the venue refuses the
 //! message, so an order that was not there [`Settings::longest_delay_ms`] after its send never will be.
 
+mod back_off;
 mod connection;
 mod credential;
 mod order;
@@ -17,8 +18,11 @@ mod rogue;
 #[cfg(test)]
 mod tests;
 
+pub use back_off::BackOff;
 pub use credential::{Credential, CredentialError};
 pub use order::{Kind, Side, TimeInForce, VenueOrder};
-pub use reply::{CancelReply, fuzz_reply, read_cancel, read_order, read_orders, read_price, read_queried, read_trades};
+pub use reply::{
+    CancelReply, fuzz_reply, read_cancel, read_order, read_orders, read_price, read_prices, read_queried, read_trades,
+};
 pub use settings::{Settings, SettingsError};
 pub use venue::Binance;

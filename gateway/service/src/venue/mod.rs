@@ -15,12 +15,16 @@ use gateway_policy::Permit;
 use ledger::Recorded;
 
 pub use answer::{
-    CancelOutcome, Doubt, ExecutionFill, NotSent, OrderLife, OrderReport, Outcome, ReferencePrice, Refused, Trade,
+    CancelOutcome, Doubt, ExecutionFill, NotSent, OpenOrders, OrderLife, OrderReport, Outcome, ReferencePrice, Refused,
+    Trade,
 };
 pub use ids::{ExecutionId, VenueClientId, VenueOrderId};
 
 /// An answer under way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Prices, or why there are none, by instrument.
+pub type Prices = Vec<(Instrument, Result<ReferencePrice, Doubt>)>;
 
 /// The last word before an order's bytes are written: the agent's gate and the permit's send deadline, both judged on a
 /// monotonic clock. It is asked with nothing awaited between the answer and the write.
@@ -70,7 +74,7 @@ pub trait Venue: Send + Sync {
     fn query<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, Result<Option<OrderReport>, Doubt>>;
 
     /// The open orders of our account, in one instrument or in all that are configured.
-    fn open_orders(&self, instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>>;
+    fn open_orders(&self, instrument: Option<Instrument>) -> Answer<'_, Result<OpenOrders, Doubt>>;
 
     /// Our executions of one order after the given one (or from the first), oldest first, a bounded page.
     fn trades_of<'a>(
@@ -82,4 +86,15 @@ pub trait Venue: Send + Sync {
 
     /// The present price of one instrument, for collars and notionals.
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>>;
+
+    /// The present prices of several; a venue that can answers them in one question.
+    fn reference_prices<'a>(&'a self, instruments: &'a [Instrument]) -> Answer<'a, Prices> {
+        Box::pin(async move {
+            let mut prices = Vec::with_capacity(instruments.len());
+            for instrument in instruments {
+                prices.push((*instrument, self.reference_price(*instrument).await));
+            }
+            prices
+        })
+    }
 }

@@ -37,8 +37,8 @@ use gateway_service::{
     },
     session::{Inspected, Session},
     venue::{
-        Answer, CancelOutcome, Doubt, ExecutionFill, ExecutionId, OrderKey, OrderLife, OrderReport, Outcome, SendGate,
-        Trade, Venue, VenueOrderId,
+        Answer, CancelOutcome, Doubt, ExecutionFill, ExecutionId, OpenOrders, OrderKey, OrderLife, OrderReport,
+        Outcome, SendGate, Trade, Venue, VenueOrderId,
     },
 };
 use ledger::{

@@ -30,6 +30,8 @@ pub struct CountingVenue {
     pub ended: Mutex<HashMap<String, OrderLife>>,
     /// Cancels that are still lost.
     pub deaf: AtomicI64,
+    /// What it lists as open.
+    pub listed: Mutex<OpenOrders>,
     /// What traded since.
     pub trades: Mutex<Vec<Trade>>,
 }
@@ -44,6 +46,7 @@ impl CountingVenue {
             waits: AtomicI64::new(0),
             ended: Mutex::default(),
             deaf: AtomicI64::new(0),
+            listed: Mutex::default(),
             trades: Mutex::default(),
         })
     }
@@ -165,8 +168,8 @@ impl Venue for CountingVenue {
         })
     }
 
-    fn open_orders(&self, _instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>> {
-        Box::pin(async move { Ok(Vec::new()) })
+    fn open_orders(&self, _instrument: Option<Instrument>) -> Answer<'_, Result<OpenOrders, Doubt>> {
+        Box::pin(async move { Ok(self.listed.lock().expect("held").clone()) })
     }
 
     fn trades_of<'a>(

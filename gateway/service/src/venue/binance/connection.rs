@@ -136,7 +136,13 @@ impl Connections {
             let sent = timeout_at(deadline, unconstrained(link.send(request, longest))).await;
             match sent {
                 Err(_elapsed) => return Err(Failure::Doubt(Doubt::Timeout)),
-                Ok(Ok((status, body, reusable))) => {
+                Ok(Ok(Whole {
+                    status,
+                    retry_after_s,
+                    body,
+                    reusable,
+                })) => {
+                    self.settings.back_off.told(status, retry_after_s);
                     let link = reusable.then_some(link);
                     let home = self;
                     return Ok(Reply {
@@ -199,6 +205,14 @@ impl fmt::Debug for Connections {
     }
 }
 
+/// A whole answer.
+struct Whole {
+    status: u16,
+    retry_after_s: Option<u64>,
+    body: Bytes,
+    reusable: bool,
+}
+
 /// What `send` could not finish.
 enum Unsent {
     /// No byte was written; here is the request back.
@@ -218,7 +232,7 @@ impl Link {
     }
 
     /// Writes the request on the first poll, then reads the answer.
-    async fn send(&mut self, request: Request<Full<Bytes>>, longest: usize) -> Result<(u16, Bytes, bool), Unsent> {
+    async fn send(&mut self, request: Request<Full<Bytes>>, longest: usize) -> Result<Whole, Unsent> {
         let mut ended = false;
         let answer = self.sender.try_send_request(request);
         let answer = drive(&mut self.driver, &mut ended, answer).await;
@@ -232,6 +246,8 @@ impl Link {
             }
         };
         let status = response.status().as_u16();
+        let retry_after = response.headers().get(hyper::header::RETRY_AFTER);
+        let retry_after_s = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let body = Limited::new(response.into_body(), longest).collect();
         let body = match drive(&mut self.driver, &mut ended, body).await {
             Ok(body) => body.to_bytes(),
@@ -240,7 +256,12 @@ impl Link {
             }
             Err(_) => return Err(Unsent::Doubt(Doubt::Broken)),
         };
-        Ok((status, body, !ended))
+        Ok(Whole {
+            status,
+            retry_after_s,
+            body,
+            reusable: !ended,
+        })
     }
 }
 

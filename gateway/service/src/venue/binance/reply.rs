@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::venue::{Doubt, Refused};
 
 pub use orders::{CancelReply, read_cancel, read_order, read_orders, read_queried};
-pub use trades::{read_price, read_trades};
+pub use trades::{read_price, read_prices, read_trades};
 
 /// "Cancel rejected": the venue found no open order of that id.
 pub(super) const CANCEL_REJECTED: i64 = -2011;
@@ -91,4 +91,5 @@ pub fn fuzz_reply(data: &[u8]) {
     let _ = read_orders(status, body, &symbols, None);
     let _ = read_trades(status, body, instrument, "BTCEUR", None);
     let _ = read_price(status, body, "BTCEUR");
+    let _ = read_prices(status, body);
 }

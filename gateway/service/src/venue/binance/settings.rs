@@ -6,6 +6,8 @@ use extensions::Instrument;
 use hyper::Uri;
 use thiserror::Error;
 
+use super::back_off::BackOff;
+
 /// The most bytes of one order's answer.
 pub(super) const LONGEST_ORDER_REPLY: usize = 256 << 10;
 /// The most bytes of an answer that lists orders or trades.
@@ -14,6 +16,8 @@ pub(super) const LONGEST_LIST_REPLY: usize = 2 << 20;
 pub(super) const MOST_IDLE: usize = 64;
 /// How long an idle connection is kept; venues close theirs later.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(20);
+/// The most symbols whose prices are asked for in one question.
+pub(super) const PRICES_PAGE: usize = 100;
 /// The most trades asked for in one page (the venue's own bound).
 pub(super) const TRADES_PAGE: usize = 1_000;
 
@@ -30,6 +34,8 @@ pub struct Settings {
     pub connect_time: Duration,
     /// How long a whole answer may take, counted from the send.
     pub reply_time: Duration,
+    /// What the venue has told any adapter made of these settings, or of a clone of them, about asking too much.
+    pub back_off: Arc<BackOff>,
     /// The venue refuses a message that reaches it later than this after its timestamp, 1 to 60,000 ms.
     pub recv_window_ms: u32,
 }
@@ -66,6 +72,7 @@ impl Settings {
             symbols: instruments.into_iter().map(symbol).collect(),
             connect_time: Duration::from_secs(1),
             reply_time: Duration::from_secs(5),
+            back_off: Arc::default(),
             recv_window_ms: 3_000,
         }
     }

@@ -98,7 +98,11 @@ async fn an_order_lives_and_ends_at_the_paper_venue() {
         (trades.life, trades.fills.len(), trades.fills[0].price),
         (OrderLife::Filled, 1, d("50000.01"))
     );
-    assert_eq!(adapter.open_orders(None).await.expect("known"), vec![rests.clone()]);
+    let listed = adapter.open_orders(None).await.expect("known");
+    assert_eq!(
+        (listed.ours.len(), listed.foreign, listed.unread),
+        (0, vec![rests.clone()], 0)
+    );
     assert_eq!(adapter.query(&key("m-1")).await.expect("known"), Some(rests));
     let listed = adapter
         .trades_of(btc(), &trades.venue_order_id, None)
@@ -306,4 +310,83 @@ async fn only_the_pinned_venue_is_spoken_to() {
         assert_eq!(outcome == Outcome::Withheld(NotSent::NoConnection), !known);
     }
     assert_eq!(venue.total_received(), 1);
+}
+
+/// A venue that answers once with `first`, and afterwards with `then`; what it was asked.
+async fn in_turn(first: String, then: String) -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("free");
+    let base = format!("http://{}", listener.local_addr().expect("bound"));
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = asked.clone();
+    tokio::spawn(async move {
+        let mut answers = std::iter::once(first).chain(std::iter::repeat(then));
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 4_096];
+            let count = stream.read(&mut head).await.unwrap_or(0);
+            let line = String::from_utf8_lossy(&head[..count]);
+            let line = line.split(" HTTP/").next().unwrap_or_default().to_owned();
+            heard.lock().expect("held").push(line);
+            let answer = answers.next().expect("for ever");
+            drop(stream.write_all(answer.as_bytes()).await);
+        }
+    });
+    (base, asked)
+}
+
+fn answer(head: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+const TOO_MUCH: &str = r#"{"code":-1003,"msg":"Too much request weight used."}"#;
+
+/// Asked too much, the venue is left alone by every adapter of the same settings: an order is withheld and nothing of it sent, a question is a
+/// doubt, a cancel goes out. Under a ban that keeps still too. Control tried: without `back_off` the order is sent and rejected.
+#[tokio::test]
+async fn a_venue_that_is_asked_too_much_is_left_alone() {
+    for (status, cancels) in [("429 Too Many Requests", 1), ("418 I'm a teapot", 0)] {
+        let first = answer(&format!("{status}\r\nretry-after: 3600"), TOO_MUCH);
+        let (base, asked) = in_turn(first, answer("400 Bad Request", TOO_MUCH)).await;
+        let one = adapter(&base, LONG);
+        let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
+        let other = Binance::new(one.settings().clone(), credential, Arc::new(RealClock)).expect("works");
+        assert_eq!(one.query(&key("m-1")).await, Err(Doubt::Refused { code: -1003 }));
+        let sent = other.send_order(&order("m-2", "40000"), &(|| true)).await;
+        assert_eq!(sent, Outcome::Withheld(NotSent::BackingOff));
+        assert_eq!(other.query(&key("m-1")).await, Err(Doubt::BackingOff));
+        assert_eq!(one.reference_price(btc()).await, Err(Doubt::BackingOff));
+        drop(one.cancel(&key("m-1")).await);
+        let heard = asked.lock().expect("held").clone();
+        let of = |method: &str| heard.iter().filter(|line| line.starts_with(method)).count();
+        assert_eq!(
+            (of("POST"), of("DELETE"), heard.len()),
+            (0, cancels, 1 + cancels),
+            "{heard:?}"
+        );
+    }
+}
+
+/// Many prices are one question; where one symbol is unknown there, the others still have their price.
+#[tokio::test]
+async fn prices_are_asked_for_together() {
+    let mut config = paper_config();
+    let eth = Instrument::new("ETH_EUR").expect("fits");
+    let mut symbol = Symbol::walking(eth, d("3000"), 1).expect("two parts");
+    symbol.path = PricePath::Fed(vec![(Timestamp::EPOCH, d("3000"))]);
+    config.symbols.push(symbol);
+    let venue = fixtures_venue::serve(config).await.expect("opens");
+    let asked = |path: &str| venue.count(|request| request.path == path);
+    for (unlisted, questions) in [(None, 1), (Some("DOGE_EUR"), 4)] {
+        let before = asked("/api/v3/ticker/price");
+        let unlisted = unlisted.map(|name| Instrument::new(name).expect("fits"));
+        let all: Vec<Instrument> = [btc(), eth].into_iter().chain(unlisted).collect();
+        let settings = Settings::new(venue.url().parse().expect("address"), all.clone());
+        let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
+        let adapter = Binance::new(settings, credential, Arc::new(RealClock)).expect("works");
+        let prices = adapter.reference_prices(&all).await;
+        let of = |place: usize| prices[place].1.as_ref().map(|price| price.price).ok();
+        assert_eq!((of(0), of(1)), (Some(d("50000")), Some(d("3000"))));
+        assert_eq!(prices.get(2).map(|(_, price)| price.is_err()), unlisted.map(|_| true));
+        assert_eq!(asked("/api/v3/ticker/price") - before, questions);
+    }
 }

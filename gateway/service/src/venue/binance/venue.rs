@@ -1,8 +1,8 @@
 //! The adapter itself: each question as one signed request and one checked answer.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use extensions::{Clock, Instrument};
+use extensions::{Clock, Decimal, Instrument};
 use http_body_util::Full;
 use hyper::{
     Method, Request,
@@ -18,11 +18,11 @@ use super::{
     credential::Credential,
     order::{VenueOrder, escaped},
     reply::{self, CancelReply},
-    settings::{LONGEST_LIST_REPLY, LONGEST_ORDER_REPLY, Settings, SettingsError, TRADES_PAGE},
+    settings::{LONGEST_LIST_REPLY, LONGEST_ORDER_REPLY, PRICES_PAGE, Settings, SettingsError, TRADES_PAGE},
 };
 use crate::venue::{
-    Answer, CancelOutcome, Doubt, ExecutionId, NotSent, OrderKey, OrderReport, Outcome, ReferencePrice, SendGate,
-    Trade, Venue, VenueOrderId,
+    Answer, CancelOutcome, Doubt, ExecutionId, NotSent, OpenOrders, OrderKey, OrderReport, Outcome, Prices,
+    ReferencePrice, SendGate, Trade, Venue, VenueOrderId,
 };
 
 const API_KEY: HeaderName = HeaderName::from_static("x-mbx-apikey");
@@ -73,6 +73,9 @@ impl Binance {
         let Some(symbol) = self.symbol(order.instrument) else {
             return Outcome::Withheld(NotSent::NotListed);
         };
+        if self.settings.back_off.rests() {
+            return Outcome::Withheld(NotSent::BackingOff);
+        }
         let request = self.signed(Method::POST, "/api/v3/order", order.parameters(symbol));
         match self
             .connections
@@ -96,13 +99,12 @@ impl Binance {
             return CancelOutcome::Unknown(Doubt::NotListed);
         };
         let parameters = format!("symbol={symbol}&origClientOrderId={}", escaped(&order.client_id));
-        let answer = match self
-            .ask(
-                self.signed(Method::DELETE, "/api/v3/order", parameters),
-                LONGEST_ORDER_REPLY,
-            )
-            .await
-        {
+        let request = self.signed(Method::DELETE, "/api/v3/order", parameters);
+        // A cancel goes out while the rest keeps still, unless the venue has banned us.
+        if self.settings.back_off.banned() {
+            return CancelOutcome::Unknown(Doubt::BackingOff);
+        }
+        let answer = match self.exchange(request, LONGEST_ORDER_REPLY).await {
             Ok(answer) => answer,
             Err(doubt) => return CancelOutcome::Unknown(doubt),
         };
@@ -138,7 +140,7 @@ impl Binance {
         settled(answer, report)
     }
 
-    async fn list_open(&self, instrument: Option<Instrument>) -> Result<Vec<OrderReport>, Doubt> {
+    async fn list_open(&self, instrument: Option<Instrument>) -> Result<OpenOrders, Doubt> {
         let parameters = match instrument {
             Some(instrument) => format!("symbol={}", self.symbol(instrument).ok_or(Doubt::NotListed)?),
             None => String::new(),
@@ -189,11 +191,57 @@ impl Binance {
         settled(answer, price).map(|price| ReferencePrice { price, at })
     }
 
+    /// The prices of several symbols in one answer.
+    async fn prices_of(&self, part: &[Instrument]) -> Result<BTreeMap<String, Decimal>, Doubt> {
+        let symbols = part.iter().filter_map(|instrument| self.symbol(*instrument));
+        let symbols: Vec<String> = symbols.map(|symbol| format!("%22{symbol}%22")).collect();
+        let request = self.plain(&format!("/api/v3/ticker/price?symbols=%5B{}%5D", symbols.join(",")));
+        let answer = self.ask(request, LONGEST_LIST_REPLY).await?;
+        let prices = reply::read_prices(answer.status, &answer.body);
+        settled(answer, prices)
+    }
+
+    /// One question for many: the venue counts questions. Where it refuses them together (one symbol of them is unknown there), each is asked alone.
+    async fn prices(&self, instruments: &[Instrument]) -> Prices {
+        let mut all = Vec::with_capacity(instruments.len());
+        for part in instruments.chunks(PRICES_PAGE) {
+            let together = match part {
+                [one] => {
+                    all.push((*one, self.price(*one).await));
+                    continue;
+                }
+                _ => self.prices_of(part).await,
+            };
+            let at = self.clock.now();
+            for instrument in part {
+                let price = match (&together, self.symbol(*instrument)) {
+                    (_, None) => Err(Doubt::NotListed),
+                    (Ok(prices), Some(symbol)) => match prices.get(symbol) {
+                        Some(price) => Ok(ReferencePrice { price: *price, at }),
+                        None => Err(Doubt::Contradiction("symbol")),
+                    },
+                    (Err(Doubt::Refused { .. }), Some(_)) => self.price(*instrument).await,
+                    (Err(doubt), Some(_)) => Err(*doubt),
+                };
+                all.push((*instrument, price));
+            }
+        }
+        all
+    }
+
     async fn ask(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
+        if self.settings.back_off.rests() {
+            return Err(Doubt::BackingOff);
+        }
+        self.exchange(request, longest).await
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
         self.connections
             .exchange(request, None, longest)
             .await
             .map_err(|failure| match failure {
+                Failure::NotSent(NotSent::BackingOff) => Doubt::BackingOff,
                 Failure::NotSent(_) => Doubt::NoConnection,
                 Failure::Doubt(doubt) => doubt,
             })
@@ -256,7 +304,7 @@ impl Venue for Binance {
         Box::pin(self.query_order(order))
     }
 
-    fn open_orders(&self, instrument: Option<Instrument>) -> Answer<'_, Result<Vec<OrderReport>, Doubt>> {
+    fn open_orders(&self, instrument: Option<Instrument>) -> Answer<'_, Result<OpenOrders, Doubt>> {
         Box::pin(self.list_open(instrument))
     }
 
@@ -271,6 +319,10 @@ impl Venue for Binance {
 
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>> {
         Box::pin(self.price(instrument))
+    }
+
+    fn reference_prices<'a>(&'a self, instruments: &'a [Instrument]) -> Answer<'a, Prices> {
+        Box::pin(self.prices(instruments))
     }
 }
 

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use extensions::{Decimal, Instrument};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Body, CANCEL_REJECTED, NO_SUCH_ORDER, amount::Amount, names_duplicate, parsed, sorted};
 use crate::venue::{
-    Doubt, ExecutionFill, ExecutionId, OrderKey, OrderLife, OrderReport, Outcome, Refused, VenueClientId, VenueOrderId,
-    answer::MOST_FILLS,
+    Doubt, ExecutionFill, ExecutionId, OpenOrders, OrderKey, OrderLife, OrderReport, Outcome, Refused, VenueClientId,
+    VenueOrderId,
+    answer::{MOST_FILLS, MOST_FOREIGN},
     binance::order::{Kind, Side, TimeInForce, VenueOrder},
 };
 
@@ -220,43 +222,75 @@ fn named(body: &[u8], key: &OrderKey, symbol: &str) -> Result<OrderReport, Doubt
     Ok(report)
 }
 
-/// The answer to `GET /api/v3/openOrders`. An order in a symbol that is not configured is reported under the venue's
-/// own symbol, so that reconciliation sees it.
+/// The answer to `GET /api/v3/openOrders`. A row under an id of ours has to be true, or nothing is believed. Rows of others, whose ids are not of
+/// our making, are shown as far as they can be read and are counted otherwise: whatever they hold, they hide nothing of ours.
 ///
 /// # Errors
-/// When any row cannot be true.
+/// When a row of ours cannot be true, or the answer is no list.
 pub fn read_orders(
     status: u16,
     body: &[u8],
     symbols: &BTreeMap<Instrument, String>,
     only: Option<Instrument>,
-) -> Result<Vec<OrderReport>, Doubt> {
+) -> Result<OpenOrders, Doubt> {
     let body = match sorted(status, body) {
         Body::Good(body) => body,
         Body::Refused(Refused { code, .. }) => return Err(Doubt::Refused { code }),
         Body::Doubt(doubt) => return Err(doubt),
     };
-    let rows: Vec<OrderBody<'_>> = parsed(body)?;
-    let (mut seen, mut reports) = (BTreeSet::new(), Vec::with_capacity(rows.len()));
-    for row in &rows {
-        let known = symbols
-            .iter()
-            .find(|(_, symbol)| ***symbol == *row.symbol)
-            .map(|(instrument, _)| *instrument);
-        let instrument = known
-            .or_else(|| Instrument::new(&row.symbol).ok())
-            .ok_or(Doubt::Contradiction("symbol"))?;
-        if only.is_some_and(|only| only != instrument) {
-            return Err(Doubt::Contradiction("symbol"));
+    let rows: Vec<&RawValue> = parsed(body)?;
+    let (mut seen, mut open) = (BTreeSet::new(), OpenOrders::default());
+    for row in rows {
+        let report = listed(row.get(), symbols, only);
+        if is_ours(row.get()) {
+            let report = report?;
+            if !seen.insert(report.venue_order_id) {
+                return Err(Doubt::Contradiction("orderId"));
+            }
+            open.ours.push(report);
+        } else {
+            match report {
+                Ok(report) if open.foreign.len() < MOST_FOREIGN => open.foreign.push(report),
+                _ => open.unread += 1,
+            }
         }
-        let report = row.report(instrument, &row.symbol)?;
-        if report.life.is_final() {
-            return Err(Doubt::Contradiction("status"));
-        }
-        if !seen.insert(report.venue_order_id) {
-            return Err(Doubt::Contradiction("orderId"));
-        }
-        reports.push(report);
     }
-    Ok(reports)
+    Ok(open)
+}
+
+/// Whether the row names an order as only our permits do.
+fn is_ours(row: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named<'a> {
+        #[serde(borrow)]
+        client_order_id: Option<std::borrow::Cow<'a, str>>,
+        #[serde(borrow)]
+        orig_client_order_id: Option<std::borrow::Cow<'a, str>>,
+    }
+    let named = serde_json::from_str::<Named<'_>>(row);
+    named.is_ok_and(|named| {
+        let ids = [named.client_order_id, named.orig_client_order_id];
+        ids.into_iter()
+            .flatten()
+            .any(|id| gateway_policy::VenueOrderId::parse(&id).is_some())
+    })
+}
+
+/// One row. An order in a symbol that is not configured is reported under the venue's own symbol, so that reconciliation sees it.
+fn listed(row: &str, symbols: &BTreeMap<Instrument, String>, only: Option<Instrument>) -> Result<OrderReport, Doubt> {
+    let row: OrderBody<'_> = parsed(row.as_bytes())?;
+    let known = symbols.iter().find(|(_, symbol)| ***symbol == *row.symbol);
+    let instrument = known
+        .map(|(instrument, _)| *instrument)
+        .or_else(|| Instrument::new(&row.symbol).ok())
+        .ok_or(Doubt::Contradiction("symbol"))?;
+    if only.is_some_and(|only| only != instrument) {
+        return Err(Doubt::Contradiction("symbol"));
+    }
+    let report = row.report(instrument, &row.symbol)?;
+    match report.life.is_final() {
+        true => Err(Doubt::Contradiction("status")),
+        false => Ok(report),
+    }
 }

@@ -1,7 +1,10 @@
 //! Answers about executions and prices.
 
+use std::collections::BTreeMap;
+
 use extensions::{Decimal, Instrument, Timestamp};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Body, amount::Amount, parsed, sorted};
 use crate::venue::{Doubt, ExecutionId, Refused, Trade, VenueOrderId, answer::MOST_FILLS};
@@ -95,4 +98,21 @@ pub fn read_price(status: u16, body: &[u8], symbol: &str) -> Result<Decimal, Dou
         return Err(Doubt::Contradiction("price"));
     }
     Ok(body.price.0)
+}
+
+/// The answer to `GET /api/v3/ticker/price` about several symbols, by symbol. A row that cannot be true is left out: its instrument has no
+/// price then, and the others have theirs.
+///
+/// # Errors
+/// When it is no list.
+pub fn read_prices(status: u16, body: &[u8]) -> Result<BTreeMap<String, Decimal>, Doubt> {
+    let rows: Vec<&RawValue> = parsed(good(status, body)?)?;
+    let row = |row: &RawValue| {
+        let row: PriceBody<'_> = serde_json::from_str(row.get()).ok()?;
+        row.price
+            .0
+            .is_positive()
+            .then(|| (row.symbol.into_owned(), row.price.0))
+    };
+    Ok(rows.into_iter().filter_map(row).collect())
 }
