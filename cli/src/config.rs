@@ -162,6 +162,8 @@ pub struct GatewaySection {
     pub threads: usize,
     /// Whether a balancer writes a PROXY protocol version 2 header.
     pub proxy_protocol: bool,
+    /// The balancers' networks: who else connects is dropped. Needed exactly with `proxy_protocol`.
+    pub proxy_from: Vec<revocation_core::regions::Network>,
     /// Open connections, of all bots together.
     pub connections: usize,
     /// A whole TLS handshake, in milliseconds.
@@ -194,6 +196,7 @@ impl Default for GatewaySection {
             names: local_names(),
             threads: 2,
             proxy_protocol: false,
+            proxy_from: Vec::new(),
             connections: 4_096,
             handshake_ms: 5_000,
             body_bytes: 16_384,

@@ -293,6 +293,11 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
         );
         return refuse("operations.listen", reason);
     }
+    if config.gateway.proxy_protocol && config.gateway.proxy_from.is_empty() {
+        let reason =
+            "names nobody, though gateway.proxy_protocol is on: write the balancers' networks, [\"10.0.0.7/32\"]";
+        return refuse("gateway.proxy_from", reason.to_owned());
+    }
     if house.environment == Environment::Production && config.paths.passphrase_file.is_none() {
         let reason = "production keys are encrypted: name a file with a passphrase, readable by its owner alone";
         return refuse("paths.passphrase_file", reason.to_owned());
@@ -409,6 +414,9 @@ mod tests {
         assert!(refused("[gateway]\nthreads = 0").contains("gateway.threads: 0 is outside 1 to 64"));
         assert!(refused("[operations]\nlisten = \"0.0.0.0:80\"").contains("not a loopback address"));
         assert!(refused("[gateway]\nlisten = 5").contains("gateway.listen"));
+        assert!(refused("[gateway]\nproxy_protocol = true").contains("gateway.proxy_from"));
+        let named = "[gateway]\nproxy_protocol = true\nproxy_from = [\"10.0.0.7/32\"]";
+        assert!(read(&format!("{LEAST}{named}"), &[]).is_ok());
         let production = LEAST.replace("sandbox", "production");
         assert!(read(&production, &[]).unwrap_err().to_string().contains("passphrase"));
     }

@@ -51,6 +51,7 @@ local = ["127.0.0.0/8"]
 # names = ["localhost", "127.0.0.1"]   # in its certificate; fixed by init
 # threads = 2                  # runtimes side by side
 # proxy_protocol = false       # PROXY protocol version 2 from a balancer
+# proxy_from = ["10.0.0.7/32"] # the balancers; needed with proxy_protocol, everybody else is dropped
 # connections = 4096
 # handshake_ms = 5000
 # body_bytes = 16384

@@ -52,6 +52,7 @@ pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::R
         listen: section.listen,
         threads: section.threads,
         proxy_protocol: section.proxy_protocol,
+        proxy_from: section.proxy_from.clone().into(),
         bounds: Bounds {
             connections: section.connections,
             handshake: Duration::from_millis(section.handshake_ms),

@@ -46,6 +46,8 @@ pub(crate) const LONG: Duration = Duration::from_secs(20);
 pub(crate) struct Setup {
     pub(crate) order_proof: bool,
     pub(crate) proxy_protocol: bool,
+    /// The balancer's network; this machine's own when empty.
+    pub(crate) proxy_from: &'static str,
     /// The ledger on a disk of its own, of so many MiB; needs root.
     pub(crate) disk_mib: Option<u32>,
 }
@@ -116,6 +118,10 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
     secret(folder.path(), "key", "public\n");
     secret(folder.path(), "secret", "private\n");
     let (url, proxy) = (venue.url(), setup.proxy_protocol);
+    let balancer = match setup.proxy_from {
+        "" => "127.0.0.0/8",
+        network => network,
+    };
     let text = format!(
         r#"
 [house]
@@ -136,6 +142,7 @@ body_bytes = 4096
 head_ms = {PATIENCE_MS}
 body_ms = {PATIENCE_MS}
 proxy_protocol = {proxy}
+proxy_from = ["{balancer}"]
 [console]
 officers = "127.0.0.1:0"
 enrolment = "127.0.0.1:0"

@@ -324,3 +324,46 @@ async fn futures_all<F: Future<Output = ()> + Unpin>(mut all: Vec<F>) {
     })
     .await;
 }
+
+/// One HTTP/2 frame (RFC 9113 section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut octets = length[1..].to_vec();
+    octets.extend([kind, flags]);
+    octets.extend(stream.to_be_bytes());
+    octets.extend_from_slice(payload);
+    octets
+}
+
+/// `count` requests for `/v1/me`, each taken back at once where `reset` says so.
+fn requests(count: u32, reset: bool) -> Vec<u8> {
+    let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    octets.extend(frame(4, 0, 0, &[]));
+    // GET, https, the authority and the path as literals (RFC 7541).
+    let head = b"\x82\x87\x41\x09localhost\x04\x06/v1/me";
+    for stream in (0..count).map(|place| 2 * place + 1) {
+        octets.extend(frame(1, 5, stream, head));
+        if reset {
+            octets.extend(frame(3, 0, stream, &8_u32.to_be_bytes()));
+        }
+    }
+    octets
+}
+
+/// Requests that are taken back at once, ten thousand on one connection: it is closed, and others are served. Control: without the resets a few
+/// requests on the same connection are answered and it stays; with `resets` far above the flood it stays too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_resets_closes_its_connection() {
+    let house = house(Setup::default()).await;
+    let dial = async || {
+        let mut client = house.client(Some(house.identity()));
+        client.alpn_protocols = vec![b"h2".to_vec()];
+        house.dial_with(client, house.port(), b"").await.unwrap()
+    };
+    let (said, closed) = spoken(dial().await, &requests(10_000, true), LONG).await;
+    assert!(closed, "{} octets answered", said.len());
+    let (said, closed) = spoken(dial().await, &requests(5, false), Duration::from_millis(500)).await;
+    assert!(!closed && said.contains("mm-1"), "the control: {said}");
+    house.lives("after-resets").await;
+    house.running.stop().await.unwrap();
+}

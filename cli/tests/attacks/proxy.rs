@@ -72,3 +72,21 @@ async fn the_region_is_that_of_the_header() {
     assert_eq!(house.orders(), 1);
     house.running.stop().await.unwrap();
 }
+
+/// A header from elsewhere than the balancer is not even read. Control: with every network taken, the same header is believed, as above.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_balancer_says_where_a_bot_is() {
+    let house = house(Setup {
+        proxy_protocol: true,
+        proxy_from: "10.7.0.0/16",
+        ..Setup::default()
+    })
+    .await;
+    let from = logged().lock().unwrap().len();
+    let post = closing_post(&order("forged").to_string(), "");
+    let said = answered(&house, &header(Ipv4Addr::new(127, 9, 9, 9)), &post).await;
+    assert_eq!(said, None, "dropped");
+    assert!(was_logged(from, "gateway.proxy_from"), "the reason is logged");
+    assert_eq!(house.orders(), 0);
+    house.running.stop().await.unwrap();
+}

@@ -11,6 +11,7 @@ use std::{
 
 use extensions::{Clock, Counterparty, Currency, Instrument};
 use ledger::{Ledger, LedgerError, Writer};
+use revocation_core::regions::Network;
 use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::{runtime, sync::Semaphore};
@@ -64,6 +65,8 @@ pub struct Plan {
     pub threads: usize,
     /// Whether a balancer with PROXY protocol version 2 stands before the listener.
     pub proxy_protocol: bool,
+    /// The balancers' networks.
+    pub proxy_from: Arc<[Network]>,
     /// The listener's bounds, of all threads together.
     pub bounds: Bounds,
     /// TLS: see [`crate::listener::tls::server_config`].
@@ -149,6 +152,7 @@ impl Instance {
                 tls: TlsAcceptor::from(plan.tls.clone()),
                 bounds: plan.bounds,
                 proxy_protocol: plan.proxy_protocol,
+                proxy_from: plan.proxy_from.clone(),
                 free: free.clone(),
                 inspected: plan.inspected.clone(),
                 clock: clock.clone(),
@@ -243,6 +247,7 @@ struct Worker {
     tls: TlsAcceptor,
     bounds: Bounds,
     proxy_protocol: bool,
+    proxy_from: Arc<[Network]>,
     free: Arc<Semaphore>,
     inspected: Arc<Inspected>,
     clock: Arc<dyn Clock>,
@@ -288,6 +293,7 @@ impl Worker {
             tls: self.tls,
             bounds: self.bounds,
             proxy_protocol: self.proxy_protocol,
+            proxy_from: self.proxy_from,
             free: self.free,
             service: bots,
         });

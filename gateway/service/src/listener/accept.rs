@@ -17,6 +17,7 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
+use revocation_core::regions::Network;
 use rustls::pki_types::CertificateDer;
 use tokio::{
     io::AsyncReadExt,
@@ -42,6 +43,9 @@ pub struct Bounds {
     pub head_bytes: usize,
     /// Requests in flight on one HTTP/2 connection.
     pub streams: u32,
+    /// Requests that an HTTP/2 peer takes back before they are answered, and streams that we end for its errors, on one connection: it is closed
+    /// at more, for each costs work and no stream bound counts it.
+    pub resets: usize,
     /// What an answer gets to leave after the connection was told to close.
     pub farewell: Duration,
 }
@@ -54,6 +58,7 @@ impl Default for Bounds {
             request_head: Duration::from_secs(75),
             head_bytes: 16 * 1_024,
             streams: 128,
+            resets: 32,
             farewell: Duration::from_millis(20),
         }
     }
@@ -110,6 +115,8 @@ pub struct Listener<S> {
     pub bounds: Bounds,
     /// Whether each connection begins with a PROXY protocol version 2 header.
     pub proxy_protocol: bool,
+    /// The balancers: a connection from elsewhere is dropped before its header is read.
+    pub proxy_from: Arc<[Network]>,
     /// Open connections that are still free.
     pub free: Arc<Semaphore>,
     /// What answers.
@@ -157,6 +164,11 @@ impl<S: Service> Listener<S> {
     async fn handshake(&self, mut stream: TcpStream, address: SocketAddr) -> io::Result<(TlsStream<TcpStream>, Peer)> {
         let _ = stream.set_nodelay(true);
         let source = if self.proxy_protocol {
+            let balancer = address.ip().to_canonical();
+            if !self.proxy_from.iter().any(|network| network.contains(balancer)) {
+                let why = "only the balancers of gateway.proxy_from may say where a connection comes from";
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+            }
             proxied_source(&mut stream, address).await?
         } else {
             address
@@ -188,6 +200,8 @@ impl<S: Service> Listener<S> {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.bounds.streams)
+            .max_pending_accept_reset_streams(self.bounds.resets)
+            .max_local_error_reset_streams(self.bounds.resets)
             .max_header_list_size(u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(Some(Duration::from_secs(20)));
         let asked = AtomicBool::new(false);
