@@ -1,17 +1,17 @@
 //! Every kind of entry there is, decoded by its name: the one place where the events of the five pure crates meet.
 
-use extensions::{
-    Record,
-    canonical::{self, CanonicalError},
-};
+use extensions::canonical::{self, CanonicalError};
 use gateway_policy::AgentEvent;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
     append::CommittedEntry,
     keys::{CheckpointKeyAuthorised, LedgerStarted},
 };
+
+mod gateway;
+
+pub use gateway::{DoubtUnresolved, ForeignOrder, GatewayEvent, GatewayRun};
 
 /// Any event of the log. Fold it with the crate it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,45 +40,8 @@ pub enum Event {
     ObservationsImported(anomaly::ObservationsImported),
     /// A fitted baseline, without force.
     BaselineProposed(anomaly::BaselineProposed),
-    /// A gateway process started or stopped.
+    /// A gateway process started or stopped, or has found what officers have to look at.
     Gateway(GatewayEvent),
-}
-
-/// A gateway instance's own life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GatewayRun {
-    /// The instance.
-    pub gateway: extensions::GatewayId,
-}
-
-/// `gateway.started`, `gateway.stopped`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GatewayEvent {
-    /// It serves from here on.
-    Started(GatewayRun),
-    /// It stopped in order.
-    Stopped(GatewayRun),
-}
-
-impl Record for GatewayEvent {
-    fn stream(&self) -> extensions::StreamId {
-        let (Self::Started(run) | Self::Stopped(run)) = self;
-        extensions::StreamId::new(extensions::StreamKind::Gateway, run.gateway.as_str())
-            .expect("a gateway id fits a stream's name")
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Started(_) => "gateway.started",
-            Self::Stopped(_) => "gateway.stopped",
-        }
-    }
-
-    fn write_body(&self, out: &mut Vec<u8>) {
-        let (Self::Started(run) | Self::Stopped(run)) = self;
-        canonical::write_presorted(run, out);
-    }
 }
 
 /// Why an entry is no event.
@@ -129,12 +92,12 @@ impl Event {
 type Decoded = Option<Result<Event, CanonicalError>>;
 
 fn own(kind: &str, body: &[u8]) -> Decoded {
-    let run = |event: fn(GatewayRun) -> GatewayEvent| canonical::from_slice(body).map(|run| Event::Gateway(event(run)));
+    if let Some(event) = GatewayEvent::decode(kind, body) {
+        return Some(event.map(Event::Gateway));
+    }
     Some(match kind {
         LedgerStarted::KIND => canonical::from_slice(body).map(Event::LedgerStarted),
         CheckpointKeyAuthorised::KIND => canonical::from_slice(body).map(Event::CheckpointKeyAuthorised),
-        "gateway.started" => run(GatewayEvent::Started),
-        "gateway.stopped" => run(GatewayEvent::Stopped),
         "observations.imported" => canonical::from_slice(body).map(Event::ObservationsImported),
         "baseline.proposed" => canonical::from_slice(body).map(Event::BaselineProposed),
         _ => return None,
@@ -169,6 +132,8 @@ pub fn fuzz_event(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use extensions::Record;
+
     use super::*;
 
     fn round_trip(record: &dyn Record) -> Event {
@@ -193,6 +158,25 @@ mod tests {
             gateway: extensions::GatewayId::new("gateway-1").expect("id"),
         });
         assert_eq!(round_trip(&run), Event::Gateway(run.clone()));
+        let doubt = GatewayEvent::DoubtUnresolved(DoubtUnresolved {
+            agent: "mm-1".parse().expect("id"),
+            client_order_id: "o-1".parse().expect("id"),
+            counterparty: "exchange_a".parse().expect("name"),
+            gateway: "gateway-1".parse().expect("id"),
+            instrument: "BTC_EUR".parse().expect("name"),
+            order: 7,
+            since: extensions::Timestamp::from_seconds(1),
+        });
+        assert_eq!(round_trip(&doubt), Event::Gateway(doubt.clone()));
+        let foreign = GatewayEvent::ForeignOrder(ForeignOrder {
+            client_id: Some("by-hand".into()),
+            counterparty: "exchange_a".parse().expect("name"),
+            gateway: "gateway-1".parse().expect("id"),
+            instrument: "BTC_EUR".parse().expect("name"),
+            quantity: "0.5".parse().expect("amount"),
+            venue_reference: "28".into(),
+        });
+        assert_eq!(round_trip(&foreign), Event::Gateway(foreign.clone()));
     }
 
     #[test]

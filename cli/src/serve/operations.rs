@@ -75,6 +75,11 @@ impl Readiness {
             "1 when orders are taken.",
             i64::from(self.reasons().is_empty()),
         );
+        gauge(
+            "mandatum_gateway_open_doubts",
+            "Permits of which it is not known whether the venue holds them.",
+            whole(self.gateway.open_doubts() as u64),
+        );
         gauge("mandatum_ledger_entries", "Entries of the ledger.", whole(head.size));
         gauge("mandatum_ledger_epoch", "The epoch.", whole(head.epoch));
         gauge(

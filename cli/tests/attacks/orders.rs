@@ -98,6 +98,16 @@ async fn only_an_order_is_an_order() {
     assert!(said.contains("\"checks\""), "it tells what failed: {said}");
     assert_eq!(house.orders(), 0, "{said}");
     house.lives("json").await;
+    // None of them has an entry of its own; their count has. Control: without `no_order` the bot is never told of it.
+    let began = std::time::Instant::now();
+    let ask = b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\nlast-event-id: 0\r\n\r\n";
+    loop {
+        let told = house.raw(ask, std::time::Duration::from_millis(300)).await.0;
+        if told.contains("event: messages") && told.contains("\"kind\":\"orders.malformed\"") {
+            break;
+        }
+        assert!(began.elapsed() < LONG, "{told}");
+    }
     house.running.stop().await.unwrap();
 }
 

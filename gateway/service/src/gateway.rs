@@ -11,7 +11,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use extensions::{AgentId, Clock, Counterparty, GatewayId, mandate::OnHalt};
-use gateway_policy::View;
+use gateway_policy::{OpenMark, View};
 use ledger::{Ledger, Writer};
 use revocation_core::HouseState;
 
@@ -169,6 +169,17 @@ impl Gateway {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// How many permits are in doubt now, of all agents.
+    #[must_use]
+    pub fn open_doubts(&self) -> usize {
+        let doubts = |slot: &Arc<Slot>| {
+            let inner = slot.lock();
+            let open = inner.state.open_orders();
+            open.iter().filter(|open| open.mark == OpenMark::InDoubt).count()
+        };
+        self.slots().iter().map(doubts).sum()
     }
 
     /// The position after the last entry that was followed.

@@ -43,6 +43,10 @@ counters! {
     withheld,
     /// Messages above the bound, counted and not read.
     unread,
+    /// Bodies that were no order.
+    malformed,
+    /// Orders at the venue, under our credential, that no permit explains.
+    foreign_orders,
     /// Decisions taken again because another writer was first.
     conflicts,
     /// Orders refused because the ledger could not record.

@@ -10,6 +10,7 @@ pub mod halt;
 pub mod known_ids;
 pub mod mandates;
 pub mod prices;
+pub mod reconcile;
 pub mod repeat;
 pub mod settle;
 pub mod slot;

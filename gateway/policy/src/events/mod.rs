@@ -14,7 +14,7 @@ pub use decided::{
 pub use outcome::{
     CancelOutcome, CancelRequested, CancelSource, CancelState, CloseCause, OrderFilled, OrderOutcome, OutcomeState,
 };
-pub use position::{OrdersUnread, PositionAttested, StateDigest};
+pub use position::{OrdersMalformed, OrdersUnread, PositionAttested, StateDigest};
 
 /// Gives an event struct its stable kind, the agent's stream and its canonical body. The struct declares its members in
 /// the order of RFC 8785; `bodies_are_canonical` holds each to it.
@@ -97,6 +97,8 @@ events! {
     CancelOutcome(CancelOutcome),
     /// Orders counted, not read.
     Unread(OrdersUnread),
+    /// Bodies counted that were no order.
+    Malformed(OrdersMalformed),
     /// A position opened elsewhere, attested by an officer.
     PositionAttested(PositionAttested),
     /// The digest of the state in a quiet stream.

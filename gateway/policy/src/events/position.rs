@@ -18,6 +18,20 @@ pub struct OrdersUnread {
 }
 record!(OrdersUnread, "orders.unread");
 
+/// Bodies that were no order (malformed, too long, not ending, with a field at fault) in about one second: counted and scored like
+/// messages, with no order to record; their ids are not consumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrdersMalformed {
+    /// The agent.
+    pub agent: AgentId,
+    /// How many.
+    pub count: u32,
+    /// When they were counted, by the decision clock.
+    pub second: Timestamp,
+}
+record!(OrdersMalformed, "orders.malformed");
+
 /// A position as an officer attests it: it replaces what the fills say, and later fills move it on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

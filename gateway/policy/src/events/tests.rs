@@ -100,6 +100,12 @@ fn examples() -> Vec<AgentEvent> {
             second: time("2026-11-20T12:00:00Z"),
         }
         .into(),
+        OrdersMalformed {
+            agent: agent(),
+            count: 3,
+            second: time("2026-11-20T12:00:00Z"),
+        }
+        .into(),
         PositionAttested {
             agent: agent(),
             instrument: instrument("BTC_EUR"),
@@ -123,6 +129,7 @@ fn record(event: &AgentEvent) -> &dyn Record {
         AgentEvent::Filled(event) => event,
         AgentEvent::CancelRequested(event) => event,
         AgentEvent::CancelOutcome(event) => event,
+        AgentEvent::Malformed(event) => event,
         AgentEvent::Unread(event) => event,
         AgentEvent::PositionAttested(event) => event,
         AgentEvent::StateDigest(event) => event,

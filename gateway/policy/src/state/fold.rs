@@ -27,6 +27,7 @@ impl AgentState {
                     self.cancelling(cancel.order, false);
                 }
             }
+            AgentEvent::Malformed(malformed) => self.scorer.observe_unread(entry.at, malformed.count),
             AgentEvent::Unread(unread) => self.scorer.observe_unread(entry.at, unread.count),
             AgentEvent::PositionAttested(attested) => self.positions.attest(attested.instrument, attested.quantity),
             AgentEvent::StateDigest(_) => self.digest_due = false,

@@ -145,6 +145,7 @@ fn event(entry: &CommittedEntry) -> Option<Bytes> {
         | "agent.reinstated"
         | "certificate.revoked" => "standing",
         "baseline.approved" => "baseline",
+        "orders.unread" | "orders.malformed" => "messages",
         _ => return None,
     };
     let body = String::from_utf8_lossy(entry.body());

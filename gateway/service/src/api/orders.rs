@@ -10,7 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use extensions::ClientOrderId;
-use gateway_policy::{CancelSource, CancelState, Code, OpenOrder, Order, OrderFault, OrdersUnread, Proof};
+use gateway_policy::{
+    CancelSource, CancelState, Code, OpenOrder, Order, OrderFault, OrdersMalformed, OrdersUnread, Proof,
+};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde_json::json;
@@ -57,11 +59,11 @@ pub(super) async fn post(
     }
     let body = match whole_body(&bots.gateway, body).await {
         Ok(body) => body,
-        Err(refused) => return refused.into_response(),
+        Err(refused) => return no_order(&bots.gateway, &session.slot, *refused),
     };
     let order = match Order::from_json(&body) {
         Ok(order) => order,
-        Err(faults) => return malformed(&faults).into_response(),
+        Err(faults) => return no_order(&bots.gateway, &session.slot, malformed(&faults)),
     };
     let (signed, unproven) = signed(&bots.gateway, &session, &method, &uri, &headers, &body);
     let submitted = submit(&bots.gateway, &bots.venues, &session, &order, &signed).await;
@@ -106,6 +108,25 @@ fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Problem>> {
         "more than {most} messages in a second: this one was counted and not read, its client_order_id is still free; slow down"
     );
     Err(Box::new(problem(Code::RateMessages, detail).retry_after_s(1)))
+}
+
+/// Counts a body that was no order: it has no entry of its own, its second has one.
+fn no_order(gateway: &Gateway, slot: &Slot, refused: Problem) -> Response {
+    Metrics::count(&gateway.metrics.malformed);
+    slot.lock().messages.malformed(Instant::now());
+    refused.into_response()
+}
+
+/// Records how many bodies of a second were no order.
+pub(crate) fn report_malformed(gateway: &Gateway, slot: &Arc<Slot>, count: u32) {
+    let now = gateway.clock.now();
+    let malformed = OrdersMalformed {
+        agent: slot.agent,
+        count,
+        second: now,
+    };
+    let id = format!("malformed-{:016x}", salt_number());
+    slot.report(&gateway.writer, [Report::new(malformed, id, now)]);
 }
 
 /// Records how many messages of a second were not read.

@@ -1,4 +1,4 @@
-//! What time alone owes the record: a warning nobody answered, and messages nobody read.
+//! What time alone owes the record: a warning nobody answered, messages nobody read, and the digest of a stream that became quiet.
 //!
 //! Nothing waits for this: `decide` treats a passed deadline as the mandate's default by itself. It only writes down, once a
 //! second, what already holds, so that webhooks and people hear of it when the bot stays silent.
@@ -23,7 +23,7 @@ use super::{
     slot::{Report, Slot},
 };
 use crate::{
-    api::orders::report_unread,
+    api::orders::{report_malformed, report_unread},
     gateway::{Gateway, Venues},
 };
 
@@ -46,13 +46,14 @@ pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, stop: CancellationT
 /// Writes down what is owed for one agent.
 pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
     let now = gateway.clock.now();
-    let (unread, owed) = {
+    let (unread, malformed, owed) = {
         let mut inner = slot.lock();
         // A stale slot is folded again first; on a ledger that cannot write that never comes, and the default holds without it.
         let known = !inner.is_stale() || gateway.ledger.closed().is_some() && !slot.has_unrecorded_halt();
         let owed = inner.state.standing().owes_default(now).filter(|_| known);
         let deadline = inner.state.standing().warning().map(|warning| warning.deadline);
-        (inner.messages.settle(Instant::now()), owed.zip(deadline))
+        let (messages, at) = (&mut inner.messages, Instant::now());
+        (messages.settle(at), messages.settle_malformed(at), owed.zip(deadline))
     };
     // On a ledger that has closed itself the reserve file holds it, and the next start appends it.
     if gateway.ledger.closed().is_none() {
@@ -61,6 +62,10 @@ pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
     if unread > 0 {
         report_unread(gateway, slot, unread);
     }
+    if malformed > 0 {
+        report_malformed(gateway, slot, malformed);
+    }
+    slot.digest_tail(&gateway.writer, now, gateway.house.load().epoch);
     if let Some((default, deadline)) = owed {
         default_holds(gateway, venues, slot, default, deadline);
     }

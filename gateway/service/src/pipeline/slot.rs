@@ -12,7 +12,7 @@ use std::sync::{
 
 use anomaly::ApprovedBaseline;
 use extensions::{AgentId, Digest, Record, StreamId, Timestamp, canonical};
-use gateway_policy::{AgentEvent, AgentState, DecisionKind, EntryAt};
+use gateway_policy::{AgentEvent, AgentState, DecisionKind, EntryAt, StateDigest};
 use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
 use revocation_core::{Standing, StandingEvent};
 use tokio::sync::Notify;
@@ -59,6 +59,8 @@ pub struct Inner {
     /// The mandate that a halt by score or by a passed deadline was decided under, until officers reinstate.
     pub halted_under: Option<Digest>,
     proposed: Option<anomaly::BaselineProposed>,
+    /// The next number when a digest was due and nothing on its way, as looked at last.
+    quiet_at: Option<u64>,
     /// Entries below this number were read back from the ledger, whoever wrote them.
     folded_to: u64,
     unreadable: bool,
@@ -306,6 +308,36 @@ impl Slot {
         }
     }
 
+    /// Appends the digest of the state when one is due and nothing has moved since this was called last: the next order would carry it, and none
+    /// comes. It names the number it was made at, so it is never told of another state.
+    pub fn digest_tail(self: &Arc<Self>, writer: &Writer, now: Timestamp, epoch: u64) {
+        let mut inner = self.lock();
+        let next = inner.state.next_number();
+        let due = inner.state.digest_due() && !inner.stale && !inner.unreadable && inner.pending == 0;
+        let quiet = std::mem::replace(&mut inner.quiet_at, due.then_some(next)) == Some(next);
+        let Some(folded_to) = inner.state.folded_to().filter(|_| due && quiet) else {
+            return;
+        };
+        let digest = StateDigest {
+            agent: self.agent,
+            digest: inner.state.digest(),
+            folded_to,
+        };
+        let mut body = Vec::with_capacity(256);
+        digest.write_body(&mut body);
+        let written = Written {
+            stream: self.stream.clone(),
+            kind: StateDigest::KIND,
+            body,
+        };
+        let append = Append::exactly(written, now, next, epoch).patient();
+        let slot = self.clone();
+        if writer.tell(append, move |answer| slot.reported(answer, false)).is_ok() {
+            inner.apply(now, &digest.into());
+            inner.pending += 1;
+        }
+    }
+
     /// Takes note of the ledger's answer to a report.
     fn reported(&self, answer: Result<Recorded<Written>, AppendError<Written>>, owed: bool) {
         let lost = match answer {
@@ -419,6 +451,7 @@ impl Inner {
             endings: Endings::default(),
             halted_under: None,
             proposed: None,
+            quiet_at: None,
             folded_to: 0,
             unreadable: false,
             stale: false,

@@ -12,6 +12,8 @@ pub struct MessageBound {
     second: Option<Instant>,
     read: u32,
     unread: u32,
+    /// Bodies that were no order, since the first of them.
+    malformed: Option<(Instant, u32)>,
 }
 
 /// What to do with a message.
@@ -41,6 +43,20 @@ impl MessageBound {
             self.unread = self.unread.saturating_add(1);
             Admission::Unread(owed)
         }
+    }
+
+    /// Counts a body that was no order, at `now`.
+    pub fn malformed(&mut self, now: Instant) {
+        let (_, count) = self.malformed.get_or_insert((now, 0));
+        *count = count.saturating_add(1);
+    }
+
+    /// Takes the count of bodies that were no order, once a second has passed since the first of them.
+    pub fn settle_malformed(&mut self, now: Instant) -> u32 {
+        let ended = self
+            .malformed
+            .take_if(|(since, _)| now.duration_since(*since) >= Duration::from_secs(1));
+        ended.map_or(0, |(_, count)| count)
     }
 
     /// Takes the count of a second that has ended without a further message.
@@ -73,5 +89,18 @@ mod tests {
         assert_eq!(bound.admit(later, 2), Admission::Unread(0));
         assert_eq!(bound.settle(later), 0);
         assert_eq!(bound.settle(later + Duration::from_secs(1)), 1);
+    }
+
+    #[test]
+    fn malformed_bodies_are_counted_by_the_second() {
+        let start = Instant::now();
+        let mut bound = MessageBound::default();
+        assert_eq!(bound.settle_malformed(start), 0);
+        (0..3).for_each(|_| bound.malformed(start));
+        assert_eq!(bound.settle_malformed(start), 0, "its second is not over");
+        bound.malformed(start + Duration::from_millis(900));
+        let later = start + Duration::from_secs(1);
+        assert_eq!(bound.settle_malformed(later), 4);
+        assert_eq!(bound.settle_malformed(later), 0, "once");
     }
 }

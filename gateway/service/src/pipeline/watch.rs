@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     forward::{About, state_of},
     halt,
+    reconcile::{self, Reconciling},
     slot::Slot,
 };
 use crate::{
@@ -37,6 +38,7 @@ pub struct Watch {
     longest_delay: Duration,
     lease: Duration,
     first_seen: HashMap<(AgentId, u64), Instant>,
+    reconciling: Reconciling,
     /// Cancels of halted agents that are on their way: they may take long, and the others' orders do not wait for them.
     halting: HashMap<AgentId, JoinHandle<()>>,
 }
@@ -63,8 +65,16 @@ impl Watch {
             longest_delay,
             lease,
             first_seen: HashMap::new(),
+            reconciling: Reconciling::default(),
             halting: HashMap::new(),
         }
+    }
+
+    /// The same, with its own times for what officers are told: doubts that stay, and looks at all that the venue lists.
+    #[must_use]
+    pub fn telling_after(mut self, doubts: Duration, looks: Duration) -> Self {
+        self.reconciling = Reconciling::with(doubts, looks);
+        self
     }
 
     /// Watches until `stop`.
@@ -84,9 +94,37 @@ impl Watch {
         self.first_seen
             .retain(|key, _| open.iter().any(|(slot, order)| (slot.agent, order.number) == *key));
         self.look(&open).await;
+        self.tell(&open).await;
         self.halting.retain(|_, cancels| !cancels.is_finished());
         for slot in self.gateway.slots() {
             self.keep_halted(&slot);
+        }
+    }
+
+    /// Tells officers what asking does not explain.
+    async fn tell(&mut self, open: &[(Arc<Slot>, OpenOrder)]) {
+        let (gateway, counterparty) = (&self.gateway, self.counterparty);
+        for (slot, order) in open.iter().filter(|(_, order)| order.unanswered()) {
+            let key = (slot.agent, order.number);
+            let seen = self.first_seen.get(&key).copied();
+            if seen.is_some_and(|since| self.reconciling.overdue(key, since)) {
+                reconcile::tell_doubt(gateway, counterparty, slot.agent, order);
+            }
+        }
+        self.reconciling.forget(|key| self.first_seen.contains_key(key));
+        if self.reconciling.looks_now()
+            && let Ok(listed) = self.venue.open_orders(None).await
+        {
+            // The state as it is now: what was permitted while the venue answered is ours.
+            let open = self.open_orders();
+            let ours = |id: &VenueClientId| {
+                let named = |(slot, order): &(Arc<Slot>, OpenOrder)| {
+                    VenueClientId::from(slot.lock().state.venue_order_id(order.number)) == *id
+                };
+                open.iter().any(named)
+            };
+            self.reconciling
+                .compare(&self.gateway, self.counterparty, &listed, ours);
         }
     }
 
@@ -106,6 +144,11 @@ impl Watch {
 
     /// Asks what the venue lists, and of each order that it lists otherwise, or not at all, the order itself.
     async fn look(&mut self, open: &[(Arc<Slot>, OpenOrder)]) {
+        for (slot, order) in open {
+            self.first_seen
+                .entry((slot.agent, order.number))
+                .or_insert_with(Instant::now);
+        }
         if open.is_empty() {
             return;
         }

@@ -43,7 +43,8 @@ pub struct SubscriptionConfig {
     pub url: String,
 }
 
-/// What a subscription without `kinds` is told of: everything that changes who may trade.
+/// What a subscription without `kinds` is told of: everything that changes who may trade, and what a gateway cannot
+/// explain.
 pub const DEFAULT_KINDS: &[&str] = &[
     "agent.frozen",
     "agent.reduce_only",
@@ -62,6 +63,8 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "house.revoked",
     "house.reinstated",
     "crl.published",
+    "order.doubt_unresolved",
+    "venue.foreign_order",
 ];
 
 /// Why a subscription is refused.
