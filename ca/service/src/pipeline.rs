@@ -3,15 +3,17 @@
 use ca_core::{
     approval::{ApprovalError, verify_approval},
     csr,
-    events::CaCertificateUse,
+    events::{CaCertificateUse, CertificateReserved},
     issue::{BotIssue, PreparedBot, issued_event, prepare_bot},
     register::RequestState,
     renewal,
 };
 use ca_keys::SystemRandom;
+use extensions::Timestamp;
 use ledger::{Append, AppendError};
+use revocation_core::{Actor, RevocationReason, standing::CertificateRevoked, status::CertificateStatus};
 
-use crate::{CaError, CaService, IssueTask};
+use crate::{CaError, CaService, IssueTask, view::View};
 
 /// How often a reservation is decided anew when others write in the same stream.
 const MOST_CONFLICTS: usize = 8;
@@ -41,12 +43,14 @@ impl CaService {
                 Err(AppendError::Conflict { .. } | AppendError::SerialTaken { .. }) => continue,
                 Err(error) => return Err(CaError::Append(error.to_string())),
             };
+            let superseded = superseded(&view, task, &reserved, self.clock.now());
             drop(view);
             // From here on the serial is spent: whatever fails, the next attempt reserves another.
             let issued = prepared.sign(self.keys.agent_issuing.as_ref())?.seal()?;
             let event = issued_event(&issued, &reserved);
             let id = format!("issued-{}", event.serial);
             let append = Append::next(event, self.clock.now()).with_id(id);
+            let append = superseded.into_iter().fold(append, Append::also);
             self.writer
                 .append(append)
                 .await
@@ -59,7 +63,7 @@ impl CaService {
     }
 
     /// Every check again, on the records alone. `None` when there is nothing to do.
-    fn prepare(&self, view: &crate::view::View, task: &IssueTask) -> Result<Option<(PreparedBot, u64)>, CaError> {
+    fn prepare(&self, view: &View, task: &IssueTask) -> Result<Option<(PreparedBot, u64)>, CaError> {
         let register = &view.register;
         let refused = |reason: &str| CaError::Refused(reason.to_owned());
         let mandate = register
@@ -103,4 +107,28 @@ impl CaService {
         let prepared = prepare_bot(approved, &csr, with, self.throwaway.as_ref(), now, &mut random)?;
         Ok(Some((prepared, mandate.next_number())))
     }
+}
+
+/// One agent has one live key (certificates.md §7). A token is a new beginning of the bot, so what was certified for another key ends with
+/// it, recorded beside the new certificate: whoever holds the old key is refused from there on. A renewal overlaps with what it renews.
+/// What was only reserved counts too: it may be signed at this moment, by an attempt that began before.
+fn superseded(view: &View, task: &IssueTask, by: &CertificateReserved, now: Timestamp) -> Vec<CertificateRevoked> {
+    let mandate = view.register.mandate(&task.mandate);
+    let renews = mandate.and_then(|mandate| mandate.request(&task.csr)?.renews);
+    if renews.is_some() {
+        return Vec::new();
+    }
+    view.register
+        .certificates_of(&by.agent)
+        .filter(|(serial, facts)| {
+            facts.spki != by.spki && facts.not_after > now && view.book.status(serial) == CertificateStatus::Good
+        })
+        .map(|(serial, facts)| CertificateRevoked {
+            agent: by.agent,
+            by: Actor::House,
+            not_after: facts.not_after,
+            reason: RevocationReason::Superseded,
+            serial: *serial,
+        })
+        .collect()
 }

@@ -674,3 +674,54 @@ async fn the_houses_own_serials_are_reserved_before_signing() {
         ]
     );
 }
+
+/// A second token's certificate ends what the agent held under another key, on the CRL as superseded, in the same append; for the same key
+/// it ends nothing, and a renewal overlaps with what it renews. Answer an empty list from `superseded` to see the first half red, leave
+/// its test of `renews` out for the last.
+#[tokio::test]
+async fn one_agent_has_one_live_key() {
+    let bench = bench().await;
+    let asked = bench.apply(&document("50000"), 1, &document("50000")).await;
+    let first = bench.issued(&asked).await.expect("issued");
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let second = csr_bound(&bench, &pair).await;
+    let second = bench.issued(&second).await.expect("issued");
+    bench.service.work().await.unwrap();
+    let first = certificate::serial_of(&first).unwrap();
+    let file = std::fs::read(bench.service.config.crl_file.as_ref().unwrap()).unwrap();
+    assert!(revocation_core::crl::listed_serials(&file).unwrap().contains(&first));
+    let revoked = || async {
+        let entries = bench.ledger.read_range(0, 10_000).await.unwrap();
+        let of_kind = of_kind(&entries, "certificate.revoked");
+        of_kind
+            .iter()
+            .map(|body| (body["serial"].clone(), body["reason"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let expected = vec![(serde_json::json!(first), serde_json::json!("superseded"))];
+    assert_eq!(revoked().await, expected);
+
+    let same = csr_bound(&bench, &pair).await;
+    assert!(bench.issued(&same).await.is_some());
+    assert_eq!(revoked().await, expected, "the same key again");
+
+    bench.set(DAY / 2);
+    let next = csr(&rcgen::KeyPair::generate().unwrap());
+    let (mandate, digest) = (MandateId::new("m-1").unwrap(), Digest::of(&next));
+    let renewal = ca_core::events::RenewalRequested {
+        agent: AgentId::new("mm-1").unwrap(),
+        csr_digest: digest,
+        current: certificate::serial_of(&second).unwrap(),
+        mandate,
+        spki: ca_core::csr::inspect(&next).unwrap().spki_digest(),
+        csr: Base64(next),
+    };
+    let issue = task(ISSUE_TASK, IssueTask { csr: digest, mandate }.to_payload());
+    bench
+        .writer
+        .append(Append::next(renewal, now()).task(issue))
+        .await
+        .unwrap();
+    assert!(bench.issued(&digest).await.is_some(), "renewed with another key");
+    assert_eq!(revoked().await, expected, "a renewal overlaps");
+}
