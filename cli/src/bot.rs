@@ -1,5 +1,7 @@
 //! A bot: enrolment by EST, renewal, and calls to the gateway with its own certificate.
 
+mod unfinished;
+
 use std::{net::IpAddr, path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow};
@@ -44,6 +46,7 @@ pub async fn enrol(
     waiting: &mut (dyn FnMut(std::time::Duration) + Send),
 ) -> anyhow::Result<Value> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    unfinished::finish(folder)?;
     let path = folder.join(KEY_FILE);
     let key = if path.exists() {
         FileSigner::open(&path, Protection::Plain)?
@@ -76,19 +79,15 @@ pub async fn enrol(
     Err(Failure::new(Exit::Unavailable, message).into())
 }
 
-/// Renews a bot's certificate with a new key, over mTLS with the present one.
+/// Renews a bot's certificate with a new key, over mTLS with the present one. Interrupted anywhere and run again, it goes on.
 ///
 /// # Errors
 /// As [`enrol`].
 pub async fn renew(folder: &Path, origin: Origin, roots: &[CertificateDer<'static>]) -> anyhow::Result<Value> {
+    unfinished::finish(folder)?;
     let chain = crate::pem::certificates(&folder.join(CHAIN_FILE))?;
     let present = FileSigner::open(&folder.join(KEY_FILE), Protection::Plain)?;
-    let next = folder.join("next-key.pem");
-    let key = if next.exists() {
-        FileSigner::open(&next, Protection::Plain)?
-    } else {
-        FileSigner::create(&next, KeyAlgorithm::EcdsaP256Sha256, Protection::Plain)?
-    };
+    let key = unfinished::next_key(folder)?;
     let identity = ca_keys::tls::certified_key(chain, Arc::new(present));
     let mut client = Client::new(origin, roots, Some(identity))?;
     let body = STANDARD.encode(request::of_key(&key)?);
@@ -106,7 +105,7 @@ pub async fn renew(folder: &Path, origin: Origin, roots: &[CertificateDer<'stati
             continue;
         }
         let kept = keep(folder, &key, roots, &reply)?;
-        std::fs::rename(&next, folder.join(KEY_FILE))?;
+        unfinished::finish(folder)?;
         return Ok(kept);
     }
     Err(Failure::new(
@@ -142,8 +141,9 @@ fn keep(folder: &Path, key: &FileSigner, roots: &[CertificateDer<'static>], repl
     let mut chain: Vec<&[u8]> = vec![leaf];
     chain.extend(found.iter().filter(|other| *other != leaf).map(|other| other.as_ref()));
     let pinned: Vec<&[u8]> = roots.iter().map(AsRef::as_ref).collect();
-    write_whole(&folder.join(CERTIFICATE_FILE), certificates_pem(&chain[..1]).as_bytes())?;
+    // The chain first: from then on the new key fits, and what else is missing is made from it.
     write_whole(&folder.join(CHAIN_FILE), certificates_pem(&chain).as_bytes())?;
+    write_whole(&folder.join(CERTIFICATE_FILE), certificates_pem(&chain[..1]).as_bytes())?;
     write_whole(&folder.join(ROOTS_FILE), certificates_pem(&pinned).as_bytes())?;
     Ok(json!({
         "folder": folder,
@@ -161,7 +161,7 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// Opens key and chain of `folder`; trusts `roots` alone.
+    /// Opens key and chain of `folder`, after finishing a renewal that was interrupted there; trusts `roots` alone.
     ///
     /// # Errors
     /// When a file is missing or cannot be used.
@@ -172,6 +172,7 @@ impl Bot {
                 folder.display()
             )
         };
+        unfinished::finish(folder)?;
         let chain = crate::pem::certificates(&folder.join(CHAIN_FILE)).with_context(missing)?;
         let key = FileSigner::open(&folder.join(KEY_FILE), Protection::Plain).with_context(missing)?;
         let key: Arc<dyn Signer> = Arc::new(key);

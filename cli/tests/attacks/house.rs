@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) proxy_protocol: bool,
     /// The balancer's network; this machine's own when empty.
     pub(crate) proxy_from: &'static str,
+    /// Life of the bot's certificate in seconds, when it is not the usual day.
+    pub(crate) bot_life_seconds: Option<i64>,
     /// The ledger on a disk of its own, of so many MiB; needs root.
     pub(crate) disk_mib: Option<u32>,
 }
@@ -122,6 +124,7 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
         "" => "127.0.0.0/8",
         network => network,
     };
+    let bot_life = setup.bot_life_seconds.unwrap_or(86_400);
     let text = format!(
         r#"
 [house]
@@ -131,6 +134,8 @@ environment = "sandbox"
 officers = ["ada", "grace", "joan"]
 two_officers_above = {{ EUR = "10000000" }}
 regions = {{ eu-west-1 = ["127.0.0.0/8"], eu-west-2 = ["10.1.0.0/16"] }}
+[ca]
+bot_life_seconds = {bot_life}
 [gateway]
 listen = "127.0.0.1:0"
 price_every_ms = 100
