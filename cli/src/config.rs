@@ -287,13 +287,20 @@ pub struct Status {
     pub listen: SocketAddr,
     /// Its address as certificates name it (CDP, AIA); `http://` and the listener when absent. Fixed by `init`.
     pub url: Option<String>,
+    /// When the CRL's age is looked at: six fields of cron, seconds first, UTC.
+    pub crl_schedule: String,
+    /// When webhooks get a sign of life, likewise.
+    pub heartbeat_schedule: String,
 }
 
 impl Default for Status {
     fn default() -> Self {
+        let role = revocation_service::RoleConfig::default();
         Self {
             listen: loopback(8180),
             url: None,
+            crl_schedule: role.crl_schedule,
+            heartbeat_schedule: role.heartbeat_schedule,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use extensions::{oids::Environment, passkey::RelyingParty};
+use revocation_service::calendar::check_schedule;
 use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
@@ -286,6 +287,14 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
     if let Some(Err(reason)) = config.console.origin.as_deref().map(RelyingParty::of_origin) {
         return refuse("console.origin", reason.to_owned());
     }
+    for (key, schedule) in [
+        ("status.crl_schedule", &config.status.crl_schedule),
+        ("status.heartbeat_schedule", &config.status.heartbeat_schedule),
+    ] {
+        if let Err(error) = check_schedule(schedule) {
+            return refuse(key, error.to_string());
+        }
+    }
     if !config.operations.listen.ip().is_loopback() {
         let reason = format!(
             "{} is not a loopback address: the operations listener has no authentication",
@@ -470,6 +479,24 @@ mod tests {
             let told = with(url).unwrap_err().to_string();
             assert!(told.contains("status.url") && told.contains(why), "{url}: {told}");
         }
+    }
+
+    /// Leave `check_schedule` out of `check` to see the first half red: `serve` alone would find it, after the ledger was opened.
+    #[test]
+    fn a_wrong_schedule_is_refused_with_its_reason() {
+        for key in ["crl_schedule", "heartbeat_schedule"] {
+            let with = |value: &str| read(&format!("{LEAST}[status]\n{key} = {value:?}"), &[]);
+            for wrong in ["", "whenever", "* * * * *", "61 * * * * *", "* 0/5 25 * * *"] {
+                let told = with(wrong).unwrap_err().to_string();
+                assert!(
+                    told.contains(&format!("status.{key}")) && told.contains("six fields"),
+                    "{told}"
+                );
+            }
+            assert!(with("0 */10 * * * *").is_ok());
+        }
+        let own = read(LEAST, &[]).unwrap().status;
+        assert_eq!(own.heartbeat_schedule, "30 * * * * *", "each minute");
     }
 
     #[test]

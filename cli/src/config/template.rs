@@ -82,6 +82,8 @@ local = ["127.0.0.0/8"]
 [status]
 # listen = "127.0.0.1:8180"    # CRL, OCSP, CA certificates; plain HTTP
 # url = "http://status.example.com"     # as certificates name it: plain http; fixed by init
+# crl_schedule = "0 */5 * * * *"        # when the CRL's age is looked at: cron with seconds, UTC
+# heartbeat_schedule = "30 * * * * *"   # when webhooks get a sign of life
 
 # [webhooks.desk]
 # url = "https://desk.example.com/hooks"

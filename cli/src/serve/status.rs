@@ -29,7 +29,8 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Role> {
             ..StatusConfig::default()
         },
         webhooks,
-        ..RoleConfig::default()
+        crl_schedule: start.config.status.crl_schedule.clone(),
+        heartbeat_schedule: start.config.status.heartbeat_schedule.clone(),
     };
     // Receivers behind https are pinned to the roots of the file, as everything here is; without one, none is trusted.
     let roots = match &start.config.paths.webhook_roots_file {

@@ -79,6 +79,21 @@ pub async fn keep(work: Arc<dyn Work>, due: Due, stop: CancellationToken) {
     }
 }
 
+/// Whether a schedule can be read, before anything is started with it.
+///
+/// # Errors
+/// Says why not.
+pub fn check_schedule(schedule: &str) -> Result<(), CalendarError> {
+    job(schedule, Due::default()).map(drop)
+}
+
+fn job(schedule: &str, due: Due) -> Result<CronJob, CalendarError> {
+    CronJob::new(schedule, move |_, _| due.now()).map_err(|error| CalendarError::Schedule {
+        schedule: schedule.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
 /// The running calendar.
 pub struct Calendar {
     scheduler: JobScheduler,
@@ -93,12 +108,7 @@ impl Calendar {
         let failed = |error: tokio_cron_scheduler::JobSchedulerError| CalendarError::Scheduler(error.to_string());
         let scheduler = JobScheduler::new().await.map_err(failed)?;
         for (schedule, due) in entries {
-            let job =
-                CronJob::new(schedule.as_str(), move |_, _| due.now()).map_err(|error| CalendarError::Schedule {
-                    schedule: schedule.clone(),
-                    reason: error.to_string(),
-                })?;
-            scheduler.add(job).await.map_err(failed)?;
+            scheduler.add(job(&schedule, due)?).await.map_err(failed)?;
         }
         scheduler.start().await.map_err(failed)?;
         Ok(Self { scheduler })

@@ -34,7 +34,7 @@ const READ_AGAIN: Duration = Duration::from_secs(1);
 pub struct RoleConfig {
     /// When the CRL's age is looked at, as a cron schedule with seconds, UTC. A list older than half its life is renewed.
     pub crl_schedule: String,
-    /// When webhooks get a sign of life.
+    /// When webhooks get a sign of life: each minute, so that silence shows.
     pub heartbeat_schedule: String,
     /// The status listener.
     pub status: StatusConfig,
@@ -46,7 +46,7 @@ impl Default for RoleConfig {
     fn default() -> Self {
         Self {
             crl_schedule: "0 */5 * * * *".to_owned(),
-            heartbeat_schedule: "30 */5 * * * *".to_owned(),
+            heartbeat_schedule: "30 * * * * *".to_owned(),
             status: StatusConfig::default(),
             webhooks: BTreeMap::new(),
         }
