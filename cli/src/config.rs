@@ -106,6 +106,8 @@ pub struct Paths {
     pub crl: PathBuf,
     /// A file whose first line protects the key files; without it they are plain (sandbox only).
     pub passphrase_file: Option<PathBuf>,
+    /// A file whose first line protects both roots' keys instead: read by ceremonies alone, and kept where no server runs.
+    pub root_passphrase_file: Option<PathBuf>,
     /// Roots that webhook receivers behind `https` are trusted under, PEM; without it none is.
     pub webhook_roots_file: Option<PathBuf>,
 }
@@ -120,6 +122,7 @@ impl Default for Paths {
             head: "ledger.head".into(),
             crl: "crl.der".into(),
             passphrase_file: None,
+            root_passphrase_file: None,
             webhook_roots_file: None,
         }
     }

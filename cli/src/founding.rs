@@ -4,13 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use ca_core::profiles::Settings;
-use ca_keys::{Protection, SecretString};
+use ca_keys::{ExposeSecret as _, Protection, SecretString};
 use ca_service::ceremony::{self, Founded, Plan, Server};
 use extensions::{
     AuthorityLimits, Clock,
     certificate::TrustDomain,
     limits::{Authority, LimitsDocument, ScopeDocument},
-    oids::OidArc,
+    oids::{Environment, OidArc},
 };
 use revocation_core::{RegionTable, house::Thresholds, regions::NetworkRegion};
 
@@ -28,15 +28,41 @@ pub const ENROLMENT: &str = "enrolment";
 /// # Errors
 /// When the file cannot be read, is empty, or may be read by others.
 pub fn passphrase(config: &Config) -> anyhow::Result<Option<SecretString>> {
-    let Some(path) = &config.paths.passphrase_file else {
-        return Ok(None);
+    config.paths.passphrase_file.as_deref().map(first_line).transpose()
+}
+
+/// The passphrase of both roots' keys: one of their own, so that whoever has a server's cannot open them. Without it, the server's.
+///
+/// # Errors
+/// As [`passphrase`]; in production also when there is none of their own, or it is the server's.
+pub fn root_passphrase(config: &Config) -> anyhow::Result<Option<SecretString>> {
+    let production = config.house.environment == Environment::Production;
+    let running = passphrase(config)?;
+    let Some(path) = &config.paths.root_passphrase_file else {
+        if production {
+            bail!(
+                "paths.root_passphrase_file: production roots have a passphrase of their own: name a file, readable by its owner alone, and take it away with the roots"
+            );
+        }
+        return Ok(running);
     };
+    let own = first_line(path)?;
+    if production && running.is_some_and(|running| running.expose_secret() == own.expose_secret()) {
+        bail!(
+            "paths.root_passphrase_file: {} holds the server's passphrase: whoever has the one must not have the other",
+            path.display()
+        );
+    }
+    Ok(Some(own))
+}
+
+fn first_line(path: &Path) -> anyhow::Result<SecretString> {
     let text = read_private(path)?;
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() {
         bail!("{}: the first line, the passphrase, is empty", path.display());
     }
-    Ok(Some(SecretString::from(line.to_owned())))
+    Ok(SecretString::from(line.to_owned()))
 }
 
 /// Reads a secret's file, which nobody but its owner may read.
@@ -88,7 +114,7 @@ pub async fn found(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Fou
     };
     let ceiling = house.ceiling.clone().unwrap_or_else(widest);
     let ceiling = Authority::try_from(ceiling).context("house.ceiling")?;
-    let passphrase = passphrase(config)?;
+    let (passphrase, root_passphrase) = (passphrase(config)?, root_passphrase(config)?);
     let server = |name: &str, names: &[String]| {
         let (hosts, addresses) = hosts_and_addresses(names);
         Server {
@@ -105,7 +131,7 @@ pub async fn found(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Fou
         key_folder: paths.keys.clone(),
         root_folder: paths.roots.clone(),
         protection: protection(passphrase.as_ref()),
-        root_protection: protection(passphrase.as_ref()),
+        root_protection: protection(root_passphrase.as_ref()),
         servers: vec![
             server(GATEWAY, &config.gateway.names),
             server(CONSOLE, &config.console.names),
@@ -165,6 +191,53 @@ fn widest() -> LimitsDocument {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The roots' keys open under their own passphrase and not under the server's. Negative control: answer the server's from
+    /// `root_passphrase`, and it opens them.
+    #[tokio::test]
+    async fn the_roots_have_a_passphrase_of_their_own() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let write = |name: &str, text: &str| {
+            std::fs::write(at(name), text).unwrap();
+            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        };
+        let read = |environment: &str, more: &str| {
+            let text = format!(
+                "[house]\nledger = \"test\"\ntrust_domain = \"bots.example\"\nenvironment = \"{environment}\"\npen = 99999\nofficers = [\"ada\", \"grace\"]\n[paths]\npassphrase_file = \"server\"\n{more}"
+            );
+            Config::parse(&text, &at("mandatum.toml"), []).unwrap()
+        };
+        write("server", "of the server, long\n");
+        write("roots", "of the roots, long\n");
+        let own = "root_passphrase_file = \"roots\"";
+        let clock = || Arc::new(crate::clock::SystemClock);
+        let told = found(&read("production", ""), clock()).await.err().unwrap().to_string();
+        assert!(told.contains("root_passphrase_file"), "{told}");
+        write("same", "of the server, long\n");
+        let same = read("production", "root_passphrase_file = \"same\"");
+        let told = found(&same, clock()).await.err().unwrap().to_string();
+        assert!(told.contains("the server's passphrase"), "{told}");
+        assert!(!at("ca").exists(), "refused before anything was written");
+
+        let config = read("production", &format!("{own}\nroots = \"usb\""));
+        let founded = found(&config, clock()).await.unwrap();
+        founded.ledger.close().await.unwrap();
+        let opens = |name: &str, passphrase: &Option<SecretString>| {
+            ca_keys::FileSigner::open(&at(name), protection(passphrase.as_ref())).is_ok()
+        };
+        let (server, roots) = (passphrase(&config).unwrap(), root_passphrase(&config).unwrap());
+        for key in ["usb/agent-root.key", "usb/house-root.key"] {
+            assert!(opens(key, &roots) && !opens(key, &server), "{key}");
+        }
+        assert!(opens("keys/agent-issuing.key", &server) && !opens("keys/agent-issuing.key", &roots));
+        let sandbox = read("sandbox", "");
+        assert!(
+            root_passphrase(&sandbox).unwrap().is_some(),
+            "a sandbox may do with one"
+        );
+    }
 
     #[test]
     fn the_widest_ceiling_is_a_ceiling() {

@@ -12,4 +12,4 @@ pub mod tls;
 pub use file::{FileSigner, KeyFileError, Protection};
 pub use key::{KeyError, SecretKey};
 pub use random::SystemRandom;
-pub use secrecy::SecretString;
+pub use secrecy::{ExposeSecret, SecretString};

@@ -1,6 +1,8 @@
 //! The founding ceremony: two roots, their issuing CAs, the house's certificates, the ledger and its root key, and one-time tokens for the
 //! first two officers. Both roots' keys are written apart, used here once, and never loaded again by a server.
 
+mod unfinished;
+
 use std::{
     fmt::Write as _,
     net::IpAddr,
@@ -21,6 +23,9 @@ use revocation_core::house::{RegionsSet, Thresholds, ThresholdsSet};
 use thiserror::Error;
 
 use crate::{files::certificates_pem, keys};
+use unfinished::Note;
+
+pub use unfinished::NOTE as UNFINISHED_NOTE;
 
 /// A one-time token for an officer must be used within this time.
 pub const OFFICER_TOKEN_SECONDS: i64 = 7 * 86_400;
@@ -70,12 +75,33 @@ pub struct Plan<'a> {
     pub ledger_id: String,
 }
 
-/// Why the ceremony stopped. What it had written until then is left in its folders and named in the message.
+/// Why the ceremony stopped. What it had written until then is left in its folders, named in the message and in a note beside the
+/// certificates.
 #[derive(Debug, Error)]
 pub enum CeremonyError {
     /// Fewer than two officers.
     #[error("{0} officers are too few: name at least two different ones, or nobody could approve anything")]
     Officers(usize),
+    /// It stopped halfway.
+    #[error(
+        "{reason}\nThe house is not founded. Nothing certified by these keys left this machine: delete what was written, then run `mandatum init` again:{}",
+        unfinished::lines(.left)
+    )]
+    Stopped {
+        /// What it had written.
+        left: Vec<PathBuf>,
+        /// Why.
+        reason: Box<CeremonyError>,
+    },
+    /// An earlier one stopped halfway.
+    #[error(
+        "an earlier `init` here was interrupted, so no house was founded and no token handed out: delete what it left, then run `mandatum init` again:{}",
+        unfinished::lines(.0)
+    )]
+    Remains(Vec<PathBuf>),
+    /// Something is where the ceremony would write.
+    #[error("{0} exists already; nothing was written over it: found a house in folders of its own")]
+    Exists(PathBuf),
     /// A folder could not be made or a file not written.
     #[error("{path}: {source}")]
     Io {
@@ -137,6 +163,7 @@ pub struct Founded {
 
 struct Maker<'a> {
     plan: &'a Plan<'a>,
+    note: &'a mut Note,
     throwaways: [SecretKey; 2],
     now: Timestamp,
     random: SystemRandom,
@@ -158,6 +185,7 @@ impl Maker<'_> {
             self.plan.protection
         };
         let path = folder.join(file);
+        self.note.will_write(&path)?;
         let signer = FileSigner::create(&path, algorithm, protection)?;
         let digest = Digest::of(signer.public_key_spki());
         let _ = writeln!(
@@ -201,11 +229,10 @@ impl Maker<'_> {
         Ok(issued.certificate().to_vec())
     }
 
-    fn publish(&self, file: &str, certificates: &[&[u8]]) -> Result<(), CeremonyError> {
-        write(
-            &self.plan.certificate_folder.join(file),
-            certificates_pem(certificates).as_bytes(),
-        )
+    fn publish(&mut self, file: &str, certificates: &[&[u8]]) -> Result<(), CeremonyError> {
+        let path = self.plan.certificate_folder.join(file);
+        self.note.will_write(&path)?;
+        write(&path, certificates_pem(certificates).as_bytes())
     }
 
     fn read(&self, certificate: &[u8]) -> Result<IssuingCa, CeremonyError> {
@@ -247,8 +274,26 @@ pub async fn found(plan: &Plan<'_>, config: ledger::Config, now: Timestamp) -> R
             source,
         })?;
     }
+    let mut note = Note::begin(&plan.certificate_folder)?;
+    match founded(plan, config, now, &officers, &mut note).await {
+        Ok(founded) => {
+            note.end()?;
+            Ok(founded)
+        }
+        Err(reason) => Err(note.stopped(reason)),
+    }
+}
+
+async fn founded(
+    plan: &Plan<'_>,
+    config: ledger::Config,
+    now: Timestamp,
+    officers: &[OfficerId],
+    note: &mut Note,
+) -> Result<Founded, CeremonyError> {
     let mut maker = Maker {
         plan,
+        note,
         throwaways: [
             SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP256Sha256)?,
             SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP384Sha384)?,
@@ -268,8 +313,14 @@ pub async fn found(plan: &Plan<'_>, config: ledger::Config, now: Timestamp) -> R
         "authorises checkpoint keys; held by the role ca",
     )?;
     let key = CheckpointKey::ephemeral(&plan.ledger_id, "init");
+    maker.note.mentions(&config.directory)?;
+    for file in [&config.head_file, &config.reserve_file] {
+        if !file.starts_with(&config.directory) {
+            maker.note.will_write(file)?;
+        }
+    }
     let (ledger, writer) = Ledger::create(config, &plan.ledger_id, &ledger_root, key).await?;
-    let tokens = first_entries(&mut maker, &writer, &certificates, &officers).await?;
+    let tokens = first_entries(&mut maker, &writer, &certificates, officers).await?;
     let mut transcript = maker.transcript;
     // As `mandatum verify --key` and other verifiers take it: the 32 bytes of the key in base64.
     let root_key = ledger.root_key();
@@ -279,7 +330,9 @@ pub async fn found(plan: &Plan<'_>, config: ledger::Config, now: Timestamp) -> R
         plan.ledger_id
     );
     transcript.push_str(&duties(plan));
-    write(&plan.certificate_folder.join("transcript.txt"), transcript.as_bytes())?;
+    let path = plan.certificate_folder.join("transcript.txt");
+    maker.note.will_write(&path)?;
+    write(&path, transcript.as_bytes())?;
     Ok(Founded {
         ledger,
         writer,
@@ -512,3 +565,6 @@ fn duties(plan: &Plan<'_>) -> String {
     );
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,14 +29,14 @@ use crate::{
 };
 
 /// A clock that stands still until it is set.
-struct Set(std::sync::Mutex<Timestamp>);
+pub(crate) struct Set(pub(crate) std::sync::Mutex<Timestamp>);
 impl Clock for Set {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
     }
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-11-20T12:00:00Z").unwrap()
 }
 
@@ -68,9 +68,9 @@ struct Bench {
     clock: Arc<Set>,
 }
 
-async fn bench() -> Bench {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
+/// What the benches found, below `folder`.
+pub(crate) fn plan(folder: &std::path::Path) -> Plan<'static> {
+    let at = |name: &str| folder.join(name);
     let settings = ca_core::profiles::Settings {
         arc: OidArc::DEVELOPMENT,
         environment: Environment::Sandbox,
@@ -80,7 +80,7 @@ async fn bench() -> Bench {
         issuer_url: "http://status.example/ca".into(),
     };
     let (eur, limit) = ("EUR".parse().unwrap(), Decimal::from(1_000_000));
-    let plan = Plan {
+    Plan {
         settings,
         root_envelope: envelope(),
         issuing_envelope: envelope(),
@@ -100,7 +100,13 @@ async fn bench() -> Bench {
         },
         regions: None,
         ledger_id: "test".into(),
-    };
+    }
+}
+
+async fn bench() -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let plan = plan(folder.path());
     let clock = Arc::new(Set(std::sync::Mutex::new(now())));
     let founded = found(&plan, ledger::Config::new(at("ledger"), clock.clone()), now())
         .await

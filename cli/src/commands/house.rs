@@ -81,7 +81,7 @@ fn configure(house: &House, command: &Init) -> anyhow::Result<Option<Report>> {
         return Ok(None);
     }
     let set = if command.production {
-        "Set paths.passphrase_file, and house.pen if you named no --pen,"
+        "Set paths.passphrase_file and paths.root_passphrase_file, and house.pen if you named no --pen,"
     } else {
         "Set what you need"
     };

@@ -216,6 +216,7 @@ fn absolute(paths: &Paths, file: &Path) -> Paths {
         head: folder.join(&paths.head),
         crl: folder.join(&paths.crl),
         passphrase_file: paths.passphrase_file.as_ref().map(|path| folder.join(path)),
+        root_passphrase_file: paths.root_passphrase_file.as_ref().map(|path| folder.join(path)),
         webhook_roots_file: paths.webhook_roots_file.as_ref().map(|path| folder.join(path)),
     }
 }

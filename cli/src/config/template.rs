@@ -38,6 +38,7 @@ local = ["127.0.0.0/8"]
 # head = "ledger.head"         # best on another disk
 # crl = "crl.der"              # the newest CRL
 # passphrase_file = "passphrase"   # encrypts the key files; required in production
+# root_passphrase_file = "root-passphrase"   # encrypts both roots' keys; required by init in production; take it away with them
 # webhook_roots_file = "webhook-roots.pem"  # whom webhook receivers behind https are trusted under
 
 [ca]
