@@ -5,6 +5,7 @@
 mod agent;
 mod application;
 mod baseline;
+mod ceremony;
 mod evaluate;
 mod export;
 mod house;
@@ -139,6 +140,9 @@ enum Command {
     Verify(ledger::Verify),
     /// Write the whole record to one file, for an auditor.
     Export(export::Export),
+    /// With the roots' keys from their disk: new issuing CAs. Refuses beside a running server.
+    #[command(subcommand)]
+    Ceremony(ceremony::Command),
     /// One entry with its proof: get it, check it.
     #[command(subcommand)]
     Receipt(receipt::Command),
@@ -271,6 +275,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::Limits(command) => limits::run(&context, command),
         Command::Verify(command) => ledger::verify(&context, command).await,
         Command::Export(command) => export::export(&context, command).await,
+        Command::Ceremony(command) => ceremony::run(&context, command).await,
         Command::Receipt(command) => receipt::run(&context, command).await,
         Command::AdoptHead(command) => ledger::adopt_head(&context, command).await,
         Command::Rebuild => ledger::rebuild(&context).await,

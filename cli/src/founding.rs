@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context, bail};
 use ca_core::profiles::Settings;
 use ca_keys::{ExposeSecret as _, Protection, SecretString};
-use ca_service::ceremony::{self, Founded, Plan, Server};
+use ca_service::ceremony::{self, Founded, Plan, Rekey, Server};
 use extensions::{
     AuthorityLimits, Clock,
     certificate::TrustDomain,
@@ -146,6 +146,23 @@ pub async fn found(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Fou
     };
     let now = clock.now();
     Ok(ceremony::found(&plan, ledger_config(config, clock), now).await?)
+}
+
+/// Makes new issuing CAs under both roots, whose keys lie in `roots`; gives the transcript.
+///
+/// # Errors
+/// When the house is being served, a root's key is not there or does not open, or something cannot be written.
+pub async fn rekey(config: &Config, roots: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<String> {
+    let (passphrase, root_passphrase) = (passphrase(config)?, root_passphrase(config)?);
+    let plan = Rekey {
+        certificate_folder: config.paths.certificates.clone(),
+        key_folder: config.paths.keys.clone(),
+        root_folder: roots.to_owned(),
+        protection: protection(passphrase.as_ref()),
+        root_protection: protection(root_passphrase.as_ref()),
+    };
+    let now = clock.now();
+    Ok(ceremony::rekey(&plan, ledger_config(config, clock), now).await?)
 }
 
 fn regions(config: &Config) -> anyhow::Result<Option<RegionTable>> {

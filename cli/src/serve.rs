@@ -198,6 +198,17 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     let published = Arc::new(Published::read(config, &ledger).await?);
     let passphrase = founding::passphrase(config)?;
     let keys = CaKeys::open(&config.paths.keys, founding::protection(passphrase.as_ref()))?;
+    for (name, certificate) in [
+        ("agents'", &published.agent_issuing),
+        ("house's", &published.house_issuing),
+    ] {
+        if keys.signer_of(certificate).is_none() {
+            bail!(
+                "{} holds no key of the {name} newest issuing CA: put back what the ceremony wrote there",
+                config.paths.keys.display()
+            );
+        }
+    }
     let start = Start {
         config,
         clocks: &clocks,
@@ -228,6 +239,7 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
         state: status.state().clone(),
         expiries: tokio::sync::Mutex::default(),
         listeners,
+        published: published.clone(),
         real: clocks.real(),
         stopping: start.stop.clone(),
     });

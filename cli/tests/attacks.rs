@@ -24,6 +24,8 @@ mod proxy;
 mod reads;
 #[path = "attacks/records.rs"]
 mod records;
+#[path = "attacks/rekey.rs"]
+mod rekey;
 #[path = "attacks/renewals.rs"]
 mod renewals;
 #[path = "attacks/small_disk.rs"]

@@ -138,7 +138,7 @@ impl Console {
         let profile = AgentPathProfile {
             certificates: settings.certificate_profile(),
             longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
-            distribution_point: Some(settings.crl_url),
+            distribution_points: settings.crl_urls(self.config.anchors.agent_issuing.len()),
         };
         let check = move |path: &[&[u8]], now: Timestamp| {
             let (leaf, issuers) = path.split_first().ok_or("an empty path")?;

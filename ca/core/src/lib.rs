@@ -18,6 +18,7 @@ pub mod profiles;
 pub mod register;
 pub mod renewal;
 pub mod signing;
+pub mod succession;
 pub mod tasks;
 
 pub use approval::{Approved, verify_approval};

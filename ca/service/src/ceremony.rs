@@ -1,6 +1,7 @@
 //! The founding ceremony: two roots, their issuing CAs, the house's certificates, the ledger and its root key, and one-time tokens for the
 //! first two officers. Both roots' keys are written apart, used here once, and never loaded again by a server.
 
+mod rekey;
 mod unfinished;
 
 use std::{
@@ -25,10 +26,13 @@ use thiserror::Error;
 use crate::{files::certificates_pem, keys};
 use unfinished::Note;
 
+pub use rekey::{Rekey, rekey};
 pub use unfinished::NOTE as UNFINISHED_NOTE;
 
 /// A one-time token for an officer must be used within this time.
 pub const OFFICER_TOKEN_SECONDS: i64 = 7 * 86_400;
+const AGENT_ROOT_KEY: &str = "agent-root.key";
+const HOUSE_ROOT_KEY: &str = "house-root.key";
 const ROOT_LIFE_SECONDS: i64 = 10 * 365 * 86_400;
 const ISSUING_LIFE_SECONDS: i64 = 365 * 86_400;
 pub(crate) const SERVER_LIFE_SECONDS: i64 = 90 * 86_400;
@@ -102,6 +106,15 @@ pub enum CeremonyError {
     /// Something is where the ceremony would write.
     #[error("{0} exists already; nothing was written over it: found a house in folders of its own")]
     Exists(PathBuf),
+    /// No house to make anything for.
+    #[error("this ledger was never founded: run `mandatum init`")]
+    NotFounded,
+    /// A key that is not the root's.
+    #[error("{0} is not the key of this house's root: take the disk of this house")]
+    NotTheRoot(PathBuf),
+    /// The files of keys have numbers up to twenty.
+    #[error("this would be issuing CA number {0} of its root, and twenty are the most: a new root is due")]
+    TooMany(usize),
     /// A folder could not be made or a file not written.
     #[error("{path}: {source}")]
     Io {
@@ -347,8 +360,8 @@ fn authorities(maker: &mut Maker<'_>) -> Result<Certificates, CeremonyError> {
     let apart = "ROOT: take this file offline now; no server ever loads it";
     let p384 = KeyAlgorithm::EcdsaP384Sha384;
     let p256 = KeyAlgorithm::EcdsaP256Sha256;
-    let agent_root_key = maker.key(&plan.root_folder, "agent-root.key", p384, apart)?;
-    let house_root_key = maker.key(&plan.root_folder, "house-root.key", p384, apart)?;
+    let agent_root_key = maker.key(&plan.root_folder, AGENT_ROOT_KEY, p384, apart)?;
+    let house_root_key = maker.key(&plan.root_folder, HOUSE_ROOT_KEY, p384, apart)?;
     let issuing = "held by the role ca";
     let agent_key = maker.key(&plan.key_folder, keys::AGENT_ISSUING, p256, issuing)?;
     let house_key = maker.key(&plan.key_folder, keys::HOUSE_ISSUING, p256, issuing)?;

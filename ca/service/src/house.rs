@@ -6,9 +6,10 @@ use ca_core::{
     events::{CaCertificateInstalled, CaCertificateUse, ServerCertified},
     issue::{BACKDATE_SECONDS, Issued, IssuingCa, Particulars, house_reservation, prepare_house},
     profiles::{Profile, Settings},
+    succession::Issuing,
 };
 use ca_keys::SystemRandom;
-use extensions::{Base64, Record, Serial, Signer, StreamId, Timestamp};
+use extensions::{Base64, Record, Serial, StreamId, Timestamp};
 use ledger::{Append, AppendError};
 
 use crate::{
@@ -26,28 +27,23 @@ pub(crate) struct Wanted<'a> {
     pub(crate) subject: &'a str,
     pub(crate) spki: &'a [u8],
     pub(crate) life_seconds: i64,
-    pub(crate) issuer: CaCertificateUse,
+    pub(crate) issuer: Issuing,
 }
 
 impl CaService {
     /// Prepares, reserves, signs and checks a certificate; what becomes of it is the caller's to record. The view is held all the while.
     pub(crate) async fn certify(&self, view: &mut View, wanted: &Wanted<'_>) -> Result<Issued, CaError> {
-        let signer: &dyn Signer = match wanted.issuer {
-            CaCertificateUse::AgentIssuing => self.keys.agent_issuing.as_ref(),
-            _ => self.keys.house_issuing.as_ref(),
-        };
         for _ in 0..MOST_CONFLICTS {
             let epoch = view.catch_up(&self.ledger).await?;
             let now = self.clock.now();
-            let settings = Self::settings(&view.register)?;
-            let issuer = Self::issuer(&view.register, &settings, wanted.issuer)?;
+            let (settings, issuer, signer) = self.authority(&view.register, &wanted.issuer)?;
             let particulars = self.particulars(&settings, &issuer, wanted, now);
             let prepared = prepare_house(&wanted.profile, particulars, Some(&issuer), self.throwaway.as_ref())?;
             let number = self.ledger.stream_next(&StreamId::house());
             let reserved = house_reservation(&prepared, wanted.subject);
             let append = Append::exactly(reserved, now, number, epoch).serial(prepared.serial());
             match self.writer.append(append).await {
-                Ok(_) => return Ok(prepared.sign(signer)?.seal()?),
+                Ok(_) => return Ok(prepared.sign(signer.as_ref())?.seal()?),
                 Err(AppendError::Conflict { .. } | AppendError::SerialTaken { .. }) => {}
                 Err(error) => return Err(CaError::Append(error.to_string())),
             }
@@ -74,34 +70,42 @@ impl CaService {
         }
     }
 
-    /// Makes the next OCSP responder's certificate, for the same key, when the current one is past half of its life. Whoever holds the
-    /// key takes it from the ledger.
+    /// Makes the next OCSP responder's certificate, for the same key, for each issuing CA in use that has none, or whose current one is
+    /// past half of its life. Whoever holds the key takes it from the ledger.
     pub(crate) async fn renew_responder_if_due(&self) -> Result<(), CaError> {
         let mut view = self.view.lock().await;
         view.catch_up(&self.ledger).await?;
-        let current = view.register.authority_certificate(CaCertificateUse::OcspResponder);
-        let Some(current) = current.map(<[u8]>::to_vec) else {
+        let responders = view.register.authority_certificates(CaCertificateUse::OcspResponder);
+        let responders: Vec<Vec<u8>> = responders.map(<[u8]>::to_vec).collect();
+        let Some(newest) = responders.last() else {
             return Ok(());
         };
         let unreadable = || CaError::Refused("the responder's certificate is unreadable".to_owned());
-        if !due(&current, self.clock.now()).ok_or_else(unreadable)? {
-            return Ok(());
+        let spki = spki_of(newest).ok_or_else(unreadable)?;
+        let now = self.clock.now();
+        for issuing in view.register.issuing(CaCertificateUse::AgentIssuing) {
+            let current = responders.iter().rev().find(|responder| issuing.issued(responder));
+            let old = current.is_none_or(|current| due(current, now) != Some(false));
+            if !old || !issuing.is_in_use(now) {
+                continue;
+            }
+            let wanted = Wanted {
+                profile: Profile::OcspResponder {
+                    name: RESPONDER.to_owned(),
+                },
+                subject: RESPONDER,
+                spki: &spki,
+                life_seconds: RESPONDER_LIFE_SECONDS - BACKDATE_SECONDS,
+                issuer: issuing,
+            };
+            let issued = self.certify(&mut view, &wanted).await?;
+            let event = CaCertificateInstalled {
+                certificate: Base64(issued.certificate().to_vec()),
+                purpose: CaCertificateUse::OcspResponder,
+            };
+            self.released(event, &issued).await?;
         }
-        let wanted = Wanted {
-            profile: Profile::OcspResponder {
-                name: RESPONDER.to_owned(),
-            },
-            subject: RESPONDER,
-            spki: &spki_of(&current).ok_or_else(unreadable)?,
-            life_seconds: RESPONDER_LIFE_SECONDS - BACKDATE_SECONDS,
-            issuer: CaCertificateUse::AgentIssuing,
-        };
-        let issued = self.certify(&mut view, &wanted).await?;
-        let event = CaCertificateInstalled {
-            certificate: Base64(issued.certificate().to_vec()),
-            purpose: CaCertificateUse::OcspResponder,
-        };
-        self.released(event, &issued).await
+        Ok(())
     }
 
     /// Makes the next certificate of each listener whose current one is past half of its life: for the same key and the same names, from
@@ -127,7 +131,7 @@ impl CaService {
                 subject: &server,
                 spki: &spki_of(&current).ok_or_else(unreadable)?,
                 life_seconds: SERVER_LIFE_SECONDS,
-                issuer: CaCertificateUse::HouseIssuing,
+                issuer: Self::newest(&view.register, CaCertificateUse::HouseIssuing)?,
             };
             let issued = self.certify(&mut view, &wanted).await?;
             tracing::info!(server, until = %issued.life().1, "a listener's certificate was renewed");

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use ca_core::{certificate::spki_of, succession::numbered};
 use ca_keys::{FileSigner, Protection};
 use extensions::{SignError, Signer, Timestamp};
 use ledger::{CheckpointKey, CheckpointKeyAuthorised};
@@ -11,19 +12,21 @@ use thiserror::Error;
 pub(crate) const AGENT_ISSUING: &str = "agent-issuing.key";
 pub(crate) const HOUSE_ISSUING: &str = "house-issuing.key";
 pub(crate) const LEDGER_ROOT: &str = "ledger-root.key";
+/// Issuing CAs of one kind: a year each, under a root of twenty at most.
+pub(crate) const MOST_ISSUING: usize = 20;
 
 /// A key file that does not open.
 #[derive(Debug, Error)]
 #[error(transparent)]
-pub struct KeysError(#[from] ca_keys::KeyFileError);
+pub struct KeysError(#[from] pub(crate) ca_keys::KeyFileError);
 
-/// Both issuing keys and the ledger root key. No root of certificates is among them.
+/// The issuing keys and the ledger root key. No root of certificates is among them.
 #[derive(Clone)]
 pub struct CaKeys {
-    /// Signs bots' certificates, their CRL and the OCSP responder's certificate.
-    pub agent_issuing: Arc<dyn Signer>,
-    /// Signs servers' and officers' certificates.
-    pub house_issuing: Arc<dyn Signer>,
+    /// Sign bots' certificates, their CRLs and the OCSP responder's certificates: the first CA's, and those of its successors.
+    agent_issuing: Vec<Arc<dyn Signer>>,
+    /// Sign servers' and officers' certificates, likewise.
+    house_issuing: Vec<Arc<dyn Signer>>,
     /// Authorises checkpoint keys.
     pub ledger_root: Arc<dyn Signer>,
 }
@@ -35,19 +38,35 @@ impl std::fmt::Debug for CaKeys {
 }
 
 impl CaKeys {
-    /// Opens the three files of `folder`, as the ceremony wrote them.
+    /// Opens the files of `folder`, as the ceremonies wrote them. The key of a CA that has ended may be gone.
     ///
     /// # Errors
-    /// When one is missing, readable by others, or does not open with this protection.
+    /// When a first or only one is missing, or one is readable by others or does not open with this protection.
     pub fn open(folder: &Path, protection: Protection<'_>) -> Result<Self, KeysError> {
         let open = |name: &str| -> Result<Arc<dyn Signer>, KeysError> {
             Ok(Arc::new(FileSigner::open(&folder.join(name), protection)?))
         };
+        let all = |name: &str| -> Result<Vec<Arc<dyn Signer>>, KeysError> {
+            let names = (1..=MOST_ISSUING).map(|number| numbered(name, number));
+            let there: Vec<String> = names.filter(|name| folder.join(name).exists()).collect();
+            if there.is_empty() {
+                return Ok(vec![open(name)?]);
+            }
+            there.iter().map(|name| open(name)).collect()
+        };
         Ok(Self {
-            agent_issuing: open(AGENT_ISSUING)?,
-            house_issuing: open(HOUSE_ISSUING)?,
+            agent_issuing: all(AGENT_ISSUING)?,
+            house_issuing: all(HOUSE_ISSUING)?,
             ledger_root: open(LEDGER_ROOT)?,
         })
+    }
+
+    /// The key of an issuing CA, by its certificate.
+    #[must_use]
+    pub fn signer_of(&self, certificate: &[u8]) -> Option<&Arc<dyn Signer>> {
+        let spki = spki_of(certificate)?;
+        let mut all = self.agent_issuing.iter().chain(&self.house_issuing);
+        all.find(|signer| signer.public_key_spki() == spki)
     }
 }
 

@@ -30,7 +30,7 @@ impl CaService {
                 subject: &subject,
                 spki: asked.csr.spki(),
                 life_seconds: self.config.officer_life_seconds,
-                issuer: CaCertificateUse::HouseIssuing,
+                issuer: Self::newest(&view.register, CaCertificateUse::HouseIssuing)?,
             };
             let issued = self.certify(&mut view, &wanted).await?;
             // The token may have been used, or the officer have left, while this was signed: judged again, at the number it is appended at.

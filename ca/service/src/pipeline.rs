@@ -7,6 +7,7 @@ use ca_core::{
     issue::{BotIssue, PreparedBot, issued_event, prepare_bot},
     register::RequestState,
     renewal,
+    succession::Issuing,
 };
 use ca_keys::SystemRandom;
 use extensions::Timestamp;
@@ -33,9 +34,11 @@ impl CaService {
         for _ in 0..MOST_CONFLICTS {
             let mut view = self.view.lock().await;
             let epoch = view.catch_up(&self.ledger).await?;
-            let Some((prepared, number)) = self.prepare(&view, task)? else {
+            let issuing = Self::newest(&view.register, CaCertificateUse::AgentIssuing)?;
+            let Some((prepared, number)) = self.prepare(&view, task, &issuing)? else {
                 return Ok(());
             };
+            let (_, _, signer) = self.authority(&view.register, &issuing)?;
             let PreparedBot { prepared, reserved } = prepared;
             let append = Append::exactly(reserved, self.clock.now(), number, epoch).serial(prepared.serial());
             let reserved = match self.writer.append(append).await {
@@ -46,7 +49,7 @@ impl CaService {
             let superseded = superseded(&view, task, &reserved, self.clock.now());
             drop(view);
             // From here on the serial is spent: whatever fails, the next attempt reserves another.
-            let issued = prepared.sign(self.keys.agent_issuing.as_ref())?.seal()?;
+            let issued = prepared.sign(signer.as_ref())?.seal()?;
             let event = issued_event(&issued, &reserved);
             let id = format!("issued-{}", event.serial);
             let append = Append::next(event, self.clock.now()).with_id(id);
@@ -63,7 +66,7 @@ impl CaService {
     }
 
     /// Every check again, on the records alone. `None` when there is nothing to do.
-    fn prepare(&self, view: &View, task: &IssueTask) -> Result<Option<(PreparedBot, u64)>, CaError> {
+    fn prepare(&self, view: &View, task: &IssueTask, issuing: &Issuing) -> Result<Option<(PreparedBot, u64)>, CaError> {
         let register = &view.register;
         let refused = |reason: &str| CaError::Refused(reason.to_owned());
         let mandate = register
@@ -95,8 +98,7 @@ impl CaService {
         }
         let threshold = |currency: &_, amount| view.officers_at(in_force, currency, amount);
         let approved = verify_approval(mandate, register, &threshold)?;
-        let settings = Self::settings(register)?;
-        let issuer = Self::issuer(register, &settings, CaCertificateUse::AgentIssuing)?;
+        let (settings, issuer, _) = self.authority(register, issuing)?;
         let with = BotIssue {
             settings: &settings,
             issuer: &issuer,

@@ -10,8 +10,9 @@ use ca_core::{
     issue::{IssueError, IssuingCa},
     profiles::Settings,
     renewal::RenewalError,
+    succession::Issuing,
 };
-use extensions::{Clock, Signer, Timestamp};
+use extensions::{Clock, Digest, KeyAlgorithm, Signer, Timestamp};
 use ledger::{LeasedTask, Ledger, LedgerError, Writer};
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -98,6 +99,11 @@ pub enum CaError {
         /// When the latest entry was recorded.
         last: Timestamp,
     },
+    /// The key of an issuing CA is not here.
+    #[error(
+        "no file in the key folder holds the key of the issuing CA whose certificate has the SHA-256 {0}: put it back"
+    )]
+    KeyMissing(Digest),
     /// The throwaway key could not be made.
     #[error(transparent)]
     Key(#[from] ca_keys::KeyError),
@@ -109,7 +115,11 @@ impl CaError {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Ledger(_) | Self::Append(_) | Self::Clock { .. } | Self::Issue(IssueError::Sign(_))
+            Self::Ledger(_)
+                | Self::Append(_)
+                | Self::Clock { .. }
+                | Self::KeyMissing(_)
+                | Self::Issue(IssueError::Sign(_))
         )
     }
 }
@@ -139,7 +149,7 @@ impl CaService {
         config: CaConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CaError> {
-        let throwaway = ca_keys::SecretKey::generate("throwaway", keys.agent_issuing.algorithm())?;
+        let throwaway = ca_keys::SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP256Sha256)?;
         Ok(Self {
             ledger,
             writer,
@@ -240,14 +250,21 @@ impl CaService {
         register.house().map(Settings::from).ok_or(CaError::NotFounded("house"))
     }
 
-    pub(crate) fn issuer(
+    /// Who issues now: the newest of a purpose.
+    pub(crate) fn newest(register: &Register, purpose: CaCertificateUse) -> Result<Issuing, CaError> {
+        register.issuing(purpose).pop().ok_or(CaError::NotFounded("issuing CA"))
+    }
+
+    /// An issuing CA with the settings that hold for it, and its key.
+    pub(crate) fn authority(
+        &self,
         register: &Register,
-        settings: &Settings,
-        purpose: CaCertificateUse,
-    ) -> Result<IssuingCa, CaError> {
-        let certificate = register
-            .authority_certificate(purpose)
-            .ok_or(CaError::NotFounded("issuing CA"))?;
-        Ok(IssuingCa::read(certificate, settings)?)
+        issuing: &Issuing,
+    ) -> Result<(Settings, IssuingCa, Arc<dyn Signer>), CaError> {
+        let settings = Self::settings(register)?.of_issuing(issuing.number);
+        let issuer = IssuingCa::read(&issuing.certificate, &settings)?;
+        let signer = self.keys.signer_of(&issuing.certificate);
+        let signer = signer.ok_or_else(|| CaError::KeyMissing(issuer.digest()))?;
+        Ok((settings, issuer, signer.clone()))
     }
 }

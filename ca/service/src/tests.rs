@@ -287,7 +287,7 @@ async fn from_ceremony_to_a_certificate_the_gateway_accepts() {
             .unwrap()
             .certificate_profile(),
         longest_life_seconds: 7 * 86_400,
-        distribution_point: Some("http://status.example/crl".into()),
+        distribution_points: vec!["http://status.example/crl".into()],
     };
     let path = AgentCertificate::inspect_at(&leaf, &[&bench.path.0, &bench.path.1], &profile, now()).unwrap();
     assert_eq!(path.agent().as_str(), "mm-1");
@@ -456,6 +456,10 @@ async fn a_compromised_key_is_never_certified_again() {
 /// Revokes another agent that `count` certificates are reserved for: what one CRL then lists.
 async fn revoke_many(bench: &Bench, count: u32) {
     let agent = AgentId::new("other").unwrap();
+    let purpose = ca_core::events::CaCertificateUse::AgentIssuing;
+    let issuer = CaService::newest(&bench.service.view.lock().await.register, purpose)
+        .unwrap()
+        .digest();
     let reserved = |number: u32| {
         let mut octets = [1; 18];
         octets[14..].copy_from_slice(&number.to_be_bytes());
@@ -464,7 +468,7 @@ async fn revoke_many(bench: &Bench, count: u32) {
             checks: 20,
             csr: Digest::default(),
             document: Digest::default(),
-            issuer: Digest::default(),
+            issuer,
             mandate: MandateId::new("m-1").unwrap(),
             not_after: now().plus_seconds(86_400),
             not_before: now(),

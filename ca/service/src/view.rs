@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ca_core::{
     Event, Register,
+    events::CaCertificateUse,
     register::{MandateStatus, Place, Revision},
 };
 use extensions::{AgentId, Currency, Decimal, Digest, OwnerId, Serial, Timestamp};
@@ -18,6 +19,15 @@ use revocation_core::{
 /// Entries read at once.
 const READ_AT_ONCE: usize = 1_024;
 
+/// A CA's last CRL.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LastCrl {
+    pub(crate) this_update: Timestamp,
+    pub(crate) next_update: Timestamp,
+    /// The view's `revocations` that it takes in; none, unless this process made it.
+    pub(crate) takes_in: u64,
+}
+
 #[derive(Default)]
 pub(crate) struct View {
     pub(crate) register: Register,
@@ -26,8 +36,10 @@ pub(crate) struct View {
     thresholds: Vec<(u64, Thresholds)>,
     standing: BTreeMap<AgentId, StandingState>,
     pub(crate) book: StatusBook,
-    /// Number, thisUpdate and nextUpdate of the last CRL.
+    /// Number, thisUpdate and nextUpdate of the last CRL, whichever CA's: the numbers of all grow together.
     pub(crate) last_crl: Option<(u64, Timestamp, Timestamp)>,
+    /// The last one of each issuing CA, by the SHA-256 of its certificate.
+    pub(crate) crls: BTreeMap<Digest, LastCrl>,
     /// Keys of certificates that were revoked as compromised: never certified again, whoever asks.
     compromised: BTreeSet<Digest>,
     /// Raised by each entry that changes what a CRL says.
@@ -72,6 +84,20 @@ impl View {
             self.house_decided(entry, &event);
         } else if let Some(Ok(JobEvent::CrlPublished(event))) = JobEvent::decode(&entry.kind, entry.body()) {
             self.last_crl = Some((event.number, event.this_update, event.next_update));
+            let first = || {
+                self.register
+                    .authority_certificates(CaCertificateUse::AgentIssuing)
+                    .next()
+            };
+            if let Some(issuer) = event.issuer.or_else(|| first().map(Digest::of)) {
+                let known = self.crls.get(&issuer).map_or(0, |known| known.takes_in);
+                let last = LastCrl {
+                    this_update: event.this_update,
+                    next_update: event.next_update,
+                    takes_in: known,
+                };
+                self.crls.insert(issuer, last);
+            }
         }
     }
 
@@ -81,6 +107,7 @@ impl View {
             Event::CertificateReserved(reserved) => {
                 self.book
                     .reserved(reserved.serial, Some(reserved.agent), reserved.not_after);
+                self.book.issued_by(&reserved.serial, reserved.issuer);
             }
             _ => {}
         }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use ca_core::profiles::Settings as House;
 use extensions::{
     Clock, Counterparty,
     certificate::{AgentPathProfile, LONGEST_AGENT_LIFE_SECONDS},
@@ -20,7 +19,7 @@ use gateway_service::{
 };
 use rustls::ServerConfig;
 
-use super::{Listeners, Start};
+use super::{Listeners, Published, Start};
 use crate::{
     client,
     config::{Venue as VenueSection, VenueKind},
@@ -29,7 +28,7 @@ use crate::{
 
 pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::Result<Instance> {
     let section = &start.config.gateway;
-    let inspected = Arc::new(Inspected::new(path_profile(&start.published.settings)));
+    let inspected = Arc::new(Inspected::new(path_profile(&start.published)));
     let mut venues = Vec::new();
     let every = [section.price_every_ms, section.watch_every_ms].map(Duration::from_millis);
     for (counterparty, venue) in &start.config.venues {
@@ -68,11 +67,12 @@ pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::R
 }
 
 /// What a bot's path is held to at each handshake.
-fn path_profile(house: &House) -> AgentPathProfile {
+fn path_profile(published: &Published) -> AgentPathProfile {
+    let issuing = published.all_agent_issuing().len();
     AgentPathProfile {
-        certificates: house.certificate_profile(),
+        certificates: published.settings.certificate_profile(),
         longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
-        distribution_point: Some(house.crl_url.clone()),
+        distribution_points: published.settings.crl_urls(issuing),
     }
 }
 
@@ -81,7 +81,7 @@ fn tls(start: &Start<'_>, listeners: &Listeners, inspected: Arc<Inspected>) -> a
     let purpose = published.settings.arc.trading_agent();
     let verifier = AgentVerifier::new(
         published.agent_root.clone(),
-        vec![published.agent_issuing.clone()],
+        published.all_agent_issuing(),
         purpose.der_content(),
         Box::new(move |path, now| inspected.check_at(path, now)),
     )?;

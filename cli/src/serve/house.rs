@@ -1,12 +1,15 @@
 //! What the ceremony published, and that it is this ledger's.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use ca_core::{
     Event,
+    certificate::life_of,
     events::{CaCertificateUse, HouseFounded},
     profiles::Settings,
 };
-use extensions::StreamId;
+use extensions::{StreamId, Timestamp};
 use ledger::Ledger;
 use rustls::pki_types::CertificateDer;
 
@@ -23,17 +26,21 @@ pub struct Published {
     pub agent_root: CertificateDer<'static>,
     /// The newest agent issuing CA.
     pub agent_issuing: CertificateDer<'static>,
+    /// Those before it, the first one first: what they issued stays valid until it ends.
+    pub earlier_agent_issuing: Vec<CertificateDer<'static>>,
     /// The house root: what bots and officers pin.
     pub house_root: CertificateDer<'static>,
     /// The newest house issuing CA.
     pub house_issuing: CertificateDer<'static>,
+    /// Those before it, likewise.
+    pub earlier_house_issuing: Vec<CertificateDer<'static>>,
 }
 
 impl Published {
     /// Reads them from the ledger: files may be changed, the ledger not.
     pub(super) async fn read(config: &Config, ledger: &Ledger) -> anyhow::Result<Self> {
         let mut founded: Option<HouseFounded> = None;
-        let mut certificates = std::collections::BTreeMap::new();
+        let mut certificates: BTreeMap<CaCertificateUse, Vec<CertificateDer<'static>>> = BTreeMap::new();
         let mut from = 0;
         loop {
             let entries = ledger.read_stream(&StreamId::house(), from, READ_AT_ONCE).await?;
@@ -43,7 +50,8 @@ impl Published {
                 match Event::decode(&entry.kind, entry.body()) {
                     Some(Ok(Event::HouseFounded(event))) => founded = Some(event),
                     Some(Ok(Event::CaCertificateInstalled(event))) => {
-                        certificates.insert(event.purpose, CertificateDer::from(event.certificate.0));
+                        let installed = certificates.entry(event.purpose).or_default();
+                        installed.push(CertificateDer::from(event.certificate.0));
                     }
                     _ => {}
                 }
@@ -59,15 +67,50 @@ impl Published {
         }
         let mut take = |purpose: CaCertificateUse| {
             certificates
-                .remove(&purpose)
+                .get_mut(&purpose)
+                .and_then(Vec::pop)
                 .with_context(|| format!("this ledger has no certificate for {purpose:?}: was `init` interrupted?"))
         };
+        let (agent_issuing, house_issuing) = (CaCertificateUse::AgentIssuing, CaCertificateUse::HouseIssuing);
         Ok(Self {
             settings: Settings::from(&founded),
             agent_root: take(CaCertificateUse::AgentRoot)?,
-            agent_issuing: take(CaCertificateUse::AgentIssuing)?,
+            agent_issuing: take(agent_issuing)?,
             house_root: take(CaCertificateUse::HouseRoot)?,
-            house_issuing: take(CaCertificateUse::HouseIssuing)?,
+            house_issuing: take(house_issuing)?,
+            earlier_agent_issuing: certificates.remove(&agent_issuing).unwrap_or_default(),
+            earlier_house_issuing: certificates.remove(&house_issuing).unwrap_or_default(),
         })
+    }
+
+    /// The end of each CA's certificate, by a name that says which: `agent_root`, `agent_issuing_2`.
+    #[must_use]
+    pub fn ends(&self) -> Vec<(String, Timestamp)> {
+        let roots = [("agent_root", &self.agent_root), ("house_root", &self.house_root)];
+        let roots = roots.map(|(name, certificate)| (name.to_owned(), certificate.clone()));
+        let issuing = |name: &str, all: Vec<CertificateDer<'static>>| {
+            let all = all.into_iter().enumerate();
+            all.map(|(index, certificate)| (format!("{name}_{}", index + 1), certificate))
+                .collect::<Vec<_>>()
+        };
+        let agents = issuing("agent_issuing", self.all_agent_issuing());
+        let all = roots.into_iter().chain(agents);
+        all.chain(issuing("house_issuing", self.all_house_issuing()))
+            .filter_map(|(name, certificate)| Some((name, life_of(&certificate)?.1)))
+            .collect()
+    }
+
+    /// The agents' issuing CAs, the newest last.
+    #[must_use]
+    pub fn all_agent_issuing(&self) -> Vec<CertificateDer<'static>> {
+        let newest = std::iter::once(&self.agent_issuing);
+        self.earlier_agent_issuing.iter().chain(newest).cloned().collect()
+    }
+
+    /// The house's issuing CAs, the newest last.
+    #[must_use]
+    pub fn all_house_issuing(&self) -> Vec<CertificateDer<'static>> {
+        let newest = std::iter::once(&self.house_issuing);
+        self.earlier_house_issuing.iter().chain(newest).cloned().collect()
     }
 }

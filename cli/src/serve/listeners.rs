@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use ca_core::{
     Event,
     certificate::{life_of, spki_of},
+    succession::Issuing,
 };
 use ca_keys::tls::ServerIdentity;
 use ca_service::files::{certificates_pem, write_whole};
@@ -32,7 +33,7 @@ struct Listener {
 /// The three listeners that present a certificate.
 pub(super) struct Listeners {
     all: Vec<Listener>,
-    issuing: CertificateDer<'static>,
+    issuing: Vec<CertificateDer<'static>>,
     /// The next entry of the house's stream to look at.
     next: Mutex<u64>,
 }
@@ -51,7 +52,7 @@ impl Listeners {
         }
         let listeners = Self {
             all,
-            issuing: start.published.house_issuing.clone(),
+            issuing: start.published.all_house_issuing(),
             next: Mutex::new(0),
         };
         listeners.catch_up(start.ledger).await?;
@@ -66,12 +67,13 @@ impl Listeners {
         ))
     }
 
-    /// The end of the certificate that ends first, of those that are presented.
-    pub(super) fn first_end(&self) -> Option<Timestamp> {
-        let presented = self.all.iter().map(|listener| listener.identity.presented());
-        presented
-            .filter_map(|key| life_of(key.cert.first()?).map(|(_, end)| end))
-            .min()
+    /// The ends of the certificates that are presented, by listener.
+    pub(super) fn ends(&self) -> Vec<(&'static str, Timestamp)> {
+        let end = |listener: &Listener| {
+            let presented = listener.identity.presented();
+            life_of(presented.cert.first()?).map(|(_, end)| (listener.name, end))
+        };
+        self.all.iter().filter_map(end).collect()
     }
 
     /// Takes each new certificate as it is recorded, until `stop`.
@@ -120,7 +122,10 @@ impl Listeners {
         if spki_of(&certificate).as_deref() != Some(listener.identity.spki()) {
             bail!("the recorded certificate of the listener {server} is for another key than {server}.key");
         }
-        let chain = vec![CertificateDer::from(certificate), self.issuing.clone()];
+        let Some(issuer) = self.issuing.iter().find(|issuer| issued(issuer, &certificate)) else {
+            bail!("the recorded certificate of the listener {server} is of no issuing CA on record at the start");
+        };
+        let chain = vec![CertificateDer::from(certificate), issuer.clone()];
         if listener.identity.presented().cert == chain {
             return Ok(());
         }
@@ -131,4 +136,12 @@ impl Listeners {
         }
         Ok(())
     }
+}
+
+fn issued(issuer: &CertificateDer<'_>, certificate: &[u8]) -> bool {
+    let issuing = Issuing {
+        certificate: issuer.to_vec(),
+        number: 1,
+    };
+    issuing.issued(certificate)
 }

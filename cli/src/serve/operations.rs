@@ -14,7 +14,7 @@ use revocation_service::StatusState;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Listeners, expiries::Expiries, seconds_until};
+use super::{Listeners, Published, expiries::Expiries, seconds_until};
 
 /// The most connections at a time.
 const MOST_CONNECTIONS: usize = 64;
@@ -24,6 +24,8 @@ const HEAD_TIME: Duration = Duration::from_secs(5);
 const CONNECTION_TIME: Duration = Duration::from_secs(60);
 /// An alarm is raised when the CRL's end is nearer than this.
 const CRL_ALARM_SECONDS: i64 = 3_600;
+/// The figure of CAs' and listeners' certificates.
+const HOUSE_CERTIFICATE: &str = "mandatum_house_certificate_expires_seconds";
 
 /// What readiness and figures are read from.
 pub struct Readiness {
@@ -32,6 +34,7 @@ pub struct Readiness {
     pub(super) state: Arc<StatusState>,
     pub(super) expiries: tokio::sync::Mutex<Expiries>,
     pub(super) listeners: Arc<Listeners>,
+    pub(super) published: Arc<Published>,
     pub(super) real: Arc<dyn Clock>,
     pub(super) stopping: CancellationToken,
 }
@@ -100,7 +103,8 @@ impl Readiness {
         if let Some(left) = health.crl_next_update_seconds {
             gauge("crl_next_update_seconds", "Seconds until the CRL's nextUpdate.", left);
         }
-        if let Some(end) = self.listeners.first_end() {
+        let listeners = self.listeners.ends();
+        if let Some(end) = listeners.iter().map(|(_, end)| *end).min() {
             gauge(
                 "mandatum_first_listener_certificate_expires_seconds",
                 "Seconds until the first listener's certificate expires.",
@@ -113,6 +117,15 @@ impl Readiness {
                 "Seconds until the first bot's certificate expires.",
                 seconds_until(end, now),
             );
+        }
+        let _ = writeln!(
+            text,
+            "# HELP {HOUSE_CERTIFICATE} Seconds until a certificate of the house's own expires.\n# TYPE {HOUSE_CERTIFICATE} gauge"
+        );
+        let ends = listeners.iter().map(|(name, end)| ((*name).to_owned(), *end));
+        for (name, end) in ends.chain(self.published.ends()) {
+            let left = seconds_until(end, now);
+            let _ = writeln!(text, "{HOUSE_CERTIFICATE}{{certificate=\"{name}\"}} {left}");
         }
         text
     }

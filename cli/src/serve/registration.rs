@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use console::{Anchors, Clocks, Config, Console, ROLE};
 use extensions::passkey::RelyingParty;
+use rustls::pki_types::CertificateDer;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{Listeners, Start};
@@ -19,9 +20,9 @@ pub(super) async fn start(
     let published = &start.published;
     let anchors = Anchors {
         house_root: published.house_root.to_vec(),
-        house_issuing: vec![published.house_issuing.to_vec()],
+        house_issuing: ders(&published.all_house_issuing()),
         agent_root: published.agent_root.to_vec(),
-        agent_issuing: vec![published.agent_issuing.to_vec()],
+        agent_issuing: ders(&published.all_agent_issuing()),
     };
     let clocks = Clocks {
         decision: start.clocks.decision(),
@@ -46,4 +47,8 @@ pub(super) async fn start(
     let stop = start.stop.clone();
     tasks.spawn(async move { console.serve_enrolment(enrolment, enrolment_tls, stop).await });
     Ok(addresses)
+}
+
+fn ders(certificates: &[CertificateDer<'_>]) -> Vec<Vec<u8>> {
+    certificates.iter().map(|certificate| certificate.to_vec()).collect()
 }

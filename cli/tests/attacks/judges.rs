@@ -52,7 +52,7 @@ fn python() -> String {
     std::env::var("MANDATUM_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }
 
-fn present(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn present(program: &str, arguments: &[&str]) -> bool {
     let there = Command::new(program).args(arguments).output();
     let there = there.is_ok_and(|output| output.status.success());
     if !there {
@@ -65,7 +65,7 @@ fn present(program: &str, arguments: &[&str]) -> bool {
     there
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> = text
         .as_bytes()
@@ -76,7 +76,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// Runs a judge where the files are; whether it accepted, and all it said.
-fn asked(at: &Path, program: &str, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn asked(at: &Path, program: &str, arguments: &[&str]) -> (bool, String) {
     let Output { status, stdout, stderr } = Command::new(program).args(arguments).current_dir(at).output().unwrap();
     (
         status.success(),

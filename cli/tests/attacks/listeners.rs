@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::house::{LONG, Setup, configured};
 
-struct Set(Mutex<Timestamp>);
+pub(crate) struct Set(pub(crate) Mutex<Timestamp>);
 
 impl Clock for Set {
     fn now(&self) -> Timestamp {
@@ -30,14 +30,14 @@ impl Clock for Set {
     }
 }
 
-async fn dial(roots: &[CertificateDer<'static>], port: u16) -> TlsStream<TcpStream> {
+pub(crate) async fn dial(roots: &[CertificateDer<'static>], port: u16) -> TlsStream<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let client = Arc::new(client_config(roots, None).unwrap());
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(client).connect(name, stream).await.unwrap()
 }
 
-fn presented(stream: &TlsStream<TcpStream>) -> Vec<u8> {
+pub(crate) fn presented(stream: &TlsStream<TcpStream>) -> Vec<u8> {
     stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
 }
 

@@ -13,7 +13,7 @@ use crate::house::{House, LONG, Setup, closing_post, house, order, origin, spoke
 /// So short that it may be renewed at once: half of its life, back-dating included, is over when it is issued.
 const SHORT_SECONDS: i64 = 120;
 
-fn serial(folder: &Path) -> String {
+pub(crate) fn serial(folder: &Path) -> String {
     let chain = pem::certificates(&folder.join(bot::CHAIN_FILE)).unwrap();
     Certificate::read(&chain[0]).unwrap().serial().to_string()
 }
@@ -30,7 +30,7 @@ async fn enrolled_again(house: &mut House, folder: &str) -> PathBuf {
 }
 
 /// What the gateway says to an order by whoever lives in `folder`; nothing when it is refused in the handshake.
-async fn trades(house: &House, folder: &Path, id: &str) -> bool {
+pub(crate) async fn trades(house: &House, folder: &Path, id: &str) -> bool {
     let to = origin(house.running.addresses.gateway);
     let Ok(mut bot) = Bot::open(folder, to, &house.roots()) else {
         return false;

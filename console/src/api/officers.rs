@@ -187,8 +187,10 @@ pub(super) async fn enrol(State(console): State<Console>, Body(body): Body<Enrol
             let view = console.view().await?;
             let found = view.register.officer(&officer);
             if let Some(found) = found.filter(|found| found.holds(&inspected.spki_digest())) {
-                let house = view.register.authority_certificate(CaCertificateUse::HouseIssuing);
-                let chain = [pem(found.certificate()), house.map(pem).unwrap_or_default()].concat();
+                let house = view
+                    .register
+                    .issuer_of(CaCertificateUse::HouseIssuing, found.certificate());
+                let chain = [pem(found.certificate()), house.as_deref().map(pem).unwrap_or_default()].concat();
                 return Ok(Json(json!({"certificate": chain, "officer": officer})).into_response());
             }
         }

@@ -138,8 +138,8 @@ fn stand(view: &View, mandate: &MandateId, csr: &Digest, now: Timestamp) -> Resu
             let detail = format!("the certificate of this request ended at {not_after}: enrol with a new token");
             return Err(Problem::forbidden("CERTIFICATE_ENDED", &detail));
         }
-        let issuer = view.register.authority_certificate(CaCertificateUse::AgentIssuing);
-        return Ok(Stand::Issued(certificate.clone(), issuer.unwrap_or_default().to_vec()));
+        let issuer = view.register.issuer_of(CaCertificateUse::AgentIssuing, certificate);
+        return Ok(Stand::Issued(certificate.clone(), issuer.unwrap_or_default()));
     }
     // What is in force answers; a change that waits or was refused takes nothing from it.
     if found.in_force().is_some() {

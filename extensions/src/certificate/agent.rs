@@ -13,8 +13,9 @@ pub struct AgentPathProfile {
     pub certificates: CertificateProfile,
     /// The longest life of a leaf in seconds; never above [`LONGEST_AGENT_LIFE_SECONDS`](super::LONGEST_AGENT_LIFE_SECONDS).
     pub longest_life_seconds: i64,
-    /// The URI that the CRL's issuing distribution point names; each leaf must name it and no other.
-    pub distribution_point: Option<String>,
+    /// The URIs that the CRLs' issuing distribution points name, one an issuing CA; each leaf must name one of them and no other. Empty:
+    /// not looked at.
+    pub distribution_points: Vec<String>,
 }
 
 /// A bot's certificate that passed the whole check: profile, path, narrowing.
@@ -87,8 +88,10 @@ impl AgentCertificate {
                 longest: profile.longest_life_seconds,
             });
         }
-        if let Some(uri) = &profile.distribution_point {
-            profile.certificates.distribution_point(&leaf, uri)?;
+        let points = &profile.distribution_points;
+        let names = |uri: &String| profile.certificates.distribution_point(&leaf, uri).is_ok();
+        if !points.is_empty() && !points.iter().any(names) {
+            return Err(Fault::DistributionPoint);
         }
         let Some(SpiffeName::Agent { agent, instance }) = profile.certificates.spiffe_name(&leaf) else {
             return Err(Fault::AlternativeName);

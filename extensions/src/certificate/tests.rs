@@ -166,7 +166,7 @@ fn profile() -> AgentPathProfile {
             critical_limits: false,
         },
         longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
-        distribution_point: Some(CRL.to_owned()),
+        distribution_points: vec![CRL.to_owned()],
     }
 }
 

@@ -38,6 +38,18 @@ pub fn unrecorded_crl_file(recorded: &std::path::Path) -> std::path::PathBuf {
     name.into()
 }
 
+/// Where the list of an earlier issuing CA lies, by that CA's number: `crl.der` is the newest one's, `crl-1.der` the first one's.
+#[must_use]
+pub fn earlier_crl_file(newest: &std::path::Path, number: usize) -> std::path::PathBuf {
+    let stem = newest.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name = format!("{stem}-{number}");
+    if let Some(extension) = newest.extension() {
+        name.push('.');
+        name.push_str(&extension.to_string_lossy());
+    }
+    newest.with_file_name(name)
+}
+
 /// One revoked certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrlEntry {
@@ -250,6 +262,7 @@ impl PreparedCrl {
         let event = CrlPublished {
             digest: Digest::of(&der),
             entries: u32::try_from(self.content.entries.len()).map_err(|_| CrlFault::Entries)?,
+            issuer: Some(Digest::of(&self.issuer)),
             list: (der.len() <= LONGEST_RECORDED_CRL).then(|| Base64(der.clone())),
             next_update: Timestamp::from_seconds(self.content.next_update.seconds()),
             number: self.content.number,

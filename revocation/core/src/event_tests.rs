@@ -206,6 +206,7 @@ fn job_reports_are_canonical_and_round_trip() {
     let published = CrlPublished {
         digest: Digest::of(b""),
         entries: 3,
+        issuer: Some(Digest::of(b"a CA")),
         list: Some(Base64(vec![0x30, 0])),
         next_update: at,
         number: 7,

@@ -43,6 +43,9 @@ pub struct CrlPublished {
     pub digest: Digest,
     /// Revoked certificates in it.
     pub entries: u32,
+    /// The CA whose list it is, by the SHA-256 of its certificate; none means the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Digest>,
     /// The list in DER, so that every process can serve it from the ledger; none when it is too long for an entry.
     pub list: Option<Base64>,
     /// nextUpdate.

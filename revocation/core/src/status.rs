@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use extensions::{AgentId, OwnerId, Serial, Timestamp};
+use extensions::{AgentId, Digest, OwnerId, Serial, Timestamp};
 
 use crate::crl::CrlEntry;
 use crate::house::HouseScope;
@@ -37,8 +37,16 @@ pub enum CertificateStatus {
 #[derive(Debug, Clone)]
 struct Known {
     agent: Option<AgentId>,
+    /// The issuing CA, by the SHA-256 of its certificate, where its serial was reserved here.
+    issuer: Option<Digest>,
     not_after: Timestamp,
     revoked: Option<Revoked>,
+}
+
+impl Known {
+    fn is_of(&self, issuer: &Digest) -> bool {
+        self.issuer.is_none_or(|of| of == *issuer)
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -76,6 +84,7 @@ impl StatusBook {
         let standing = agent.and_then(|agent| self.revocation_of(&agent));
         let known = self.certificates.entry(serial).or_insert(Known {
             agent,
+            issuer: None,
             not_after,
             revoked: None,
         });
@@ -90,10 +99,18 @@ impl StatusBook {
         self.generation += 1;
     }
 
+    /// Of a serial that was [`reserved`](Self::reserved): which CA it is reserved under, by the SHA-256 of its certificate.
+    pub fn issued_by(&mut self, serial: &Serial, issuer: Digest) {
+        if let Some(known) = self.certificates.get_mut(serial) {
+            known.issuer = Some(issuer);
+        }
+    }
+
     /// `certificate.revoked`. The first revocation of a certificate stands, whatever follows.
     pub fn certificate_revoked(&mut self, serial: Serial, not_after: Timestamp, revoked: Revoked) {
         let known = self.certificates.entry(serial).or_insert(Known {
             agent: None,
+            issuer: None,
             not_after,
             revoked: None,
         });
@@ -170,6 +187,15 @@ impl StatusBook {
         }
     }
 
+    /// The status of a serial when it is asked for under this CA's name.
+    #[must_use]
+    pub fn status_under(&self, issuer: &Digest, serial: &Serial) -> CertificateStatus {
+        match self.certificates.get(serial) {
+            Some(known) if known.is_of(issuer) => self.status(serial),
+            _ => CertificateStatus::Unknown,
+        }
+    }
+
     /// How many certificates the book knows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -182,13 +208,23 @@ impl StatusBook {
         self.certificates.is_empty()
     }
 
+    /// What a CRL of this CA lists, as [`crl_entries`](Self::crl_entries). A serial that nobody reserved here is on the lists of all.
+    #[must_use]
+    pub fn crl_entries_of(&self, issuer: &Digest, now: Timestamp, life_seconds: i64) -> Vec<CrlEntry> {
+        self.listed(now, life_seconds, &|known| known.is_of(issuer))
+    }
+
     /// What a CRL made at `now`, with a life of `life_seconds`, lists. An expired certificate stays one CRL's life longer,
     /// so that it is on one regular CRL issued beyond its end (RFC 5280 §3.3); then it is dropped.
     #[must_use]
     pub fn crl_entries(&self, now: Timestamp, life_seconds: i64) -> Vec<CrlEntry> {
+        self.listed(now, life_seconds, &|_| true)
+    }
+
+    fn listed(&self, now: Timestamp, life_seconds: i64, wanted: &dyn Fn(&Known) -> bool) -> Vec<CrlEntry> {
         self.certificates
             .iter()
-            .filter(|(_, known)| known.not_after.plus_seconds(life_seconds) >= now)
+            .filter(|(_, known)| wanted(known) && known.not_after.plus_seconds(life_seconds) >= now)
             .filter_map(|(serial, known)| {
                 known.revoked.map(|revoked| CrlEntry {
                     revoked,

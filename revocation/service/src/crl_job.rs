@@ -12,7 +12,7 @@ use std::{
 use extensions::{Clock, Digest};
 use ledger::Task;
 use revocation_core::{
-    crl::{LONGEST_CRL, unrecorded_crl_file},
+    crl::{LONGEST_CRL, earlier_crl_file, unrecorded_crl_file},
     jobs::{CRL_PUBLISH_TASK, Job, JobRan},
 };
 
@@ -43,11 +43,16 @@ impl OutboxCrl {
     }
 }
 
+/// Issuing CAs whose lists are looked for: a year each, under a root of twenty at most.
+const MOST_ISSUING: usize = 20;
+
 /// The list with this digest, from the file it is in while it is being recorded, or the one it is in afterwards. In this order: between
 /// the two looks the first may become the second, never the other way.
 fn list_in(file: &Path, digest: Digest) -> Option<Vec<u8>> {
-    [&unrecorded_crl_file(file), file]
-        .into_iter()
+    let earlier = (1..=MOST_ISSUING).map(|number| earlier_crl_file(file, number));
+    std::iter::once(file.to_owned())
+        .chain(earlier)
+        .flat_map(|file| [unrecorded_crl_file(&file), file])
         .filter_map(|path| std::fs::File::open(path).ok())
         .find_map(|file| {
             let mut list = Vec::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ca_core::events::CaCertificateUse;
+use ca_core::succession::Issuing;
 use extensions::{Clock, Digest, Signer};
 use revocation_core::jobs::Job;
 use thiserror::Error;
@@ -211,7 +212,7 @@ impl Following {
     /// Catches up first; only then is it known whether a CRL is due, and only then does the CRL job begin.
     async fn run(self, crl: Arc<CrlWork>, stop: CancellationToken, tasks: TaskTracker) {
         let mut follower = Follower::new(Arc::clone(&self.log), 0);
-        let (mut caught_up, mut delegated, mut sought) = (false, None, None);
+        let (mut caught_up, mut delegated, mut sought) = (false, Vec::new(), None);
         loop {
             let read = if caught_up {
                 tokio::select! {
@@ -252,24 +253,35 @@ impl Following {
         }
     }
 
-    /// Signs with the installed responder's certificate, whenever it or the CA's has changed.
-    fn delegate(&self, known: &mut Option<(Bytes, Bytes)>) {
-        let issuer = self.state.certificate(CaCertificateUse::AgentIssuing);
-        let installed = issuer.zip(self.state.certificate(CaCertificateUse::OcspResponder));
-        let (Some(signer), Some((issuer, responder))) = (&self.ocsp, installed) else {
-            return;
+    /// Signs with the newest responder's certificate that each issuing CA has delegated to, whenever any of them has changed.
+    fn delegate(&self, known: &mut Vec<(Bytes, Bytes)>) {
+        let Some(signer) = &self.ocsp else { return };
+        let responders = self.state.certificates(CaCertificateUse::OcspResponder);
+        let issuing = self.state.certificates(CaCertificateUse::AgentIssuing);
+        let of = |(index, certificate): (usize, &Bytes)| {
+            let number = index + 1;
+            let issuing = Issuing {
+                certificate: certificate.to_vec(),
+                number,
+            };
+            let responder = responders.iter().rev().find(|responder| issuing.issued(responder))?;
+            Some((certificate.clone(), responder.clone()))
         };
-        if known
-            .as_ref()
-            .is_some_and(|known| *known == (issuer.clone(), responder.clone()))
-        {
+        let installed: Vec<(Bytes, Bytes)> = issuing.iter().enumerate().filter_map(of).collect();
+        if *known == installed {
             return;
         }
-        match OcspKey::new(&issuer, &responder, Arc::clone(signer)) {
-            Ok(key) => self.replies.set_key(key),
-            Err(error) => tracing::error!(%error, "the installed OCSP responder cannot be used; the former one stays"),
+        let mut keys = Vec::new();
+        for (issuer, responder) in &installed {
+            match OcspKey::new(issuer, responder, Arc::clone(signer)) {
+                Ok(key) => keys.push(key),
+                Err(error) => tracing::error!(%error, "an installed OCSP responder cannot be used"),
+            }
         }
-        *known = Some((issuer, responder));
+        if !keys.is_empty() {
+            self.replies.set_keys(keys);
+        }
+        *known = installed;
     }
 
     /// Takes a list that was too long for its entry. It is there before its entry is, so each is looked for once; if it is not, the CRL
@@ -282,6 +294,13 @@ impl Following {
         match self.source.list(digest).await {
             Some(der) => self.state.provide_crl(der),
             None => tracing::error!(%digest, "the CRL's bytes are not to be had; another one will be asked for"),
+        }
+        // Of another CA, perhaps: each is looked for in its turn, once.
+        let next = self.state.crl_wanted().filter(|next| *next != digest);
+        if let Some(next) = next
+            && let Some(der) = self.source.list(next).await
+        {
+            self.state.provide_crl(der);
         }
     }
 }

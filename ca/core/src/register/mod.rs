@@ -321,10 +321,15 @@ impl Register {
     /// The newest certificate of the authority for a purpose, DER.
     #[must_use]
     pub fn authority_certificate(&self, purpose: CaCertificateUse) -> Option<&[u8]> {
-        self.authority
+        self.authority_certificates(purpose).next_back()
+    }
+
+    /// All certificates of the authority for a purpose, DER, in the order they were installed in.
+    pub fn authority_certificates(&self, purpose: CaCertificateUse) -> impl DoubleEndedIterator<Item = &[u8]> {
+        let installed = self
+            .authority
             .iter()
-            .rev()
-            .find(|installed| installed.purpose == purpose)
-            .map(|installed| installed.certificate.0.as_slice())
+            .filter(move |installed| installed.purpose == purpose);
+        installed.map(|installed| installed.certificate.0.as_slice())
     }
 }

@@ -124,7 +124,7 @@ pub fn inspected() -> Inspected {
     Inspected::new(AgentPathProfile {
         certificates: ceremony().certificate_profile(),
         longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
-        distribution_point: None,
+        distribution_points: Vec::new(),
     })
 }
 

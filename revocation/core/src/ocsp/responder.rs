@@ -104,6 +104,12 @@ impl Responder {
         self.not_after
     }
 
+    /// Whether a request asks for any certificate of this CA.
+    #[must_use]
+    pub fn is_asked(&self, query: &super::OcspQuery) -> bool {
+        query.certificates.iter().any(|id| self.answers_for(id))
+    }
+
     /// Whether `id` names a certificate of this CA, by SHA-1 or SHA-256. Parameters of the hash are absent or NULL.
     pub(super) fn answers_for(&self, id: &CertId) -> bool {
         let null = id

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use extensions::{Clock, Signer, Timestamp};
+use extensions::{Clock, Digest, Signer, Timestamp};
 use revocation_core::ocsp::{OcspQuery, Refused, Reply, Responder, ResponderError, refused};
 
 use super::StatusState;
@@ -50,6 +50,7 @@ impl Bucket {
 
 /// The responder's certificate with its key.
 pub struct OcspKey {
+    issuer: Digest,
     responder: Responder,
     signer: Arc<dyn Signer>,
 }
@@ -61,7 +62,12 @@ impl OcspKey {
     /// When the CA has not delegated to that certificate, or it is not of that key.
     pub fn new(issuer: &[u8], certificate: &[u8], signer: Arc<dyn Signer>) -> Result<Self, ResponderError> {
         let responder = Responder::new(issuer, certificate, signer.as_ref())?;
-        Ok(Self { responder, signer })
+        let issuer = Digest::of(issuer);
+        Ok(Self {
+            issuer,
+            responder,
+            signer,
+        })
     }
 
     /// The last moment its certificate is valid.
@@ -99,7 +105,8 @@ pub struct Cached {
 pub struct Replies {
     state: Arc<StatusState>,
     clock: Arc<dyn Clock>,
-    key: RwLock<Option<Arc<OcspKey>>>,
+    /// One for each issuing CA, the newest last.
+    keys: RwLock<Vec<Arc<OcspKey>>>,
     stored: Mutex<HashMap<Vec<u8>, Stored>>,
     with_nonce: Bucket,
     without_nonce: Bucket,
@@ -113,7 +120,7 @@ impl Replies {
         Self {
             state,
             clock,
-            key: RwLock::new(None),
+            keys: RwLock::default(),
             stored: Mutex::default(),
             with_nonce: Bucket::new(NONCE_REPLIES_PER_SECOND),
             without_nonce: Bucket::new(STORED_REPLIES_PER_SECOND),
@@ -121,17 +128,24 @@ impl Replies {
         }
     }
 
-    /// Signs with `key` from now on; stored replies of the former one are dropped.
-    pub fn set_key(&self, key: OcspKey) {
-        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(key));
+    /// Signs with these from now on, one for each issuing CA, the newest last; stored replies of the former ones are dropped.
+    pub fn set_keys(&self, keys: Vec<OcspKey>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into_iter().map(Arc::new).collect();
         self.stored.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Whether a responder's key is in use whose certificate is valid.
+    /// Whether a responder's key is in use for the newest issuing CA whose certificate is valid.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
-        key.as_ref().is_some_and(|key| self.clock.now() < key.not_after())
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.last().is_some_and(|key| self.clock.now() < key.not_after())
+    }
+
+    /// The key of the CA that is asked about; the newest CA's for a stranger's, who is told that nothing is known.
+    fn key_for(&self, query: &OcspQuery) -> Option<Arc<OcspKey>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let asked = keys.iter().find(|key| key.responder.is_asked(query));
+        asked.or(keys.last()).cloned()
     }
 
     /// The answer to a query, always one: refusals are answers too.
@@ -201,14 +215,14 @@ impl Replies {
     }
 
     async fn sign(&self, query: OcspQuery, now: Timestamp) -> Option<Reply> {
-        let key = self.key.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let key = self.key_for(&query)?;
         let _permit = self.signing.acquire().await.ok()?;
         let state = Arc::clone(&self.state);
         let life = state
             .crl_record()
             .map_or(60, |crl| crl.next_update.micros_since(crl.this_update) / 1_000_000);
         let signed = tokio::task::spawn_blocking(move || {
-            let status = |serial: &extensions::Serial| state.status(serial);
+            let status = |serial: &extensions::Serial| state.status_under(&key.issuer, serial);
             key.responder.reply(&query, &status, now, life, key.signer.as_ref())
         });
         match signed.await {

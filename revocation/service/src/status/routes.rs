@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ca_core::events::CaCertificateUse;
+use ca_core::succession::numbered;
 use extensions::{Clock, Digest};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body, Incoming};
@@ -54,20 +55,34 @@ impl Routes {
         match path {
             "/healthz" => self.health(),
             "/ca.pem" => self.bundle(),
-            path if path == paths.crl => self.crl(),
-            path if path == paths.issuer => self.certificate(CaCertificateUse::AgentIssuing),
             "/agents-root.cer" => self.certificate(CaCertificateUse::AgentRoot),
             "/house-root.cer" => self.certificate(CaCertificateUse::HouseRoot),
             "/house-issuing.cer" => self.certificate(CaCertificateUse::HouseIssuing),
-            _ => plain(
+            path => self.of_issuing(path),
+        }
+    }
+
+    /// What each of the agents' issuing CAs has at an address of its own: its CRL, its certificate.
+    fn of_issuing(&self, path: &str) -> Answered {
+        let paths = self.state.paths();
+        let issuing = self.state.certificates(CaCertificateUse::AgentIssuing);
+        // Before the first certificate is on record, its list is known to be missing.
+        let mut numbers = 1..=issuing.len().max(1);
+        match numbers.find(|number| path == numbered(&paths.crl, *number) || path == numbered(&paths.issuer, *number)) {
+            Some(number) if path == numbered(&paths.crl, number) => self.crl(number),
+            Some(number) => match issuing.get(number - 1) {
+                Some(der) => body(StatusCode::OK, "application/pkix-cert", der.clone()),
+                None => plain(StatusCode::NOT_FOUND, "there is no such certificate yet\n"),
+            },
+            None => plain(
                 StatusCode::NOT_FOUND,
                 "here are the CRL, OCSP, CA certificates (/ca.pem) and /healthz\n",
             ),
         }
     }
 
-    fn crl(&self) -> Answered {
-        match self.state.crl() {
+    fn crl(&self, number: usize) -> Answered {
+        match self.state.crl(number) {
             Some(crl) => {
                 let served = body(StatusCode::OK, "application/pkix-crl", crl.der);
                 cached(

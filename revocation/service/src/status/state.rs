@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use ca_core::events::{CaCertificateUse, Event as CaEvent};
+use ca_core::succession::Issuing;
 use extensions::{Digest, Serial, Timestamp};
 use ledger::CommittedEntry;
 use revocation_core::actor::distinct_officers;
@@ -60,12 +61,13 @@ fn path_of(url: &str, otherwise: String) -> String {
 #[derive(Default)]
 struct Inner {
     book: StatusBook,
-    certificates: BTreeMap<CaCertificateUse, Bytes>,
-    crl: Option<ServedCrl>,
-    pending: Option<CrlPublished>,
+    certificates: BTreeMap<CaCertificateUse, Vec<Bytes>>,
+    /// Each list by the number of its CA, from 1; likewise those whose bytes have not come yet.
+    crls: BTreeMap<usize, ServedCrl>,
+    pending: BTreeMap<usize, CrlPublished>,
     paths: Paths,
     folded_to: u64,
-    /// Whether the served list lacked a certificate when last looked at, and under which generation and number that was.
+    /// Whether a served list lacked a certificate when last looked at, and under which generation and newest list that was.
     lacks: Option<(u64, Option<u64>, bool)>,
 }
 
@@ -112,20 +114,25 @@ impl StatusState {
         }
         Changed {
             crl_due: inner.crl_lacks(now),
-            crl_wanted: inner.pending.as_ref().map(|event| event.digest),
+            crl_wanted: inner.wanted(),
         }
     }
 
     /// The digest of a CRL that was recorded without its bytes and has not come yet.
     #[must_use]
     pub fn crl_wanted(&self) -> Option<Digest> {
-        self.read().pending.as_ref().map(|event| event.digest)
+        self.read().wanted()
     }
 
     /// Hands over the bytes of a CRL that was recorded without them.
     pub fn provide_crl(&self, der: Vec<u8>) {
         let mut inner = self.write();
-        if let Some(event) = inner.pending.take_if(|event| event.digest == Digest::of(&der)) {
+        let digest = Digest::of(&der);
+        let of = inner.pending.iter().find(|(_, event)| event.digest == digest);
+        if let Some(event) = of
+            .map(|(number, _)| *number)
+            .and_then(|number| inner.pending.remove(&number))
+        {
             inner.serve(event, der);
         }
     }
@@ -136,16 +143,28 @@ impl StatusState {
         self.read().book.status(serial)
     }
 
+    /// The status of a certificate when it is asked for under a CA's name, by the SHA-256 of that CA's certificate.
+    #[must_use]
+    pub fn status_under(&self, issuer: &Digest, serial: &Serial) -> CertificateStatus {
+        self.read().book.status_under(issuer, serial)
+    }
+
     /// The book's generation: replies made under another are stale.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.read().book.generation()
     }
 
-    /// A certificate of the authority, DER.
+    /// The newest certificate of the authority for a purpose, DER.
     #[must_use]
     pub fn certificate(&self, purpose: CaCertificateUse) -> Option<Bytes> {
-        self.read().certificates.get(&purpose).cloned()
+        self.read().certificates.get(&purpose)?.last().cloned()
+    }
+
+    /// All of them, the newest last.
+    #[must_use]
+    pub fn certificates(&self, purpose: CaCertificateUse) -> Vec<Bytes> {
+        self.read().certificates.get(&purpose).cloned().unwrap_or_default()
     }
 
     /// Every CA certificate (not the OCSP responder's), DER.
@@ -156,7 +175,7 @@ impl StatusState {
             .certificates
             .iter()
             .filter(|(purpose, _)| **purpose != CaCertificateUse::OcspResponder);
-        of_cas.map(|(_, certificate)| certificate.clone()).collect()
+        of_cas.flat_map(|(_, certificates)| certificates.clone()).collect()
     }
 
     /// Where the certificates say things are to be found.
@@ -165,25 +184,28 @@ impl StatusState {
         self.read().paths.clone()
     }
 
-    pub(crate) fn crl(&self) -> Option<ServedCrl> {
-        self.read().crl.clone()
+    /// The list of the agents' issuing CA number `number`.
+    pub(crate) fn crl(&self, number: usize) -> Option<ServedCrl> {
+        self.read().crls.get(&number).cloned()
     }
 
-    /// The record of the CRL being served.
+    /// The record of the newest CRL being served.
     #[must_use]
     pub fn crl_record(&self) -> Option<CrlPublished> {
-        self.read().crl.as_ref().map(|crl| crl.event.clone())
+        self.read().newest().cloned()
     }
 
-    /// Whether a CRL must be asked for now: there is none, one lacks a certificate, half its life is over, or it
+    /// Whether a CRL must be asked for now: a CA in use has none, one lacks a certificate, half its life is over, or it
     /// is dated ahead, by a clock that was wrong.
     #[must_use]
     pub fn crl_due(&self, now: Timestamp) -> bool {
-        let lacks = self.write().crl_lacks(now);
-        lacks
-            || self.crl_record().is_none_or(|event| {
-                let life = event.next_update.micros_since(event.this_update);
-                now.micros_since(event.this_update) >= life / 2 || now < event.this_update
+        let mut inner = self.write();
+        inner.crl_lacks(now)
+            || inner.in_use(now).iter().any(|issuing| {
+                inner.crls.get(&issuing.number).is_none_or(|crl| {
+                    let life = crl.event.next_update.micros_since(crl.event.this_update);
+                    now.micros_since(crl.event.this_update) >= life / 2 || now < crl.event.this_update
+                })
             })
     }
 
@@ -196,13 +218,18 @@ impl StatusState {
     #[must_use]
     pub fn health(&self, now: Timestamp, crl_alarm_seconds: i64) -> Health {
         let inner = self.read();
-        let left = inner
-            .crl
-            .as_ref()
-            .map(|crl| crl.event.next_update.micros_since(now).div_euclid(1_000_000));
+        let in_use = inner.in_use(now);
+        let mut served = in_use.iter().filter_map(|issuing| inner.crls.get(&issuing.number));
+        let first = if served.clone().count() == in_use.len() {
+            served.clone().map(|crl| crl.event.next_update).min()
+        } else {
+            None
+        };
+        let newest = served.next_back().map(|crl| crl.event.number);
+        let left = first.map(|first| first.micros_since(now).div_euclid(1_000_000));
         let mut reasons = Vec::new();
         match left {
-            None => reasons.push("no CRL has been published yet".to_owned()),
+            None => reasons.push("a CA in use has published no CRL yet".to_owned()),
             Some(left) if left < crl_alarm_seconds => {
                 reasons.push(format!(
                     "the CRL's nextUpdate is {left} s away; the alarm is at {crl_alarm_seconds} s"
@@ -213,7 +240,7 @@ impl StatusState {
         Health {
             certificates: inner.book.len(),
             crl_next_update_seconds: left,
-            crl_number: inner.crl.as_ref().map(|crl| crl.event.number),
+            crl_number: newest,
             folded_to: inner.folded_to,
             reasons,
         }
@@ -241,7 +268,11 @@ impl Inner {
         } else if let Some(Ok(JobEvent::CrlPublished(mut event))) = JobEvent::decode(kind, body) {
             match event.list.take() {
                 Some(list) => self.serve(event, list.0),
-                None => self.pending = Some(event),
+                None => {
+                    if let Some(number) = self.number_of(&event) {
+                        self.pending.insert(number, event);
+                    }
+                }
             }
         }
     }
@@ -282,6 +313,7 @@ impl Inner {
             CaEvent::AgentRegistered(event) => self.book.registered(event.agent, event.owner),
             CaEvent::CertificateReserved(event) => {
                 self.book.reserved(event.serial, Some(event.agent), event.not_after);
+                self.book.issued_by(&event.serial, event.issuer);
             }
             CaEvent::HouseFounded(event) => {
                 let otherwise = Paths::default();
@@ -292,48 +324,102 @@ impl Inner {
                 };
             }
             CaEvent::CaCertificateInstalled(event) => {
-                self.certificates.insert(event.purpose, event.certificate.0.into());
+                let installed = self.certificates.entry(event.purpose).or_default();
+                installed.push(event.certificate.0.into());
+                self.lacks = None;
             }
             _ => {}
         }
     }
 
+    /// The agents' issuing CAs whose certificates may still be in use, the newest last; the newest always, so that its absence shows.
+    fn in_use(&self, now: Timestamp) -> Vec<Issuing> {
+        let all = self.certificates.get(&CaCertificateUse::AgentIssuing);
+        let issuing = all
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .map(|(index, certificate)| Issuing {
+                certificate: certificate.to_vec(),
+                number: index + 1,
+            });
+        let mut issuing: Vec<Issuing> = issuing.collect();
+        let newest = issuing.pop();
+        issuing.retain(|issuing| issuing.is_in_use(now));
+        issuing.extend(newest);
+        issuing
+    }
+
+    fn wanted(&self) -> Option<Digest> {
+        self.pending.values().next().map(|event| event.digest)
+    }
+
+    fn newest(&self) -> Option<&CrlPublished> {
+        self.crls
+            .values()
+            .map(|crl| &crl.event)
+            .max_by_key(|event| event.number)
+    }
+
+    /// Whose list it is.
+    fn number_of(&self, event: &CrlPublished) -> Option<usize> {
+        let all = self.certificates.get(&CaCertificateUse::AgentIssuing)?;
+        match event.issuer {
+            None => Some(1),
+            Some(issuer) => all
+                .iter()
+                .position(|known| Digest::of(known) == issuer)
+                .map(|index| index + 1),
+        }
+    }
+
     /// Serves a recorded CRL, unless it is not the CA's or its number goes back; then the old one stays.
     fn serve(&mut self, event: CrlPublished, der: Vec<u8>) {
-        let Some(issuer) = self.certificates.get(&CaCertificateUse::AgentIssuing) else {
-            tracing::error!(
-                number = event.number,
-                "a CRL was recorded before the CA's certificate; not served"
-            );
+        let number = self.number_of(&event);
+        let all = self.certificates.get(&CaCertificateUse::AgentIssuing);
+        let issuer = number.and_then(|number| all?.get(number - 1));
+        let Some((number, issuer)) = number.zip(issuer) else {
+            tracing::error!(number = event.number, "a CRL of a CA that is not on record; not served");
             return;
         };
-        let served = self.crl.as_ref().map(|crl| crl.event.number);
+        let served = self.crls.get(&number).map(|crl| crl.event.number);
         match accept_crl(&event, &der, issuer, served) {
             Ok(()) => {
                 let listed = listed_serials(&der).unwrap_or_default();
                 let der = der.into();
                 // One that never came is wanted no more once a later one is served.
-                self.pending.take_if(|pending| pending.number <= event.number);
-                self.crl = Some(ServedCrl { der, event, listed });
+                if self
+                    .pending
+                    .get(&number)
+                    .is_some_and(|pending| pending.number <= event.number)
+                {
+                    self.pending.remove(&number);
+                }
+                self.crls.insert(number, ServedCrl { der, event, listed });
             }
             Err(refusal) => tracing::error!(number = event.number, %refusal, "a CRL is not served"),
         }
     }
 
-    /// Whether a certificate that belongs on the list is not on it. Looked at only when book or list have changed, since every
+    /// Whether a certificate that belongs on a list is not on it. Looked at only when book or lists have changed, since every
     /// batch of orders comes by here.
     fn crl_lacks(&mut self, now: Timestamp) -> bool {
-        let seen = (self.book.generation(), self.crl.as_ref().map(|crl| crl.event.number));
+        let seen = (self.book.generation(), self.newest().map(|event| event.number));
         match self.lacks {
             Some((generation, number, lacks)) if (generation, number) == seen => lacks,
             _ => {
-                let lacks = self.crl.as_ref().is_none_or(|crl| {
-                    let entries = self.book.crl_entries(now, 0);
-                    entries.iter().any(|entry| !crl.listed.contains(&entry.serial))
-                });
+                let in_use = self.in_use(now);
+                let lacks = in_use.is_empty() || in_use.iter().any(|issuing| self.lacks_one(issuing, now));
                 self.lacks = Some((seen.0, seen.1, lacks));
                 lacks
             }
         }
+    }
+
+    fn lacks_one(&self, issuing: &Issuing, now: Timestamp) -> bool {
+        self.crls.get(&issuing.number).is_none_or(|crl| {
+            let entries = self.book.crl_entries_of(&issuing.digest(), now, 0);
+            entries.iter().any(|entry| !crl.listed.contains(&entry.serial))
+        })
     }
 }

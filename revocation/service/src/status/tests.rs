@@ -64,14 +64,15 @@ async fn running(bounds: Bounds) -> Running {
     let purpose = ca_core::events::CaCertificateUse::AgentIssuing;
     running.commit(&CaCertificateInstalled { certificate, purpose }).await;
     for number in [1, 2] {
-        running.commit(&reserved(number)).await;
+        let issuer = Digest::of(&running.ca.certificate);
+        running.commit(&reserved(number, issuer)).await;
     }
     let key = OcspKey::new(
         &running.ca.certificate,
         &running.ca.responder,
         running.ca.responder_key.clone(),
     );
-    running.replies.set_key(key.unwrap());
+    running.replies.set_keys(vec![key.unwrap()]);
     running
 }
 
@@ -79,14 +80,14 @@ fn serial(number: u8) -> Serial {
     Serial::new([number; 18]).unwrap()
 }
 
-fn reserved(number: u8) -> CertificateReserved {
+fn reserved(number: u8, issuer: Digest) -> CertificateReserved {
     let digest = Digest::of(&[number]);
     CertificateReserved {
         agent: AgentId::new(&format!("a-{number}")).unwrap(),
         checks: 1,
         csr: digest,
         document: digest,
-        issuer: digest,
+        issuer,
         mandate: MandateId::new("m-1").unwrap(),
         not_after: real_now().plus_seconds(86_400),
         not_before: real_now(),
