@@ -161,6 +161,9 @@ pub struct GatewaySection {
     pub listen: SocketAddr,
     /// Names and addresses in its certificate.
     pub names: Vec<String>,
+    /// Private enterprise numbers beside the house's own under which bots' certificates are accepted: for a migration, until the last
+    /// certificate of the other arc has ended.
+    pub accepted_pens: Vec<u64>,
     /// Runtimes side by side, 1 to 64.
     pub threads: usize,
     /// Whether a balancer writes a PROXY protocol version 2 header.
@@ -197,6 +200,7 @@ impl Default for GatewaySection {
             id: GatewayId::new("gw-1").expect("a constant that fits its alphabet"),
             listen: loopback(8443),
             names: local_names(),
+            accepted_pens: Vec::new(),
             threads: 2,
             proxy_protocol: false,
             proxy_from: Vec::new(),

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use extensions::{oids::Environment, passkey::RelyingParty};
+use extensions::{
+    oids::{Environment, OidArc},
+    passkey::RelyingParty,
+};
 use revocation_service::calendar::check_schedule;
 use serde::Deserialize;
 use thiserror::Error;
@@ -224,6 +227,9 @@ fn absolute(paths: &Paths, file: &Path) -> Paths {
 /// The longest address of the status listener, in octets; three of them stand in each certificate.
 const LONGEST_STATUS_URL: usize = 200;
 
+/// Arcs accepted beside the house's own: each costs a look at every handshake.
+const MOST_ACCEPTED_PENS: usize = 4;
+
 /// Every number that has bounds: key, value, least, most.
 fn bounded(config: &Config) -> Vec<(&'static str, u64, u64, u64)> {
     let (gateway, house) = (&config.gateway, &config.house);
@@ -281,6 +287,24 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
         if !(least..=most).contains(&value) {
             return refuse(key, format!("{value} is outside {least} to {most}"));
         }
+    }
+    for pen in &config.gateway.accepted_pens {
+        match OidArc::new(*pen) {
+            Ok(arc) if arc.fits(house.environment) => {}
+            Ok(_) => {
+                let reason =
+                    "32473 is the documentation arc and belongs to nobody: production accepts no certificate of it";
+                return refuse("gateway.accepted_pens", reason.to_owned());
+            }
+            Err(error) => return refuse("gateway.accepted_pens", format!("{pen}: {error}")),
+        }
+    }
+    if config.gateway.accepted_pens.len() > MOST_ACCEPTED_PENS {
+        let reason = format!(
+            "{} arcs; at most {MOST_ACCEPTED_PENS}",
+            config.gateway.accepted_pens.len()
+        );
+        return refuse("gateway.accepted_pens", reason);
     }
     if let Err(reason) = status_url(&config.status.public_url()) {
         return refuse("status.url", reason);
@@ -479,6 +503,32 @@ mod tests {
         ] {
             let told = with(url).unwrap_err().to_string();
             assert!(told.contains("status.url") && told.contains(why), "{url}: {told}");
+        }
+    }
+
+    /// Take the match out of `check` to see each line red.
+    #[test]
+    fn accepted_arcs_are_held_to_what_an_arc_may_be() {
+        let with = |environment: &str, pens: &str| {
+            let text = LEAST.replace("sandbox", environment);
+            read(
+                &format!("{text}pen = 99999\n[paths]\npassphrase_file = \"p\"\n[gateway]\naccepted_pens = {pens}"),
+                &[],
+            )
+        };
+        assert_eq!(with("production", "[70000]").unwrap().gateway.accepted_pens, [70_000]);
+        assert!(with("sandbox", "[32473]").is_ok(), "a sandbox may");
+        for (environment, pens, why) in [
+            ("production", "[32473]", "documentation arc"),
+            ("sandbox", "[0]", "gateway.accepted_pens"),
+            ("sandbox", "[4294967296]", "gateway.accepted_pens"),
+            ("sandbox", "[1, 2, 3, 4, 5]", "at most 4"),
+        ] {
+            let told = with(environment, pens).unwrap_err().to_string();
+            assert!(
+                told.contains("gateway.accepted_pens") && told.contains(why),
+                "{pens}: {told}"
+            );
         }
     }
 

@@ -50,6 +50,7 @@ local = ["127.0.0.0/8"]
 # id = "gw-1"
 # listen = "127.0.0.1:8443"
 # names = ["localhost", "127.0.0.1"]   # in its certificate; fixed by init
+# accepted_pens = []           # for a migration: arcs of bots' certificates beside the house's own
 # threads = 2                  # runtimes side by side
 # proxy_protocol = false       # PROXY protocol version 2 from a balancer
 # proxy_from = ["10.0.0.7/32"] # the balancers; needed with proxy_protocol, everybody else is dropped

@@ -6,6 +6,7 @@ use anyhow::Context;
 use extensions::{
     Clock, Counterparty,
     certificate::{AgentPathProfile, LONGEST_AGENT_LIFE_SECONDS},
+    oids::OidArc,
 };
 use gateway_service::{
     gateway::Settings,
@@ -28,7 +29,8 @@ use crate::{
 
 pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::Result<Instance> {
     let section = &start.config.gateway;
-    let inspected = Arc::new(Inspected::new(path_profile(&start.published)));
+    let accepted = accepted(start)?;
+    let inspected = Arc::new(Inspected::new(path_profile(&start.published, &accepted)));
     let mut venues = Vec::new();
     let every = [section.price_every_ms, section.watch_every_ms].map(Duration::from_millis);
     for (counterparty, venue) in &start.config.venues {
@@ -59,7 +61,7 @@ pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::R
             request_head: Duration::from_millis(section.head_ms),
             ..Bounds::default()
         },
-        tls: tls(start, listeners, inspected.clone())?,
+        tls: tls(start, listeners, &accepted, inspected.clone())?,
         inspected,
         venues,
     };
@@ -67,16 +69,29 @@ pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::R
 }
 
 /// What a bot's path is held to at each handshake.
-fn path_profile(published: &Published) -> AgentPathProfile {
+fn path_profile(published: &Published, accepted: &[OidArc]) -> AgentPathProfile {
     let issuing = published.all_agent_issuing().len();
+    let mut certificates = published.settings.certificate_profile();
+    certificates.arcs.extend(accepted);
     AgentPathProfile {
-        certificates: published.settings.certificate_profile(),
+        certificates,
         longest_life_seconds: LONGEST_AGENT_LIFE_SECONDS,
         distribution_points: published.settings.crl_urls(issuing),
     }
 }
 
-fn tls(start: &Start<'_>, listeners: &Listeners, inspected: Arc<Inspected>) -> anyhow::Result<Arc<ServerConfig>> {
+/// The arcs accepted beside the house's own.
+fn accepted(start: &Start<'_>) -> anyhow::Result<Vec<OidArc>> {
+    let arcs = start.config.gateway.accepted_pens.iter().map(|pen| OidArc::new(*pen));
+    arcs.collect::<Result<_, _>>().context("gateway.accepted_pens")
+}
+
+fn tls(
+    start: &Start<'_>,
+    listeners: &Listeners,
+    accepted: &[OidArc],
+    inspected: Arc<Inspected>,
+) -> anyhow::Result<Arc<ServerConfig>> {
     let published = &start.published;
     let purpose = published.settings.arc.trading_agent();
     let verifier = AgentVerifier::new(
@@ -85,6 +100,8 @@ fn tls(start: &Start<'_>, listeners: &Listeners, inspected: Arc<Inspected>) -> a
         purpose.der_content(),
         Box::new(move |path, now| inspected.check_at(path, now)),
     )?;
+    let also = |verifier: AgentVerifier, arc: &OidArc| verifier.also_for(arc.trading_agent().der_content());
+    let verifier = accepted.iter().fold(verifier, also);
     let identity = listeners.identity(founding::GATEWAY)?;
     Ok(Arc::new(server_config_with(Arc::new(verifier), identity)?))
 }

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use ca_core::signing::RcgenKey;
 use ca_keys::{FileSigner, Protection};
 use extensions::{
-    AuthorityLimits,
+    AuthorityLimits, Environment,
     limits::{Authority, LimitsDocument, Subject},
+    oids::{Oid, OidArc},
 };
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, IsCa, Issuer, SerialNumber};
 use rustls::pki_types::CertificateDer;
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::house::{House, Identity, LONG, Setup, closing_post, house, limits, logged, order, spoken, was_logged};
 
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
+const POLICIES: &str = "2.5.29.32";
 pub(crate) const DAY: i64 = 86_400;
 
 /// One extension: its number, whether it is critical, its value.
@@ -203,8 +205,61 @@ async fn only_certificates_of_the_profile_are_served() {
         let leaf = by_issuing_ca(&house, &parts);
         refused(&house, what, identity(&house, leaf), reason).await;
     }
+    let other = by_issuing_ca(&house, &under_another_arc(&house));
+    refused(&house, "of another arc", identity(&house, other), "RequiredEkuNotFound").await;
+    let own = honest().extensions.into_iter().find(|extension| extension.0 == ours);
+    let critical = by_issuing_ca(&house, &with(&ours, true, own.unwrap().2));
+    refused(
+        &house,
+        "critical limits",
+        identity(&house, critical),
+        "UnsupportedCriticalExtension",
+    )
+    .await;
     strangers(&house).await;
     house.lives("after").await;
+    house.running.stop().await.unwrap();
+}
+
+/// The arc that a migration comes from or goes to.
+const OTHER_PEN: u64 = 70_000;
+
+/// The honest bot's certificate with every identifier of ours under another arc.
+fn under_another_arc(house: &House) -> Parts {
+    let (own, other) = (house.running.published.settings.arc, OidArc::new(OTHER_PEN).unwrap());
+    // Both numbers take as many octets, so no length in the values changes.
+    let renamed = |value: &mut Vec<u8>, from: &Oid, to: &Oid| {
+        let (from, to) = (from.der_content(), to.der_content());
+        let at = value.windows(from.len()).position(|window| window == from).unwrap();
+        value[at..at + to.len()].copy_from_slice(to);
+    };
+    let mut parts = parts(house);
+    for (oid, _, value) in &mut parts.extensions {
+        if *oid == own.authority_limits().arcs() {
+            *oid = other.authority_limits().arcs();
+        } else if *oid == numbers(EXTENDED_KEY_USAGE) {
+            renamed(value, &own.trading_agent(), &other.trading_agent());
+        } else if *oid == numbers(POLICIES) {
+            let sandbox = Environment::Sandbox;
+            renamed(value, &own.policy(sandbox), &other.policy(sandbox));
+        }
+    }
+    parts
+}
+
+/// During a migration certificates of both arcs are served, each by its own identifiers throughout. Negative control: the same
+/// certificate is refused above, where the gateway accepts the house's arc alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accepted_arc_is_served_beside_the_houses_own() {
+    let house = house(Setup {
+        accepted_pen: Some(OTHER_PEN),
+        ..Setup::default()
+    })
+    .await;
+    let other = by_issuing_ca(&house, &under_another_arc(&house));
+    let said = answer(&house, Some(identity(&house, other)), "other").await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    house.lives("own").await;
     house.running.stop().await.unwrap();
 }
 

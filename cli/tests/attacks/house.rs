@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) proxy_protocol: bool,
     /// The balancer's network; this machine's own when empty.
     pub(crate) proxy_from: &'static str,
+    /// An arc that the gateway accepts beside the house's own.
+    pub(crate) accepted_pen: Option<u64>,
     /// Life of the bot's certificate in seconds, when it is not the usual day.
     pub(crate) bot_life_seconds: Option<i64>,
     /// The ledger on a disk of its own, of so many MiB; needs root.
@@ -124,6 +126,7 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
         "" => "127.0.0.0/8",
         network => network,
     };
+    let accepted: Vec<u64> = setup.accepted_pen.into_iter().collect();
     let bot_life = setup.bot_life_seconds.unwrap_or(86_400);
     let text = format!(
         r#"
@@ -138,6 +141,7 @@ regions = {{ eu-west-1 = ["127.0.0.0/8"], eu-west-2 = ["10.1.0.0/16"] }}
 bot_life_seconds = {bot_life}
 [gateway]
 listen = "127.0.0.1:0"
+accepted_pens = {accepted:?}
 price_every_ms = 100
 watch_every_ms = 100
 send_deadline_ms = 5000

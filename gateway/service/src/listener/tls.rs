@@ -31,6 +31,8 @@ pub struct AgentVerifier {
     anchors: Vec<TrustAnchor<'static>>,
     issuing: Vec<CertificateDer<'static>>,
     purpose: &'static [u8],
+    /// What our purpose is called in other arcs that are accepted.
+    other_purposes: Vec<&'static [u8]>,
     profile: Box<ProfileCheck>,
     algorithms: WebPkiSupportedAlgorithms,
     subjects: Vec<DistinguishedName>,
@@ -56,10 +58,18 @@ impl AgentVerifier {
             issuing,
             // Lives as long as the process: webpki asks for a static OID.
             purpose: Box::leak(purpose.to_vec().into_boxed_slice()),
+            other_purposes: Vec::new(),
             profile,
             algorithms: ring::default_provider().signature_verification_algorithms,
             subjects,
         })
+    }
+
+    /// Accepts our purpose under another arc too, while certificates of both are in use. The profile check must know that arc as well.
+    #[must_use]
+    pub fn also_for(mut self, purpose: &[u8]) -> Self {
+        self.other_purposes.push(Box::leak(purpose.to_vec().into_boxed_slice()));
+        self
     }
 
     fn refuse(why: String) -> Error {
@@ -109,10 +119,15 @@ impl ClientCertVerifier for AgentVerifier {
         offered.extend(self.issuing.iter().cloned());
         // webpki holds issuing CAs to a *required* purpose too, and ours have none: the profile check requires it of the leaf,
         // as the sole one.
-        let usage = KeyUsage::required_if_present(self.purpose);
-        let path = leaf
-            .verify_for_usage(self.algorithms.all, &self.anchors, &offered, now, usage, None, None)
-            .map_err(refused)?;
+        let verified = |purpose: &'static [u8]| {
+            let usage = KeyUsage::required_if_present(purpose);
+            leaf.verify_for_usage(self.algorithms.all, &self.anchors, &offered, now, usage, None, None)
+        };
+        let path = verified(self.purpose).or_else(|error| {
+            let mut others = self.other_purposes.iter();
+            others.find_map(|purpose| verified(purpose).ok()).ok_or(error)
+        });
+        let path = path.map_err(refused)?;
         let mut certificates: Vec<&[u8]> = vec![end_entity];
         let between: Vec<CertificateDer<'_>> = path.intermediate_certificates().map(|c| c.der()).collect();
         certificates.extend(between.iter().map(AsRef::as_ref));
