@@ -1,7 +1,11 @@
 //! The committed vectors of `AuthorityLimits`, read by this crate, by Python and by OpenSSL, which must agree.
 
+#![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
+
 #[path = "vectors/list.rs"]
 mod list;
+#[path = "vectors/openssl.rs"]
+mod openssl;
 
 use std::{collections::BTreeSet, path::PathBuf, process::Command};
 
@@ -132,26 +136,13 @@ fn python_reads_alike() {
     );
 }
 
-/// OpenSSL parses every good vector as DER.
+/// OpenSSL finds in every good vector the values of the index, leaf by leaf, and of the bad ones parses all but those that are no DER.
+/// Control: change a number in a good vector's row of the index, or a name in `BROKEN`.
 #[test]
-fn openssl_reads_the_good_ones() {
+fn openssl_reads_alike() {
     if !present("openssl", &["version"]) {
         return;
     }
-    for vector in list::all().iter().filter(|v| v.refused.is_none()) {
-        let path = folder().join("limits").join(format!("{}.der", vector.name));
-        let output = Command::new("openssl")
-            .args(["asn1parse", "-inform", "DER", "-in"])
-            .arg(&path)
-            .output()
-            .expect("openssl runs");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && text.contains("SEQUENCE") && text.contains("ENUMERATED"),
-            "{}: {text}",
-            vector.name
-        );
-        // each of the twelve fields that every value has, and the parts of the smallest
-        assert!(text.lines().count() >= 28, "{}: {text}", vector.name);
-    }
+    let (good, bad) = openssl::read_all(&folder().join("limits"));
+    assert!(good >= 20 && bad >= 50, "{good} good, {bad} bad");
 }
