@@ -38,6 +38,8 @@ use crate::small_disk::Disk;
 
 /// How long the head of a request, and then its body, may take here.
 pub(crate) const PATIENCE_MS: u64 = 700;
+/// What signs requests to the venue.
+pub(crate) const VENUE_SECRET: &str = "canary-of-the-venue-2718281828";
 /// Longer than anything here takes.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
@@ -64,6 +66,8 @@ pub(crate) struct House {
     pub(crate) config: Config,
     pub(crate) running: Running,
     pub(crate) ada: Officer,
+    /// The one-time tokens that were handed out.
+    pub(crate) tokens: Vec<String>,
 }
 
 /// What is logged in this process, all houses together.
@@ -114,13 +118,13 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
     let account = Account {
         name: "main".to_owned(),
         api_key: "public".to_owned(),
-        secret: "private".to_owned(),
+        secret: VENUE_SECRET.to_owned(),
         balances: BTreeMap::from([("BTC".to_owned(), million), ("EUR".to_owned(), million)]),
     };
     let venue = fixtures_venue::Config::new(vec![symbol], vec![account], Arc::new(SystemClock));
     let venue = fixtures_venue::serve(venue).await.unwrap();
     secret(folder.path(), "key", "public\n");
-    secret(folder.path(), "secret", "private\n");
+    secret(folder.path(), "secret", VENUE_SECRET);
     let (url, proxy) = (venue.url(), setup.proxy_protocol);
     let balancer = match setup.proxy_from {
         "" => "127.0.0.0/8",
@@ -241,6 +245,8 @@ pub(crate) async fn house(setup: Setup) -> House {
         }
     }
     let token = ada.enrolment_token("mm-1", "m-1").await.unwrap();
+    let mut tokens = tokens.to_vec();
+    tokens.push(token["token"].as_str().unwrap().to_owned());
     let to = origin(running.addresses.enrolment);
     let own = folder.path().join("bot");
     bot::enrol(&own, to, &roots, "mm-1", token["token"].as_str().unwrap(), &mut |_| {})
@@ -253,6 +259,7 @@ pub(crate) async fn house(setup: Setup) -> House {
         config,
         running,
         ada,
+        tokens,
     }
 }
 
