@@ -52,6 +52,30 @@ pub const TARGETS: &[Target] = &[
         name: "oid",
         run: extensions::fuzz::fuzz_oid,
     },
+    Target {
+        name: "certificate",
+        run: extensions::fuzz::fuzz_certificate,
+    },
+    Target {
+        name: "mandate",
+        run: extensions::fuzz::fuzz_mandate,
+    },
+    Target {
+        name: "reserve",
+        run: ledger::reserve::fuzz_reserve,
+    },
+    Target {
+        name: "note",
+        run: ledger::checkpoint::fuzz_note,
+    },
+    Target {
+        name: "line",
+        run: ledger::export::fuzz_line,
+    },
+    Target {
+        name: "json",
+        run: console::fuzz_json,
+    },
 ];
 
 /// A request that is accepted names its own bytes, and has a key of ours.

@@ -35,7 +35,7 @@ pub(super) const fn ca_above(path_length: u8) -> [u8; 8] {
     [0x30, 0x06, 0x01, 0x01, 0xff, 0x02, 0x01, path_length]
 }
 
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const DNS_NAME: u8 = 0x82;
 const URI: u8 = 0x86;

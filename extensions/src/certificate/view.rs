@@ -2,7 +2,7 @@
 
 use x509_parser::{asn1_rs::Tag, certificate::X509Certificate, prelude::FromDer, x509::X509Version};
 
-use super::Fault;
+use super::{Fault, extension::SEQUENCE};
 use crate::{
     Digest, KeyAlgorithm, Serial, Timestamp,
     limits::tlv,
@@ -80,8 +80,9 @@ impl Certificate {
         let tbs_bytes: &[u8] = tbs.as_ref();
         let signature = parsed.signature_value.data.as_ref();
         let (strict, start) = sealed(tbs_bytes, algorithm_oid, signature);
-        if strict != der {
-            return Err(Fault::Malformed); // what the signature does not cover has one spelling too
+        // What the signature does not cover has one spelling too; the parser takes a SEQUENCE under another class or as primitive.
+        if strict != der || tbs_bytes.first() != Some(&SEQUENCE) {
+            return Err(Fault::Malformed);
         }
         Ok(Self {
             der: der.into(),
