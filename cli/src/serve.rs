@@ -136,6 +136,9 @@ pub struct Running {
     pub published: Arc<Published>,
     /// The issuing role.
     pub ca: Option<Arc<CaService>>,
+    /// What ends the roles `ca` and `console` alone.
+    issuing: CancellationToken,
+    registering: CancellationToken,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -221,7 +224,8 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     let mut tasks = JoinSet::new();
     let ca = Arc::new(issuing(&start).await?);
     let working = ca.clone();
-    let until = start.stop.clone();
+    let (issuing, registering) = (start.stop.child_token(), start.stop.child_token());
+    let until = issuing.clone();
     tasks.spawn(async move {
         tokio::select! {
             () = working.run() => {}
@@ -231,7 +235,7 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     let status = status::start(&start).await?;
     let listeners = Arc::new(Listeners::open(&start).await?);
     tasks.spawn(listeners.clone().follow(ledger.clone(), start.stop.clone()));
-    let registration = registration::start(&start, &listeners, &mut tasks).await?;
+    let registration = registration::start(&start, &listeners, &registering, &mut tasks).await?;
     let bots = bots::start(&start, &listeners).await?;
     let readiness = Arc::new(Readiness {
         gateway: bots.gateway().clone(),
@@ -263,6 +267,8 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
         status: Some(status),
         published,
         ca: Some(ca),
+        issuing,
+        registering,
         stop: start.stop,
         tasks,
         ledger,
@@ -306,23 +312,45 @@ impl Running {
         self.ledger.head().checkpoint.clone()
     }
 
-    /// Stops taking anything new, lets what is under way end, writes what is to be written, closes the ledger.
-    ///
-    /// # Errors
-    /// When the ledger's last state cannot be written.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
-        self.stop.cancel();
+    /// Stops one role and leaves the others as they are, as when its process ends: the order path goes on without `ca`, `revocation` and
+    /// `console`.
+    pub async fn stop_role(&mut self, role: Role) {
+        match role {
+            Role::Ca => {
+                self.issuing.cancel();
+                self.ca = None;
+            }
+            Role::Console => self.registering.cancel(),
+            Role::Revocation => self.stop_status().await,
+            Role::Gateway => self.stop_gateway().await,
+        }
+    }
+
+    async fn stop_gateway(&mut self) {
         if let Some(instance) = self.instance.take() {
             let stopped = tokio::task::spawn_blocking(move || instance.stop());
             if tokio::time::timeout(STOP_TIME, stopped).await.is_err() {
                 tracing::error!("the gateway did not end in order");
             }
         }
+    }
+
+    async fn stop_status(&mut self) {
         if let Some(status) = self.status.take()
             && tokio::time::timeout(STOP_TIME, status.stop()).await.is_err()
         {
             tracing::error!("the status role did not end in order");
         }
+    }
+
+    /// Stops taking anything new, lets what is under way end, writes what is to be written, closes the ledger.
+    ///
+    /// # Errors
+    /// When the ledger's last state cannot be written.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.stop_gateway().await;
+        self.stop_status().await;
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_TIME, ended).await.is_err() {
             self.tasks.abort_all();

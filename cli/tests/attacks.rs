@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+#[path = "attacks/alone.rs"]
+mod alone;
 #[path = "attacks/canaries.rs"]
 mod canaries;
 #[path = "attacks/certificates.rs"]

@@ -7,6 +7,7 @@ use console::{Anchors, Clocks, Config, Console, ROLE};
 use extensions::passkey::RelyingParty;
 use rustls::pki_types::CertificateDer;
 use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use super::{Listeners, Start};
 use crate::founding;
@@ -15,6 +16,7 @@ use crate::founding;
 pub(super) async fn start(
     start: &Start<'_>,
     listeners: &Listeners,
+    until: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let published = &start.published;
@@ -42,9 +44,9 @@ pub(super) async fn start(
     let console = Console::new(start.ledger.clone(), writer, clocks, config);
     let officers_tls = console.officers_tls(listeners.identity(founding::CONSOLE)?).await?;
     let enrolment_tls = console.enrolment_tls(listeners.identity(founding::ENROLMENT)?).await?;
-    let (answering, stop) = (console.clone(), start.stop.clone());
+    let (answering, stop) = (console.clone(), until.clone());
     tasks.spawn(async move { answering.serve_officers(officers, officers_tls, stop).await });
-    let stop = start.stop.clone();
+    let stop = until.clone();
     tasks.spawn(async move { console.serve_enrolment(enrolment, enrolment_tls, stop).await });
     Ok(addresses)
 }

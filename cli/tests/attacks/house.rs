@@ -54,6 +54,10 @@ pub(crate) struct Setup {
     pub(crate) accepted_pen: Option<u64>,
     /// Life of the bot's certificate in seconds, when it is not the usual day.
     pub(crate) bot_life_seconds: Option<i64>,
+    /// Scores are enforced: nothing passes before a baseline is approved.
+    pub(crate) enforce: bool,
+    /// A webhook's receiver on loopback, by its port.
+    pub(crate) webhook: Option<u16>,
     /// The ledger on a disk of its own, of so many MiB; needs root.
     pub(crate) disk_mib: Option<u32>,
 }
@@ -86,6 +90,7 @@ pub(crate) fn logged() -> &'static Mutex<Vec<u8>> {
         }
         let _ = tracing_subscriber::fmt()
             .with_ansi(false)
+            .with_max_level(tracing::Level::DEBUG)
             .with_writer(|| Into)
             .try_init();
         Mutex::default()
@@ -132,6 +137,16 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
     };
     let accepted: Vec<u64> = setup.accepted_pen.into_iter().collect();
     let bot_life = setup.bot_life_seconds.unwrap_or(86_400);
+    secret(
+        folder.path(),
+        "hook",
+        "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    );
+    let webhook = setup.webhook.map_or_else(String::new, |port| {
+        format!(
+            "[webhooks.desk]\nurl = \"http://127.0.0.1:{port}/\"\nsecret_file = \"hook\"\nkinds = [\"agent.*\", \"order.*\"]\nallow_networks = [\"127.0.0.0/8\"]\n"
+        )
+    });
     let text = format!(
         r#"
 [house]
@@ -169,7 +184,7 @@ url = "{url}"
 api_key_file = "key"
 secret_file = "secret"
 instruments = {{ BTC_EUR = "EUR" }}
-"#
+{webhook}"#
     );
     let file = folder.path().join("mandatum.toml");
     std::fs::write(&file, text).unwrap();
@@ -193,7 +208,8 @@ pub(crate) fn limits(order_proof: bool) -> Value {
     })
 }
 
-/// Founds, serves, approves and enrols. Scores are observed only, so that no baseline stands between an attack and the venue.
+/// Founds, serves, approves and enrols. Scores are observed only, unless asked for otherwise, so that no baseline stands between an attack
+/// and the venue.
 pub(crate) async fn house(setup: Setup) -> House {
     logged();
     let (folder, venue, config) = configured(setup).await;
@@ -229,7 +245,7 @@ pub(crate) async fn house(setup: Setup) -> House {
             "on_halt": "cancel_all",
             "on_unanswered_warning": "reduce_only",
             "repeat_window_ms": 0,
-            "scoring": format!("observe until {}", in_days(20)),
+            "scoring": if setup.enforce { "enforce".to_owned() } else { format!("observe until {}", in_days(20)) },
         },
         "expires": in_days(60), "limits": limits(setup.order_proof), "mandate": "m-1", "rationale": "a target",
     });
