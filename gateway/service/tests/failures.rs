@@ -19,7 +19,7 @@ use gateway_service::{
         cancel::cancel,
         endings::OrderStatus,
         follow, repeat,
-        submit::{Signed, Submitted, submit},
+        endings::OrderStatus, submit::{Signed, Submitted, submit},
     },
     session::Session,
 };
@@ -259,6 +259,69 @@ async fn late(world: &mut World, name: &str, leaf: &[u8]) {
     assert!(!session.slot.gate_open());
     let refused = world.submit(0, &session, &order("after")).await;
     assert_eq!(code(&refused), Some(Code::AgentRevoked), "{refused:?}");
+}
+
+/// A commit that takes longer than the send deadline: the permit stands in the record and is withheld. So is one whose venue is reached
+/// later than that, though its revocation was not heard of. Before the deadline the same order is sent, the control of both.
+///
+/// Control tried: `forward`'s gate without the deadline, and both are sent.
+#[test]
+fn nothing_is_sent_later_than_the_send_deadline() {
+    rt().block_on(async {
+        let mut world = World::new(0).await;
+        world.tune = |settings| settings.send_deadline = Duration::from_millis(1_000);
+        world.start(1).await;
+        let leaf = world.agent("mm-1").await;
+        let session = world.session(0, &leaf).await;
+        let sent = world.submit(0, &session, &order("in-time")).await;
+        assert!(matches!(&sent, Submitted::Forwarded(story, _) if story.status == OrderStatus::Open));
+        settled(&session).await;
+
+        world
+            .reopen(1, Some((Fault::Slow(Duration::from_millis(1_200)), 0)))
+            .await;
+        let session = world.session(0, &leaf).await;
+        let slow = world.submit(0, &session, &order("slow")).await;
+        withheld(&slow);
+        assert_eq!(world.instances[0].venue.sends().len(), 1);
+
+        world.reopen(1, None).await;
+        let session = world.session(0, &leaf).await;
+        let venue = world.instances[0].venue.clone();
+        venue.be(world::Mood::Wait);
+        let world = Arc::new(world);
+        let late = {
+            let (world, session) = (world.clone(), session.clone());
+            tokio::spawn(async move { world.submit(0, &session, &order("late")).await })
+        };
+        until("it is recorded", || {
+            let inner = session.slot.lock();
+            inner.state.open_orders().iter().any(|open| open.unanswered())
+        })
+        .await;
+        world.instances[0].stop.cancel();
+        let revoked = AgentRevoked {
+            agent: agent("mm-1"),
+            by: revocation_core::Actor::Officer("ada".parse().expect("id")),
+            incident: None,
+            reason: revocation_core::RevocationReason::PrivilegeWithdrawn,
+            score: None,
+        };
+        let append = ledger::Append::next(revoked, world.clock.now()).narrowing();
+        world.officer.append(append).await.expect("recorded");
+        // The deadline is counted from the decision, which is over.
+        tokio::time::sleep(world.instances[0].gateway.settings.send_deadline).await;
+        venue.go.add_permits(1);
+        withheld(&late.await.expect("no panic"));
+        assert_eq!(venue.sends().len(), 1, "nothing but the first");
+    });
+}
+
+fn withheld(submitted: &Submitted) {
+    let Submitted::Forwarded(story, _) = submitted else {
+        panic!("permitted, and recorded so: {submitted:?}")
+    };
+    assert_eq!(story.status, OrderStatus::Withheld, "{story:?}");
 }
 
 /// A gateway that hears nothing of the ledger any more refuses when its lease ends; one beside it that hears goes on.

@@ -1,4 +1,4 @@
-//! A store that fails on purpose, both ways: a commit is lost, or kept and reported as failed. Or its disk hangs: a commit blocks its thread,
+//! A store that fails on purpose: a commit is lost, or kept and reported as failed, or late. Or its disk hangs: a commit blocks its thread,
 //! as a real one does in `fsync`.
 
 use std::{
@@ -28,6 +28,8 @@ pub enum Fault {
     Kept,
     /// One commit takes this long, or until [`FaultStore::wake`]; those after it are sound.
     Slow(Duration),
+    /// Everything is written, each time after this long.
+    Late(Duration),
 }
 
 /// Wraps a store; the commits pass until the one that is to fail.
@@ -50,7 +52,7 @@ enum Disk {
 }
 
 impl FaultStore {
-    /// Lets `passes` commits through; every one after them fails, or the next is slow.
+    /// Lets `passes` commits through; every one after them fails, or is late, or the next is slow.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, fault: Fault, passes: u64) -> Self {
         Self {
@@ -99,6 +101,10 @@ impl Store for FaultStore {
             match self.fault {
                 Fault::Lost => {}
                 Fault::Kept => drop(self.inner.commit(batch).await?),
+                Fault::Late(by) => {
+                    tokio::time::sleep(by).await;
+                    return self.inner.commit(batch).await;
+                }
                 Fault::Slow(longest) => {
                     self.hang(longest);
                     return self.inner.commit(batch).await;

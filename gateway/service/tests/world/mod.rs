@@ -53,6 +53,7 @@ use tokio_util::sync::CancellationToken;
 
 mod papers;
 mod venue;
+pub mod wire;
 
 pub use papers::*;
 pub use venue::*;
@@ -113,6 +114,14 @@ pub struct World {
 
 /// The venue's name in mandates.
 pub const EXCHANGE: &str = "exchange_a";
+
+/// A ledger that allocates little ahead: most of a small world's start is that.
+fn small(directory: &std::path::Path, clock: Arc<dyn Clock>) -> Config {
+    Config {
+        wal_bytes: 1 << 20,
+        ..Config::new(directory, clock)
+    }
+}
 
 /// The ledger root key, the same in every process of a test.
 pub fn ledger_root() -> EphemeralKey {
@@ -191,7 +200,7 @@ impl World {
         );
         let inspected = inspected();
         let ledger_root = ledger_root();
-        let config = Config::new(directory.path(), clock.clone());
+        let config = small(directory.path(), clock.clone());
         let officer_key = CheckpointKey::ephemeral("test", "console");
         let (ledger, officer) = Ledger::create(config, "test", &ledger_root, officer_key)
             .await
@@ -233,7 +242,7 @@ impl World {
         self.stop = CancellationToken::new();
         let venues: Vec<_> = self.instances.drain(..).map(|instance| instance.venue).collect();
         drop(self.ledger.close().await);
-        let config = Config::new(self.directory.path(), self.clock.clone());
+        let config = small(self.directory.path(), self.clock.clone());
         let store = SqliteStore::open(&config.directory, config.wal_bytes)
             .await
             .expect("opens");
@@ -272,6 +281,8 @@ impl World {
         settings.view_lease = Duration::from_secs(60);
         // A machine under load is no slow ledger.
         settings.commit_margin = Duration::from_secs(60);
+        // A busy machine is no late order; what the deadline does is tried by itself.
+        settings.send_deadline = Duration::from_secs(30);
         (self.tune)(&mut settings);
         let gateway = Gateway::new(
             settings,

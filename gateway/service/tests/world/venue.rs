@@ -13,6 +13,8 @@ pub enum Mood {
     LoseOrders,
     /// Fill whole at once, at 100.
     Fill,
+    /// Refuse.
+    Reject,
     /// Be slow: wait for `CountingVenue::go` before the gate is asked.
     Wait,
 }
@@ -112,8 +114,10 @@ impl Venue for CountingVenue {
                 .expect("held")
                 .push((id.clone(), std::time::Instant::now()));
             tokio::task::yield_now().await;
-            if mood == Mood::LoseAnswers {
-                return Outcome::Unknown(Doubt::Timeout);
+            match mood {
+                Mood::LoseAnswers => return Outcome::Unknown(Doubt::Timeout),
+                Mood::Reject => return Outcome::Rejected(gateway_service::venue::Refused::new(-2010, "no")),
+                _ => {}
             }
             let order = permit.record().order();
             let mut report = report(&id, order.instrument, order.quantity);
