@@ -278,7 +278,7 @@ fn nothing_is_sent_later_than_the_send_deadline() {
         settled(&session).await;
 
         world
-            .reopen(1, Some((Fault::Slow(Duration::from_millis(1_200)), 0)))
+            .reopen(1, Some((Fault::Late(Duration::from_millis(1_200)), 0)))
             .await;
         let session = world.session(0, &leaf).await;
         let slow = world.submit(0, &session, &order("slow")).await;

@@ -7,7 +7,7 @@ use revocation_core::StandingEvent;
 use super::{AgentState, DIGEST_EVERY, EntryAt, MOST_OPEN_ORDERS, OpenMark, OpenOrder, recent::RecentOrder, value_of};
 use crate::{
     decision::Decision,
-    events::{AgentEvent, CancelState, DecisionKind, OrderDecided, OrderFilled, OrderOutcome, OutcomeState},
+    events::{AgentEvent, CancelState, DecisionKind, Known, OrderDecided, OrderFilled, OrderOutcome, OutcomeState},
 };
 
 impl AgentState {
@@ -94,11 +94,14 @@ impl AgentState {
         if decided.state.is_some() {
             self.digest_due = false;
         }
-        self.recent.remember(RecentOrder {
-            body: decided.body,
-            client_order_id: decided.order.client_order_id,
-            order: entry.number,
-        });
+        // A refused repeat of an id that is older than what is remembered is not the id's order: the index knows which one is.
+        if decided.known == Known::New {
+            self.recent.remember(RecentOrder {
+                body: decided.body,
+                client_order_id: decided.order.client_order_id,
+                order: entry.number,
+            });
+        }
         if decided.counts_against_rates() {
             self.rates.add(entry.at);
         }

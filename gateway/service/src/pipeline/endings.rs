@@ -5,7 +5,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use extensions::{ClientOrderId, Decimal, Digest, Timestamp};
-use gateway_policy::{DecisionKind, FailedCheck, OrderDecided, OrderFilled, OrderOutcome, OrderTerms, OutcomeState};
+use gateway_policy::{
+    DecisionKind, FailedCheck, Known, OrderDecided, OrderFilled, OrderOutcome, OrderTerms, OutcomeState,
+};
 use serde::Serialize;
 
 /// How many orders of one agent are remembered.
@@ -161,7 +163,7 @@ impl Endings {
     /// Takes note of a decision. A refused repeat of a used id does not replace the story of the first.
     pub fn decided(&mut self, number: u64, at: Timestamp, decided: &OrderDecided) {
         let id = decided.order.client_order_id;
-        if self.stories.contains_key(&id) {
+        if self.stories.contains_key(&id) || decided.known != Known::New {
             return;
         }
         if self.order.len() >= REMEMBERED_ORDERS

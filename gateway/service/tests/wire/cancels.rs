@@ -194,7 +194,7 @@ fn a_full_queue_holds_no_cancel_back() {
         let mut world = World::new(1).await;
         let leaf = world.agent("mm-1").await;
         rests(&world, &Wire::of(&world, &leaf).await, "mm-1").await;
-        world.reopen(1, Some((Fault::Slow(Duration::from_secs(60)), 0))).await;
+        world.reopen(1, Some((Fault::Late(Duration::from_secs(60)), 0))).await;
         let wire = Wire::of(&world, &leaf).await;
         let gateway = world.instances[0].gateway.clone();
         let queue = || {
