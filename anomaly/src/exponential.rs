@@ -8,8 +8,10 @@ use crate::{
 /// Bits that index the table; binary places of its entries.
 const TABLE_BITS: u32 = 10;
 const PLACES: u32 = 40;
-/// log2 e with [`PLACES`] binary places.
-const LOG2_E: i128 = 1_586_259_972_792;
+/// log2 e in halvings per micro-nat, with 56 binary places.
+const LOG2_E: u64 = 103_957_133_577;
+/// From here on less than one unit is left, micro-nats.
+const NOTHING: i64 = 28_000_000;
 /// ln 2^40 in micro-nats.
 const LN_UNIT: i64 = 27_725_887;
 
@@ -45,28 +47,55 @@ const fn table() -> [u64; (1 << TABLE_BITS) + 1] {
 
 /// `e^-x` with 40 binary places, for x in micro-nats; 1 for x below zero.
 fn falling(x: i64) -> u64 {
-    let halvings = i128::from(x.max(0)) * LOG2_E / 1_000_000;
-    let whole = halvings >> PLACES;
-    if whole >= i128::from(PLACES) {
+    if x >= NOTHING {
         return 0;
     }
-    let rest = (halvings & ((1 << PLACES) - 1)) as u64;
+    // At most 2^25 times 2^37.
+    let halvings = (x.max(0).unsigned_abs() * LOG2_E) >> (56 - PLACES);
+    let rest = halvings & ((1 << PLACES) - 1);
     let index = (rest >> (PLACES - TABLE_BITS)) as usize;
     let between = rest & ((1 << (PLACES - TABLE_BITS)) - 1);
     let (high, low) = (TABLE[index], TABLE[index + 1]);
-    (high - (((high - low) * between) >> (PLACES - TABLE_BITS))) >> whole
+    (high - (((high - low) * between) >> (PLACES - TABLE_BITS))) >> (halvings >> PLACES)
 }
 
-/// `ln Σ w·e^c` for weights in millionths and logarithms in micro-nats. Terms 27 nats below the largest vanish.
+/// Weighted exponentials over a common base, so that several sums of them cost one exponential each.
+#[derive(Debug, Clone, Copy)]
+pub struct Weighted<const N: usize> {
+    base: i64,
+    terms: [u64; N],
+}
+
+impl<const N: usize> Weighted<N> {
+    /// `w·e^c` for weights in millionths that sum to at most one million, and logarithms in micro-nats. Terms 27 nats below the
+    /// largest vanish.
+    #[must_use]
+    pub fn of(weights: &[u64; N], logarithms: &[i64; N]) -> Self {
+        let base = logarithms.iter().copied().fold(i64::MIN, i64::max);
+        let term = |at: usize| weights[at].min(u64::from(MILLION)) * falling(base.saturating_sub(logarithms[at]));
+        Self {
+            base,
+            terms: std::array::from_fn(term),
+        }
+    }
+
+    /// ln of the sum of the terms that `belongs` picks.
+    #[must_use]
+    pub fn ln_sum(&self, belongs: impl Fn(usize) -> bool) -> i64 {
+        let sum = self
+            .terms
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| belongs(*at))
+            .fold(0_u64, |sum, (_, term)| sum.saturating_add(*term));
+        self.base.saturating_add(ln(u128::from(sum)) - LN_UNIT - LN_MILLION)
+    }
+}
+
+/// `ln Σ w·e^c`: see [`Weighted::of`].
 #[must_use]
 pub fn ln_sum<const N: usize>(weights: &[u64; N], logarithms: &[i64; N]) -> i64 {
-    let largest = logarithms.iter().copied().fold(i64::MIN, i64::max);
-    let sum = weights
-        .iter()
-        .zip(logarithms)
-        .map(|(weight, c)| u128::from(*weight) * u128::from(falling(largest.saturating_sub(*c))))
-        .sum::<u128>();
-    largest.saturating_add(ln(sum) - LN_UNIT - LN_MILLION)
+    Weighted::of(weights, logarithms).ln_sum(|_| true)
 }
 
 /// A weight's own logarithm, micro-nats.

@@ -7,7 +7,7 @@ use crate::{
     calibrator::{e_value, surprise},
     components::{self, COMPONENTS, Component, Look, Setting},
     detector::{self, DETECTORS, Detector},
-    exponential::{ln_sum, ln_weight},
+    exponential::{Weighted, ln_sum, ln_weight},
     logarithm::ln,
     observation::Observation,
     record::{Channel, ComponentRecord, Components, ScoreRecord},
@@ -66,11 +66,12 @@ pub(crate) fn judge(
     let looks = components::read(content, &setting, observation);
     let weights = detector::weights(&content.settings);
     let drift = drifts(content, state, &setting, &looks);
-    let c_after = ln_sum(&weights, &drift);
+    let evidence = Weighted::of(&weights, &drift);
+    let c_after = evidence.ln_sum(|_| true);
     let today = state.today(observation.at).with(&setting, &looks);
     let day_drift = days(content, &today);
     let day = ln_sum(&component_weights(&content.settings), &day_drift);
-    let (components, e) = parts(content, &looks, &weights, &drift);
+    let (components, e) = parts(content, &looks, &weights, &evidence);
     let point = ln_micro(e);
     let settled = Settled::of(content, point, c_after, day);
     let (orders, step) = leading(content, state, &drift, &day_drift, &weights, settled.channel);
@@ -78,7 +79,7 @@ pub(crate) fn judge(
         a: settled.a,
         baseline: digest,
         c_after,
-        c_before: ln_sum(&weights, &state.evidence()),
+        c_before: state.total(),
         channel: settled.channel,
         components,
         config: CONFIG_VERSION,
@@ -246,7 +247,7 @@ fn parts(
     content: &BaselineContent,
     looks: &[Look; DETECTORS],
     weights: &[u64; DETECTORS],
-    drift: &[i64; DETECTORS],
+    evidence: &Weighted<DETECTORS>,
 ) -> (Components, u64) {
     let mut weighted = [0_u64; COMPONENTS];
     let mut driver = [None::<usize>; COMPONENTS];
@@ -262,16 +263,9 @@ fn parts(
     let records = std::array::from_fn(|at| {
         let component = Component::ALL[at];
         let weight = component.weight(&content.settings.weights);
-        let of_it: [u64; DETECTORS] = std::array::from_fn(|one| {
-            if Detector::ALL[one].component() == component {
-                weights[one]
-            } else {
-                0
-            }
-        });
         let driver = driver[at].unwrap_or(0);
         ComponentRecord {
-            c: ln_sum(&of_it, drift),
+            c: evidence.ln_sum(|one| Detector::ALL[one].component() == component),
             driver: Detector::ALL[driver],
             e: weighted[at] / u64::from(weight.max(1)),
             observed: looks[driver].observed,
@@ -286,12 +280,16 @@ fn parts(
 
 /// `C = max(1, C) · (E·e^-d)^theta` in logarithms; the product is rounded down, so it never adds evidence.
 pub(crate) fn drift(before: i64, point: i64, d: i64, theta: u32) -> i64 {
-    let step = (i128::from(point) - i128::from(d)) * i128::from(theta);
-    let step = step
-        .div_euclid(i128::from(MILLION))
-        .clamp(-i128::from(MOST_EVIDENCE), i128::from(MOST_EVIDENCE));
-    (before.clamp(0, MOST_EVIDENCE) + step as i64).clamp(-MOST_EVIDENCE, MOST_EVIDENCE)
+    // Both are below 2^41, and theta below 2^20: the product fits.
+    let gain = point.clamp(-FARTHEST, FARTHEST) - d.clamp(0, FARTHEST);
+    let step = (gain * i64::from(theta))
+        .div_euclid(i64::from(MILLION))
+        .clamp(-MOST_EVIDENCE, MOST_EVIDENCE);
+    (before.clamp(0, MOST_EVIDENCE) + step).clamp(-MOST_EVIDENCE, MOST_EVIDENCE)
 }
+
+/// The largest evidence and allowance that are told apart, micro-nats.
+const FARTHEST: i64 = 1 << 41;
 
 /// Each part of the whole in millionths, summing to exactly one million: largest remainders first, ties in order.
 fn shares(parts: &[u64; COMPONENTS]) -> [u32; COMPONENTS] {

@@ -30,6 +30,8 @@ pub(crate) struct Today {
 pub struct ScorerState {
     /// ln C of each windowed detector at the end of the window before the current one.
     before: [i64; WINDOWED],
+    /// ln C of all detectors together.
+    c: i64,
     /// The number of the newest UTC day.
     day: i64,
     /// ln D of each component at the end of the day before.
@@ -60,6 +62,7 @@ impl ScorerState {
     /// An agent nobody has seen yet.
     pub const NEW: Self = Self {
         before: [0; WINDOWED],
+        c: 0,
         day: 0,
         day_before: [0; COMPONENTS],
         day_drift: [0; COMPONENTS],
@@ -90,6 +93,7 @@ impl ScorerState {
             };
         }
         let new_day = self.enter(observation.at);
+        self.c = record.c_after;
         self.drift = record.drift;
         self.day_drift = record.day_drift;
         self.day_products = record.day_products;
@@ -181,6 +185,12 @@ impl ScorerState {
                 sums: self.day_sums,
             }
         }
+    }
+
+    /// ln C of all detectors together, micro-nats.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.c
     }
 
     /// ln C of each detector, micro-nats.

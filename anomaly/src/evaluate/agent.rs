@@ -132,7 +132,7 @@ pub fn evaluate(history: &History, protocol: &Protocol) -> AgentOutcome {
     outcome
 }
 
-pub(super) fn baseline(base: &[Observation], lineage: Option<Lineage<'_>>) -> Option<ApprovedBaseline> {
+fn baseline(base: &[Observation], lineage: Option<Lineage<'_>>) -> Option<ApprovedBaseline> {
     let agent = AgentId::new("evaluated").ok()?;
     let mut learning = Learning::new(agent);
     base.iter().for_each(|seen| learning.observe(*seen));

@@ -131,6 +131,8 @@ pub struct ClassSummary {
     pub class: String,
     /// Agents in it.
     pub agents: usize,
+    /// Rows of the file that did not read and were left out.
+    pub unread_rows: usize,
     /// Active days of a baseline.
     pub observe_days: usize,
     /// Who was admitted.
@@ -165,6 +167,7 @@ pub fn summarise(class: &str, observe_days: usize, outcomes: &[AgentOutcome]) ->
     ClassSummary {
         class: class.to_owned(),
         agents: outcomes.len(),
+        unread_rows: 0,
         observe_days,
         admissions: admissions(outcomes),
         clean: clean(outcomes, Standing::Admitted),

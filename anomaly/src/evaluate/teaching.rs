@@ -2,10 +2,11 @@
 
 use extensions::Decimal;
 
-use super::{agent::baseline, outcome::Teaching};
+use super::outcome::Teaching;
 use crate::{
-    baseline::{ApprovedBaseline, BaselineContent},
+    baseline::{ApprovedBaseline, Report},
     components::Component,
+    fit,
     learning::Lineage,
     observation::Observation,
 };
@@ -15,26 +16,34 @@ const WITHIN: f64 = 10.0;
 const BETWEEN: f64 = 3.0;
 
 pub(super) fn tried(fitted: &ApprovedBaseline, base: &[Observation], tail: &[Observation]) -> Teaching {
-    let points_out =
-        |content: &BaselineContent| content.report.trends.iter().any(|one| one.component == Component::Size);
-    let within = baseline(&ramp(base, 1.0, WITHIN), None).map(|taught| points_out(taught.content()));
-    let next = |orders: &[Observation]| {
-        let lineage = Lineage {
-            current: (fitted.content(), fitted.digest()),
-            first: None,
-        };
-        baseline(orders, Some(lineage)).map(|next| stopped(next.content()))
+    let lineage = Lineage {
+        current: (fitted.content(), fitted.digest()),
+        first: None,
     };
     Teaching {
-        within,
-        within_clean: Some(points_out(fitted.content())),
-        between: next(&ramp(tail, BETWEEN, BETWEEN)),
-        between_clean: next(tail),
+        within: report(fitted, &ramp(base, 1.0, WITHIN), None).map(|report| points_out(&report)),
+        within_clean: Some(points_out(&fitted.content().report)),
+        between: report(fitted, &ramp(tail, BETWEEN, BETWEEN), Some(lineage)).map(|report| stopped(&report)),
+        between_clean: report(fitted, tail, Some(lineage)).map(|report| stopped(&report)),
     }
 }
 
-fn stopped(content: &BaselineContent) -> bool {
-    content.report.changes.iter().any(|one| one.beyond_cap) || content.report.slow.iter().any(|one| one.flagged)
+fn report(fitted: &ApprovedBaseline, observations: &[Observation], lineage: Option<Lineage<'_>>) -> Option<Report> {
+    let history = fit::History {
+        agent: fitted.content().agent,
+        dropped: 0,
+        observations,
+        peers: &[],
+    };
+    fit::teaching(&history, &fitted.content().settings, lineage)
+}
+
+fn points_out(report: &Report) -> bool {
+    report.trends.iter().any(|one| one.component == Component::Size)
+}
+
+fn stopped(report: &Report) -> bool {
+    report.changes.iter().any(|one| one.beyond_cap) || report.slow.iter().any(|one| one.flagged)
 }
 
 /// Sizes that grow evenly from `first` to `last` times themselves, day by day.

@@ -26,6 +26,9 @@ impl ClassSummary {
                 admitted.too_short
             ),
         ];
+        if self.unread_rows > 0 {
+            lines.push(format!("  {} rows did not read and were left out", self.unread_rows));
+        }
         lines.extend(clean("admitted", &self.clean));
         lines.extend(clean("warnings only", &self.clean_warn_only));
         if !self.scenarios.is_empty() {

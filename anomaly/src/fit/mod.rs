@@ -84,6 +84,18 @@ pub(crate) fn propose(
     ProposedBaseline::new(content)
 }
 
+/// The part of a report that shows attempts to teach (trends, differences, the slow detector), without the replay and the attacks.
+pub(crate) fn teaching(history: &History<'_>, settings: &Settings, lineage: Option<Lineage<'_>>) -> Option<Report> {
+    let rows = rows(history.observations);
+    enough(&rows).ok()?;
+    let mut content = Fitter::of(history, &rows, settings).tables(&rows.iter().collect::<Vec<_>>());
+    content.report.trends = trend::trends(&rows);
+    if let Some(lineage) = lineage {
+        succeed(&mut content, &lineage, &rows);
+    }
+    Some(content.report)
+}
+
 fn enough(rows: &[Row]) -> Result<(), ProposalFault> {
     let teaching = rows.iter().filter(|row| teaches(row)).count();
     let days: BTreeSet<i64> = rows.iter().filter(|row| teaches(row)).map(|row| row.day).collect();
@@ -145,7 +157,7 @@ fn admit(content: &mut BaselineContent, rows: &[Row], replay: &replay::Replay) {
     );
     let shown = |channel: usize, power| Shown {
         report: &content.report,
-        revocations: replay.revocations[channel],
+        revocations: replay.revocations[channel] + replay.ahead[channel],
         power,
     };
     let order = Admission::by_order(shown(0, &by_order));

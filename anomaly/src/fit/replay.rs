@@ -29,6 +29,8 @@ const THETA_STEP: u32 = MILLION / 20;
 pub(super) struct Replay {
     /// How often each channel would have reached 0.85: by order, by day.
     pub(super) revocations: [u32; 2],
+    /// How often each would have, had the first half of the days been the baseline of the second.
+    pub(super) ahead: [u32; 2],
     /// How often 0.75.
     pub(super) warnings: [u32; 2],
     /// ln of the highest evidence of the drift channel.
@@ -48,6 +50,12 @@ pub(super) fn leave_one_day_out(fitter: &Fitter<'_>, content: &mut BaselineConte
     let mut replay = Replay::default();
     by_order(content, rows, &looks, &mut replay);
     by_day(content, &ended, &mut replay);
+    if let Some((rows, looks)) = &later {
+        let mut ahead = Replay::default();
+        by_order(content, rows, looks, &mut ahead);
+        by_day(content, &self::ended(rows, looks), &mut ahead);
+        replay.ahead = ahead.revocations;
+    }
     replay
 }
 

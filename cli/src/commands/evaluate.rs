@@ -89,7 +89,7 @@ fn streams(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn class(file: &Path, seed: u64) -> anyhow::Result<ClassSummary> {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("stream");
     let name = name.trim_end_matches(".gz").trim_end_matches(".csv").to_owned();
-    let histories = read(file)?;
+    let (histories, unread) = read(file)?;
     let protocol = Protocol {
         observe_days: observe_days(&histories),
         seed,
@@ -100,7 +100,9 @@ fn class(file: &Path, seed: u64) -> anyhow::Result<ClassSummary> {
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let outcomes = all(&histories, &protocol, &bar);
     bar.finish_and_clear();
-    Ok(summarise(&name, protocol.observe_days, &outcomes))
+    let mut summary = summarise(&name, protocol.observe_days, &outcomes);
+    summary.unread_rows = unread;
+    Ok(summary)
 }
 
 /// Every agent, on all cores; the outcomes in the order of the file, so that the figures do not depend on the cores.
@@ -127,8 +129,8 @@ fn all(histories: &[History], protocol: &Protocol, bar: &ProgressBar) -> Vec<Age
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// The histories of a file, each by time.
-fn read(file: &Path) -> anyhow::Result<Vec<History>> {
+/// The histories of a file, each by time, and how many rows did not read. A file of which no row reads is refused with its first fault.
+fn read(file: &Path) -> anyhow::Result<(Vec<History>, usize)> {
     let named = || format!("cannot read {}", file.display());
     let bytes = std::fs::read(file).with_context(named)?;
     let plain: Box<dyn Read> = if bytes.starts_with(&[0x1f, 0x8b]) {
@@ -137,12 +139,20 @@ fn read(file: &Path) -> anyhow::Result<Vec<History>> {
         Box::new(&bytes[..])
     };
     let mut histories: std::collections::BTreeMap<String, History> = std::collections::BTreeMap::new();
+    let (mut unread, mut first_fault) = (0, None);
     for (at, line) in BufReader::new(plain.take(LONGEST_FILE)).lines().enumerate() {
         let line = line.with_context(named)?;
         if at == 0 && line.trim_end() == import::HEADER || line.trim().is_empty() {
             continue;
         }
-        let order = import::parse_row(&line).with_context(|| format!("{}, line {}", file.display(), at + 1))?;
+        let order = match import::parse_row(&line) {
+            Ok(order) => order,
+            Err(fault) => {
+                first_fault.get_or_insert_with(|| format!("{}, line {}: {fault}", file.display(), at + 1));
+                unread += 1;
+                continue;
+            }
+        };
         let history = histories.entry(order.agent.to_owned()).or_insert_with(|| History {
             name: order.agent.to_owned(),
             orders: Vec::new(),
@@ -153,7 +163,10 @@ fn read(file: &Path) -> anyhow::Result<Vec<History>> {
     histories
         .iter_mut()
         .for_each(|history| history.orders.sort_by_key(|(seen, _)| seen.at));
-    Ok(histories)
+    match first_fault {
+        Some(fault) if histories.is_empty() => bail!(fault),
+        _ => Ok((histories, unread)),
+    }
 }
 
 /// Nanoseconds since the first call.
