@@ -33,6 +33,8 @@ pub(crate) struct Baselines {
     pub(crate) proposed: Vec<Proposed>,
     /// The one in force, and where its proposal stands.
     pub(crate) approved: Option<(BaselineApproved, Option<u64>)>,
+    /// The first that was approved: the anchor of all later ones, kept however many proposals came since.
+    pub(crate) first: Option<Proposed>,
 }
 
 /// A house revocation that is in force.
@@ -260,8 +262,9 @@ impl View {
                     return;
                 };
                 let baselines = self.baselines.entry(event.agent).or_default();
-                let proposed = baselines.proposed.iter().rev();
-                let content = proposed.clone().find(|proposed| proposed.digest == event.baseline);
+                let mut proposed = baselines.proposed.iter().rev();
+                let content = proposed.find(|proposed| proposed.digest == event.baseline);
+                baselines.first = baselines.first.or(content.copied());
                 baselines.approved = Some((event, content.map(|proposed| proposed.position)));
             }
             _ => {}

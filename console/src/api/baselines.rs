@@ -17,7 +17,7 @@ use crate::{
     Console,
     problem::Problem,
     record::{Draft, place},
-    view::View,
+    view::{Proposed, View},
 };
 
 /// Entries of an agent's stream read at once.
@@ -136,19 +136,13 @@ pub(super) async fn propose(
         let view = console.view().await?;
         known(&view, &agent)?;
         let baselines = view.baselines.get(&agent);
-        let approved = baselines.and_then(|baselines| baselines.approved.clone());
-        let known = baselines.map(|baselines| {
-            baselines
-                .proposed
-                .iter()
-                .map(|one| (one.digest, one.position))
-                .collect()
-        });
-        let known: Vec<(Digest, u64)> = known.unwrap_or_default();
-        approved.and_then(|(approved, position)| Some((approved.baseline, position?, known)))
+        baselines.and_then(|known| Some((known.approved.clone()?, known.first)))
     };
     let previous = match &in_force {
-        Some((digest, position, known)) => Some(before(&console.ledger, *digest, *position, known).await?),
+        Some(((approved, Some(position)), first)) => {
+            Some(before(&console.ledger, approved.baseline, *position, *first).await?)
+        }
+        Some(_) => return Err(Problem::unavailable("the baseline in force is not on record")),
         None => None,
     };
     let learning = learn(&console.ledger, agent).await?;
@@ -186,15 +180,15 @@ async fn before(
     ledger: &Ledger,
     digest: Digest,
     position: u64,
-    known: &[(Digest, u64)],
+    first: Option<Proposed>,
 ) -> Result<(BaselineContent, Digest, Option<BaselineContent>), Problem> {
     let current = content_at(ledger, position).await?;
     let first = match current.anchor {
         None => None,
         Some(anchor) => {
-            let place = known.iter().find(|(one, _)| *one == anchor).map(|(_, place)| *place);
-            let place = place.ok_or_else(|| Problem::unavailable("the agent's first baseline is not on record"))?;
-            Some(content_at(ledger, place).await?)
+            let first = first.filter(|first| first.digest == anchor);
+            let first = first.ok_or_else(|| Problem::unavailable("the agent's first baseline is not on record"))?;
+            Some(content_at(ledger, first.position).await?)
         }
     };
     Ok((current, digest, first))

@@ -215,6 +215,35 @@ async fn baselines_are_signed() {
     assert_eq!(bench.get(&bench.ada, path).await.1["in_force"]["version"], 2);
 }
 
+/// The first baseline stays the anchor however many proposals come between: a new one is still held against it. Negative control: looked for
+/// among the proposals remembered (eight), it is gone, and the last proposal is refused.
+#[tokio::test]
+async fn the_first_baseline_outlives_the_proposals_since() {
+    let bench = Bench::new().await;
+    bench.agent("mm-1", "desk").await;
+    let batch = json!({"batch": 0, "batches": 1, "rows": rows(&bench), "source": Digest::of(b"file")});
+    bench.done(&bench.ada, "/v1/agents/mm-1/observations", batch).await;
+    let path = "/v1/agents/mm-1/baselines";
+    let sign = |asked: &Value| format!("{path}/{}/signatures", asked["document_digest"].as_str().unwrap());
+    let first = bench.done(&bench.ada, path, json!({})).await;
+    bench
+        .done(&bench.ben, &sign(&first), bench.ben.signs(&first, "approve"))
+        .await;
+    for _ in 0..8 {
+        bench.done(&bench.ada, path, json!({})).await;
+    }
+    let second = bench.done(&bench.ada, path, json!({})).await;
+    bench
+        .done(&bench.ben, &sign(&second), bench.ben.signs(&second, "approve"))
+        .await;
+    let answer = bench
+        .done(&bench.ada, &sign(&second), bench.ada.signs(&second, "approve"))
+        .await;
+    assert_eq!(answer["accepted"], true);
+    let third = bench.done(&bench.ada, path, json!({})).await;
+    assert_eq!((&third["officers_needed"], &third["version"]), (&json!(2), &json!(3)));
+}
+
 /// Control: the first use of the nonce. Negative control: without `spend` the second attestation is taken too.
 #[tokio::test]
 async fn a_position_is_attested_once_a_nonce() {
