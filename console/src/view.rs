@@ -7,7 +7,7 @@ use ca_core::{Event, Register, register::Place};
 use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, OwnerId, StreamId, Timestamp, canonical};
 use ledger::{CommittedEntry, Head, Ledger, LedgerError};
 use revocation_core::{
-    HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent, StandingState,
+    HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent, StandingState,
     incident::IncidentEvent, jobs::DeliveryEvent,
 };
 
@@ -17,6 +17,8 @@ const READ_AT_ONCE: usize = 1_024;
 const MOST_PROPOSED: usize = 8;
 /// Dead letters remembered of one webhook, as many as its worker remembers; the oldest leaves.
 const MOST_DEAD: usize = 10_000;
+/// Reports of one revocation's cancels remembered: as many gateways as tell.
+const MOST_REPORTS: usize = 16;
 
 /// A proposed baseline: its content is read where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,10 @@ pub(crate) struct View {
     pub(crate) house_revocations: Vec<HouseRevocation>,
     pub(crate) standing: BTreeMap<AgentId, StandingState>,
     pub(crate) revocations: BTreeMap<AgentId, AgentRevocation>,
+    /// The number of the revocation that opened an incident.
+    revoked_with: BTreeMap<IncidentId, u64>,
+    /// What became of cancels, by agent and the number of its revocation: one report of each gateway.
+    halts: BTreeMap<(AgentId, u64), Vec<HaltReported>>,
     pub(crate) incidents: BTreeMap<IncidentId, (AgentId, IncidentState, Timestamp)>,
     pub(crate) baselines: BTreeMap<AgentId, Baselines>,
     /// Webhook subscriptions with their dead letters, by the position of the entry each tells of.
@@ -150,7 +156,7 @@ impl View {
         } else if let Some(Ok(event)) = DeliveryEvent::decode(kind, body) {
             self.delivery(event, entry.at);
         } else {
-            self.baseline(kind, body, place);
+            self.reported(kind, body, place);
         }
     }
 
@@ -164,6 +170,8 @@ impl View {
                     incident: event.incident,
                 };
                 self.revocations.insert(agent, revocation);
+                self.revoked_with
+                    .extend(event.incident.map(|incident| (incident, place.number)));
             }
             StandingEvent::Reinstated(_) if moved => drop(self.revocations.remove(&agent)),
             _ => {}
@@ -240,8 +248,17 @@ impl View {
         }
     }
 
-    fn baseline(&mut self, kind: &str, body: &[u8], place: Place) {
+    fn reported(&mut self, kind: &str, body: &[u8], place: Place) {
         match kind {
+            HaltReported::KIND => {
+                let Ok(event) = canonical::from_slice::<HaltReported>(body) else {
+                    return;
+                };
+                let reports = self.halts.entry((event.agent, event.revoked)).or_default();
+                if reports.len() < MOST_REPORTS {
+                    reports.push(event);
+                }
+            }
             "baseline.proposed" => {
                 let Ok(event) = canonical::from_slice::<BaselineProposed>(body) else {
                     return;
@@ -288,6 +305,17 @@ impl View {
     /// The latest revocation of an agent that nobody reinstated, once it stands in the ledger.
     pub(crate) fn revocation_of(&self, agent: &AgentId) -> Option<AgentRevocation> {
         self.revocations.get(agent).copied()
+    }
+
+    /// What became of an agent's cancels at the revocation of this number.
+    pub(crate) fn halt_reports(&self, agent: &AgentId, revoked: u64) -> &[HaltReported] {
+        self.halts.get(&(*agent, revoked)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What became of them at the revocation that opened an incident.
+    pub(crate) fn halt_reports_of(&self, agent: &AgentId, incident: &IncidentId) -> &[HaltReported] {
+        let revoked = self.revoked_with.get(incident);
+        revoked.map_or(&[], |revoked| self.halt_reports(agent, *revoked))
     }
 
     /// The revocation of exactly this scope that is in force.

@@ -28,6 +28,8 @@ pub enum Event {
     Agent(AgentEvent),
     /// Incidents.
     Incident(revocation_core::incident::IncidentEvent),
+    /// What became of a halt's cancels.
+    HaltReported(revocation_core::HaltReported),
     /// Decisions of the house.
     House(revocation_core::HouseEvent),
     /// Calendar jobs.
@@ -100,6 +102,7 @@ fn own(kind: &str, body: &[u8]) -> Decoded {
         CheckpointKeyAuthorised::KIND => canonical::from_slice(body).map(Event::CheckpointKeyAuthorised),
         "observations.imported" => canonical::from_slice(body).map(Event::ObservationsImported),
         "baseline.proposed" => canonical::from_slice(body).map(Event::BaselineProposed),
+        revocation_core::HaltReported::KIND => canonical::from_slice(body).map(Event::HaltReported),
         _ => return None,
     })
 }
@@ -202,7 +205,8 @@ mod tests {
     /// Every kind of every crate is reached.
     #[test]
     fn every_kind_is_known() {
-        let families: [&[&str]; 7] = [
+        let families: [&[&str]; 8] = [
+            &[revocation_core::HaltReported::KIND],
             ca_core::events::Event::KINDS,
             AgentEvent::KINDS,
             revocation_core::StandingEvent::KINDS,

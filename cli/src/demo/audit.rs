@@ -40,6 +40,8 @@ pub struct AgentAudit {
     pub cancelled: u64,
     /// Cancels after its revocation that could not be done.
     pub not_cancelled: u64,
+    /// What became of its open orders, as the gateway's first report says.
+    pub cancels: Option<String>,
     /// Open orders that the halt kept, as the mandate says.
     pub kept: u64,
     /// Orders whose recorded score would have warned or revoked, where scores are only observed.
@@ -80,6 +82,10 @@ impl Audit {
                 match event {
                     Event::Agent(event) => audit.agent(entry.stream.name(), entry.number, event)?,
                     Event::Delivery(_) => audit.deliveries += 1,
+                    Event::HaltReported(report) => {
+                        let seen = audit.agents.entry(report.agent).or_default();
+                        seen.cancels.get_or_insert(report.in_words);
+                    }
                     _ => {}
                 }
             }

@@ -151,6 +151,10 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
     let mandates = view.register.mandates().filter(|mandate| *mandate.agent() == agent);
     shown["mandates"] = mandates.map(|mandate| json!(mandate.id())).collect();
     let incidents = view.incidents.iter().filter(|(_, (of, _, _))| *of == agent);
+    if let Some(revocation) = view.revocation_of(&agent) {
+        let reports = view.halt_reports(&agent, revocation.number);
+        shown["halt"] = reports.iter().map(super::incidents::halt_shown).collect();
+    }
     shown["incidents"] = incidents.map(|(id, _)| json!(id)).collect();
     Ok(Json(shown))
 }

@@ -5,9 +5,12 @@ use axum::{
     extract::{Path, Query, State},
 };
 use extensions::IncidentId;
-use revocation_core::incident::{Finding, IncidentAcknowledged, IncidentEvent};
+use revocation_core::{
+    HaltReported,
+    incident::{Finding, IncidentAcknowledged, IncidentEvent},
+};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Body, By, Page, parse, proposals};
 use crate::{
@@ -16,6 +19,18 @@ use crate::{
     record::{Draft, place, seal},
 };
 
+/// What became of a halt's cancels at one gateway.
+pub(super) fn halt_shown(reported: &HaltReported) -> Value {
+    json!({
+        "cancelled": reported.report.cancelled,
+        "could_not": reported.report.could_not,
+        "gateway": reported.gateway,
+        "in_words": reported.in_words,
+        "kept": reported.report.kept,
+        "revoked": reported.revoked,
+    })
+}
+
 pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
     let view = console.view().await?;
     let rows = view.incidents.iter().map(|(id, (agent, incident, at))| {
@@ -23,6 +38,7 @@ pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page
             "acknowledged_by": incident.acknowledged(),
             "agent": agent,
             "finding": incident.finding(),
+            "halt": view.halt_reports_of(agent, id).iter().map(halt_shown).collect::<Vec<_>>(),
             "incident": id,
             "opened_at": at,
             "opened_by": incident.opened_by(),

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use revocation_core::{
-    Actor, IncidentOpened, RevocationReason, WarningDefault,
+    Actor, HaltPlan, HaltReported, IncidentOpened, RevocationReason, WarningDefault,
     incident::{IncidentCause, Trigger, incident_of},
     standing::AgentRevoked,
     warning::WarningOpened,
@@ -132,6 +132,27 @@ async fn a_halted_agent_comes_back_only_by_the_review_of_its_halt() {
     assert_eq!(state(&bench, "mm-1").await, "revoked");
     let listed = bench.get(&bench.ada, "/v1/incidents").await.1;
     assert_eq!(listed["incidents"][0]["opened_by"], "scorer");
+    assert_eq!(
+        listed["incidents"][0]["halt"],
+        json!([]),
+        "the cancels are on their way"
+    );
+    let plan = HaltPlan {
+        cancel: Vec::new(),
+        keep: vec!["stop".parse().unwrap()],
+    };
+    let report = plan.report(|_| None);
+    let revoked = bench.get(&bench.ada, "/v1/agents/mm-1").await.1["halt"].clone();
+    assert_eq!(revoked, json!([]));
+    bench
+        .append(HaltReported::new(agent, "gw-1".parse().unwrap(), 1, plan, report))
+        .await;
+    let listed = bench.get(&bench.ada, "/v1/incidents").await.1;
+    let shown = bench.get(&bench.ada, "/v1/agents/mm-1").await.1;
+    for halt in [&listed["incidents"][0]["halt"][0], &shown["halt"][0]] {
+        assert_eq!(halt["in_words"], "cancelled 0, kept 1 protective");
+        assert_eq!(halt["kept"], json!(["stop"]));
+    }
     review(&bench, &json!(incident)).await;
     bench.console.carry_out().await.unwrap();
     assert_eq!(state(&bench, "mm-1").await, "active");

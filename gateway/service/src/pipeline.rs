@@ -7,6 +7,7 @@ pub mod endings;
 pub mod follow;
 pub mod forward;
 pub mod halt;
+pub mod halt_report;
 pub mod known_ids;
 pub mod mandates;
 pub mod prices;

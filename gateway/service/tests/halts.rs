@@ -11,7 +11,7 @@ use std::{
 };
 
 use extensions::{Clock, Timestamp};
-use gateway_policy::{AgentEvent, Code, OpenMark, OrderDecided, ScoreUse};
+use gateway_policy::{AgentEvent, CancelOutcome, CancelState, Code, OpenMark, OrderDecided, ScoreUse};
 use gateway_service::{
     listener::sessions::{Holder, Registered},
     pipeline::{endings::OrderStatus, settle, submit::Submitted, watch::Watch},
@@ -20,7 +20,7 @@ use gateway_service::{
 };
 use ledger::Append;
 use revocation_core::{
-    Actor, IncidentOpened, RevocationReason, Standing, WarningEnd,
+    Actor, HaltReported, IncidentOpened, RevocationReason, Standing, WarningEnd,
     incident::{IncidentCause, Trigger, incident_of},
     standing::{AgentReinstated, AgentRevoked},
     warning::{WarningClosed, WarningOpened},
@@ -190,6 +190,12 @@ fn a_runaway_is_halted_whole() {
         );
         let (revocation, opened) = incident_beside_the_revocation(&world, "mm-1").await;
         assert_eq!((opened.incident, opened.cause), (told, IncidentCause::Score));
+        for reported in reports(&world, "mm-1", 2).await {
+            assert_eq!(
+                reported.revoked, entries[revoked].number,
+                "each instance reports its own"
+            );
+        }
         assert!(revocation.score >= Some(850_000), "{revocation:?}");
         assert_eq!(
             codes(&world.submit(0, &session, &order("late")).await),
@@ -198,6 +204,104 @@ fn a_runaway_is_halted_whole() {
         until("the other instance hears", || !other.slot.gate_open()).await;
         assert!(connections[1].closing.is_cancelled());
         assert!(codes(&world.submit(1, &other, &order("elsewhere")).await).contains(&Code::AgentRevoked));
+    });
+}
+
+/// The reports of an agent's halts, once there are `count`.
+async fn reports(world: &World, name: &str, count: usize) -> Vec<HaltReported> {
+    let began = Instant::now();
+    loop {
+        let entries = world.stream(name).await;
+        let found = entries.iter().filter(|entry| &*entry.kind == HaltReported::KIND);
+        let found: Vec<HaltReported> = found
+            .map(|entry| extensions::canonical::from_slice(entry.body()).expect("report"))
+            .collect();
+        if found.len() >= count {
+            return found;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "the report is missing");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn by_ada(name: &str) -> AgentRevoked {
+    AgentRevoked {
+        agent: agent(name),
+        by: Actor::Officer("ada".parse().expect("id")),
+        incident: None,
+        reason: RevocationReason::PrivilegeWithdrawn,
+        score: None,
+    }
+}
+
+/// What became of the cancels is an entry, with the plan, whoever decided the revocation; a cancel without an answer is no success. What
+/// an earlier process left is finished and reported by the watch, once.
+///
+/// Controls tried: `carry_out` without `report`, the first is missing; `keep_halted` without `abandoned_halt`, the last one is.
+#[test]
+fn the_cancels_of_a_halt_are_reported() {
+    rt().block_on(async {
+        let mut world = World::new(1).await;
+        let revoke = async |world: &World, name: &str| {
+            let append = Append::next(by_ada(name), world.clock.now()).narrowing();
+            world.officer.append(append).await.expect("recorded").number()
+        };
+        let leaf = world.agent("mm-1").await;
+        let session = world.session(0, &leaf).await;
+        place(&world, &session, &[order("a"), order("b")]).await;
+        until("both rest", || marks(&session, OpenMark::Accepted) == 2).await;
+        let revoked = revoke(&world, "mm-1").await;
+        let [reported] = &reports(&world, "mm-1", 1).await[..] else {
+            panic!("one report")
+        };
+        assert_eq!((reported.revoked, reported.plan.cancel.len()), (revoked, 2));
+        assert_eq!(reported.in_words, "cancelled 2, kept 0 protective");
+
+        let leaf = world.agent("mm-2").await;
+        let session = world.session(0, &leaf).await;
+        place(&world, &session, &[order("a")]).await;
+        until("it rests", || marks(&session, OpenMark::Accepted) == 1).await;
+        world.instances[0]
+            .venue
+            .deaf
+            .store(i64::MAX, std::sync::atomic::Ordering::SeqCst);
+        revoke(&world, "mm-2").await;
+        let reported = reports(&world, "mm-2", 1).await[0].clone();
+        let could_not = "cancelled 0, kept 0 protective, could not cancel 1: ";
+        assert!(reported.in_words.starts_with(could_not), "{}", reported.in_words);
+        world.instances[0]
+            .venue
+            .deaf
+            .store(0, std::sync::atomic::Ordering::SeqCst);
+
+        let leaf = world.agent("mm-3").await;
+        let session = world.session(0, &leaf).await;
+        place(&world, &session, &[order("a")]).await;
+        until("it rests", || marks(&session, OpenMark::Accepted) == 1).await;
+        world.stop.cancel();
+        world.instances[0].stop.cancel();
+        drop(session);
+        let revoked = revoke(&world, "mm-3").await;
+        // As the process before wrote it, before it ended.
+        let before = CancelOutcome {
+            agent: agent("mm-3"),
+            client_order_id: "gone".parse().expect("id"),
+            order: 1,
+            state: CancelState::Cancelled,
+        };
+        let append = Append::next(before, world.clock.now());
+        world.officer.append(append).await.expect("recorded");
+        world.reopen(1, None).await;
+        world.session(0, &leaf).await;
+        let mut watch = watch(&world, 0, Duration::from_secs(10));
+        for _ in 0..2 {
+            watch.round().await;
+            let [reported] = &reports(&world, "mm-3", 1).await[..] else {
+                panic!("one report")
+            };
+            assert_eq!(reported.revoked, revoked);
+            assert_eq!(reported.in_words, "cancelled 2, kept 0 protective");
+        }
     });
 }
 
@@ -423,14 +527,7 @@ fn officers_revoke_and_reinstate() {
         until("all rest", || marks(&session, OpenMark::Accepted) == 3).await;
         // As when a report of ours lost its number to another writer: the slot has to be folded again, and no order comes.
         session.slot.answered(true);
-        let revoked = AgentRevoked {
-            agent: agent("mm-1"),
-            by: Actor::Officer("ada".parse().expect("id")),
-            incident: None,
-            reason: RevocationReason::PrivilegeWithdrawn,
-            score: None,
-        };
-        let append = Append::next(revoked, world.clock.now()).narrowing();
+        let append = Append::next(by_ada("mm-1"), world.clock.now()).narrowing();
         world.officer.append(append).await.expect("recorded");
         until("gates and sessions close", || {
             !session.slot.gate_open() && !other.slot.gate_open() && connections.iter().all(|c| c.closing.is_cancelled())

@@ -198,6 +198,25 @@ fn reports_are_canonical_and_round_trip() {
         let body = canonical_body(&event);
         assert_eq!(IncidentEvent::decode(event.kind(), &body).unwrap().unwrap(), event);
     }
+    let [cancelled, kept] = ["o-1", "o-2"].map(|id| extensions::ClientOrderId::new(id).unwrap());
+    let plan = crate::HaltPlan {
+        cancel: vec![crate::halt::PlannedCancel {
+            because: crate::halt::CancelCause::InDoubt,
+            client_order_id: cancelled,
+        }],
+        keep: vec![kept],
+    };
+    let report = plan.report(|_| None);
+    let reported = crate::HaltReported::new(agent, extensions::GatewayId::new("gw-1").unwrap(), 7, plan, report);
+    let body = canonical_body(&reported);
+    assert_eq!(
+        extensions::canonical::from_slice::<crate::HaltReported>(&body).unwrap(),
+        reported
+    );
+    assert_eq!(
+        reported.in_words,
+        "cancelled 0, kept 1 protective, could not cancel 1: no answer yet"
+    );
 }
 
 #[test]

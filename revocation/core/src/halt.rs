@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use extensions::ClientOrderId;
+use extensions::{AgentId, ClientOrderId, GatewayId, StreamId};
 use serde::{Deserialize, Serialize};
+
+use crate::event::record;
 
 /// Why a halt cancels one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,6 +72,40 @@ pub struct CouldNotCancel {
     pub client_order_id: ClientOrderId,
     /// Why, in a few words: `venue timeout`.
     pub why: String,
+}
+
+/// A halt's cancels have ended at one gateway. One entry for each revocation and instance, whoever decided the revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HaltReported {
+    /// The agent.
+    pub agent: AgentId,
+    /// The instance that carried it out.
+    pub gateway: GatewayId,
+    /// The report as people speak: `cancelled 7, kept 2 protective, could not cancel 1: venue timeout`.
+    pub in_words: String,
+    /// What was to be done with each open order.
+    pub plan: HaltPlan,
+    /// What became of it.
+    pub report: HaltReport,
+    /// The number of the `agent.revoked` it answers.
+    pub revoked: u64,
+}
+record!(HaltReported, "halt.reported", |event| StreamId::agent(&event.agent));
+
+impl HaltReported {
+    /// The entry of a report.
+    #[must_use]
+    pub fn new(agent: AgentId, gateway: GatewayId, revoked: u64, plan: HaltPlan, report: HaltReport) -> Self {
+        Self {
+            agent,
+            gateway,
+            in_words: report.to_string(),
+            plan,
+            report,
+            revoked,
+        }
+    }
 }
 
 impl HaltPlan {

@@ -23,7 +23,7 @@ mod testing;
 pub mod warning;
 
 pub use actor::Actor;
-pub use halt::{HaltPlan, HaltReport};
+pub use halt::{HaltPlan, HaltReport, HaltReported};
 pub use house::{HouseEvent, HouseMode, HouseScope, HouseState, Thresholds};
 pub use incident::{IncidentOpened, IncidentState};
 pub use jobs::JobEvent;

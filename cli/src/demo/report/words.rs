@@ -108,18 +108,22 @@ impl fmt::Display for BotReport {
             )?;
         }
         let Some(stopped) = &self.stopped else { return Ok(()) };
+        let counted = || {
+            format!(
+                "cancelled {}, kept {} protective, could not cancel {}",
+                audit.cancelled, audit.kept, audit.not_cancelled
+            )
+        };
         writeln!(
             out,
-            "    revoked at {} by its {} after {} orders of that kind; cancelled {}, kept {}, could not cancel {}",
+            "    revoked at {} by its {} after {} orders of that kind; {}",
             audit
                 .revocations
                 .first()
                 .map_or_else(String::new, |value| score(*value)),
             audit.leading.as_deref().unwrap_or("score"),
             stopped.orders,
-            audit.cancelled,
-            audit.kept,
-            audit.not_cancelled
+            audit.cancels.clone().unwrap_or_else(counted)
         )?;
         writeln!(
             out,

@@ -6,7 +6,7 @@ mod position;
 
 use anomaly::BaselineApproved;
 use extensions::canonical::{self, CanonicalError};
-use revocation_core::StandingEvent;
+use revocation_core::{HaltReported, StandingEvent};
 
 pub use decided::{
     CertificateUsed, DecisionKind, FailedCheck, Known, OrderDecided, Proof, ReferencePrice, ScoreUse, Validity, View,
@@ -51,7 +51,7 @@ macro_rules! events {
             Standing(StandingEvent),
             /// Another baseline is in force (anomaly): the evidence starts anew.
             BaselineApproved(BaselineApproved),
-            /// A kind that moves no state of the order path: registrations, incidents, observations, proposals.
+            /// A kind that moves no state of the order path: registrations, incidents, reports of halts, observations, proposals.
             Other,
         }
 
@@ -103,6 +103,13 @@ events! {
     PositionAttested(PositionAttested),
     /// The digest of the state in a quiet stream.
     StateDigest(StateDigest),
+}
+
+/// What became of cancels stands in their own outcomes; the report moves nothing.
+impl From<HaltReported> for AgentEvent {
+    fn from(_: HaltReported) -> Self {
+        Self::Other
+    }
 }
 
 impl From<StandingEvent> for AgentEvent {

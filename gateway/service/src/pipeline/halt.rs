@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use extensions::{IncidentId, Timestamp};
+use extensions::{ClientOrderId, IncidentId, Timestamp};
 use gateway_policy::{CancelSource, CancelState, Halt, OpenOrder};
 use revocation_core::{
     HaltPlan, IncidentOpened, StandingEvent,
@@ -12,6 +12,7 @@ use revocation_core::{
 
 use super::{
     cancel::cancel,
+    halt_report,
     slot::{Report, Slot},
     submit::Lost,
 };
@@ -21,18 +22,23 @@ use crate::{
     session::Session,
 };
 
-/// Stops an agent: closes its gate and its sessions at once, then cancels what the plan names, on tasks of their own.
+/// Stops an agent: closes its gate and its sessions at once, then cancels what the plan names, on tasks of their own,
+/// and reports how that ended.
 pub fn carry_out(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>, plan: HaltPlan, by: CancelSource) {
     slot.close_gate();
     let closed = gateway.sessions.close(Whose::Agent(slot.agent));
     tracing::warn!(agent = %slot.agent, sessions = closed, cancels = plan.cancel.len(), keeps = plan.keep.len(), "halted");
     let (gateway, venues, slot) = (gateway.clone(), venues.clone(), slot.clone());
+    let carrying_out = slot.carrying_out();
     tokio::spawn(async move {
         let ends = cancel_all(&gateway, &venues, &slot, &plan.cancel, by).await;
-        let report = plan.report(|id| ends.iter().find(|(ended, _)| ended == id).map(|(_, end)| end));
-        tracing::warn!(agent = %slot.agent, %report, "the halt's cancels have ended");
+        halt_report::report(&gateway, &slot, plan, &ends).await;
+        drop(carrying_out);
     });
 }
+
+/// How cancels ended, order by order.
+pub type Ends = Vec<(ClientOrderId, CancelEnd)>;
 
 /// Cancels what is planned, all at once; answers when the venue has answered, or has not, for each.
 pub async fn cancel_all(
@@ -41,7 +47,7 @@ pub async fn cancel_all(
     slot: &Arc<Slot>,
     planned: &[PlannedCancel],
     by: CancelSource,
-) -> Vec<(extensions::ClientOrderId, CancelEnd)> {
+) -> Ends {
     let open: Vec<OpenOrder> = {
         let inner = slot.lock();
         planned
@@ -57,11 +63,7 @@ pub async fn cancel_all(
     let mut ends: Vec<_> = Vec::with_capacity(planned.len());
     while let Some(ended) = tasks.join_next().await {
         let Ok(ended) = ended else { continue };
-        let end = match ended.state {
-            CancelState::Cancelled | CancelState::NotOpen => CancelEnd::Cancelled,
-            CancelState::CouldNot { why } => CancelEnd::CouldNot { why },
-        };
-        ends.push((ended.client_order_id, end));
+        ends.push((ended.client_order_id, halt_report::end_of(ended.state)));
     }
     // An order that is no longer open when its cancel's turn comes has ended by itself.
     for planned in planned {

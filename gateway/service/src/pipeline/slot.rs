@@ -7,14 +7,14 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use anomaly::ApprovedBaseline;
 use extensions::{AgentId, Digest, Record, StreamId, Timestamp, canonical};
 use gateway_policy::{AgentEvent, AgentState, DecisionKind, EntryAt, StateDigest};
 use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
-use revocation_core::{Standing, StandingEvent};
+use revocation_core::{HaltReported, Standing, StandingEvent};
 use tokio::sync::Notify;
 
 use super::{cancel::Running, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound};
@@ -33,6 +33,7 @@ pub struct Slot {
     halted: AtomicBool,
     /// The halt that was carried out and has no record yet.
     owed: Mutex<Option<Owed>>,
+    carrying_out: Arc<AtomicUsize>,
     inner: Mutex<Inner>,
     syncing: tokio::sync::Mutex<()>,
     drained: Notify,
@@ -63,6 +64,8 @@ pub struct Inner {
     quiet_at: Option<u64>,
     /// Entries below this number were read back from the ledger, whoever wrote them.
     folded_to: u64,
+    /// The number of the latest revocation, and whether somebody reported its cancels.
+    revocation: Option<(u64, bool)>,
     unreadable: bool,
     stale: bool,
     pending: usize,
@@ -129,6 +132,15 @@ impl Report {
     }
 }
 
+/// A halt is being carried out.
+pub struct CarryingOut(Arc<AtomicUsize>);
+
+impl Drop for CarryingOut {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// The written form of a report: what the ledger takes.
 struct Written {
     stream: StreamId,
@@ -157,6 +169,7 @@ impl Slot {
             stream: StreamId::agent(&agent),
             halted: AtomicBool::new(false),
             owed: Mutex::default(),
+            carrying_out: Arc::default(),
             inner: Mutex::new(Inner::empty(agent)),
             syncing: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
@@ -198,6 +211,20 @@ impl Slot {
     #[must_use]
     pub fn has_unrecorded_halt(&self) -> bool {
         self.owed().is_some()
+    }
+
+    /// Counts a halt whose cancels this process sends, until the guard is dropped.
+    pub fn carrying_out(&self) -> CarryingOut {
+        self.carrying_out.fetch_add(1, Ordering::SeqCst);
+        CarryingOut(self.carrying_out.clone())
+    }
+
+    /// The number of a revocation whose cancels nobody has reported and nobody here is sending.
+    #[must_use]
+    pub fn abandoned_halt(&self) -> Option<u64> {
+        let idle = self.carrying_out.load(Ordering::SeqCst) == 0;
+        let revocation = self.lock().revocation();
+        revocation.and_then(|(number, reported)| (idle && !reported).then_some(number))
     }
 
     /// Whether orders may be sent.
@@ -453,6 +480,7 @@ impl Inner {
             proposed: None,
             quiet_at: None,
             folded_to: 0,
+            revocation: None,
             unreadable: false,
             stale: false,
             pending: 0,
@@ -464,6 +492,19 @@ impl Inner {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.stale
+    }
+
+    /// The number of the latest revocation, when it stands in a folded stream, and whether its cancels are reported.
+    #[must_use]
+    pub fn revocation(&self) -> Option<(u64, bool)> {
+        self.revocation.filter(|_| !self.stale)
+    }
+
+    /// Takes note that the cancels of the revocation `revoked` are reported.
+    pub fn halt_reported(&mut self, revoked: u64) {
+        self.revocation = self
+            .revocation
+            .map(|(number, told)| (number, told || number == revoked));
     }
 
     /// Whether every entry of the stream could be read.
@@ -483,9 +524,13 @@ impl Inner {
                     self.halted_under = decided.mandate;
                 }
             }
-            AgentEvent::Standing(StandingEvent::Reinstated(_)) => self.halted_under = None,
             AgentEvent::Outcome(outcome) => self.endings.outcome(outcome),
             AgentEvent::Filled(fill) => self.endings.filled(fill),
+            AgentEvent::Standing(StandingEvent::Revoked(_)) => self.revocation = Some((number, false)),
+            AgentEvent::Standing(StandingEvent::Reinstated(_)) => {
+                self.halted_under = None;
+                self.revocation = None;
+            }
             _ => {}
         }
         self.state.apply(EntryAt { number, at }, event);
@@ -509,6 +554,11 @@ impl Inner {
         match kind {
             "baseline.proposed" => self.proposed = canonical::from_slice(body).ok(),
             "baseline.approved" => self.approve_baseline(body),
+            HaltReported::KIND => {
+                if let Ok(reported) = canonical::from_slice::<HaltReported>(body) {
+                    self.halt_reported(reported.revoked);
+                }
+            }
             _ => {}
         }
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     forward::{About, state_of},
-    halt,
+    halt, halt_report,
     reconcile::{self, Reconciling},
     slot::Slot,
 };
@@ -244,12 +244,20 @@ impl Watch {
         self.longest_delay + deadline + others
     }
 
-    /// A revoked agent's orders: what the plan would cancel now, fills since counted, is cancelled until the venue answers.
+    /// A halt that an earlier process left is finished and reported. Else a revoked agent's orders: what the plan would cancel now, fills
+    /// since counted, is cancelled until the venue answers.
     fn keep_halted(&mut self, slot: &Arc<Slot>) {
         if self.halting.contains_key(&slot.agent) {
             return;
         }
         let on_halt = self.gateway.on_halt_of(slot);
+        if let Some(revoked) = slot.abandoned_halt() {
+            let (gateway, venues, slot) = (self.gateway.clone(), self.venues.clone(), slot.clone());
+            let agent = slot.agent;
+            let finish = async move { halt_report::finish(&gateway, &venues, &slot, revoked).await };
+            self.halting.insert(agent, tokio::spawn(finish));
+            return;
+        }
         let planned = {
             let inner = slot.lock();
             let revoked = inner.state.standing_at(self.gateway.clock.now()) == Standing::Revoked;

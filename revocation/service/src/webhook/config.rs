@@ -54,6 +54,7 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "certificate.revoked",
     "warning.opened",
     "warning.closed",
+    "halt.reported",
     "incident.opened",
     "incident.acknowledged",
     "incident.reviewed",
