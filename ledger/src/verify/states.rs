@@ -1,12 +1,14 @@
-//! Every agent's state folded from zero, and each recorded digest of it held to what the fold gives (ARCHITECTURE §2).
+//! Every agent's state folded from zero, and each recorded digest of it held to what the fold gives (ARCHITECTURE §2); the report of a halt is
+//! held to its plan.
 //!
 //! A digest stands in the first `order.decided` at or after each 256th entry of a stream, and in `state.digest`. One that does
 //! not match means that a decision was taken on another state than the entries before it make.
 
 use std::collections::HashMap;
 
-use extensions::{AgentId, StreamKind};
+use extensions::{AgentId, StreamKind, canonical};
 use gateway_policy::{AgentEvent, AgentState, EntryAt};
+use revocation_core::HaltReported;
 
 use super::Fold;
 use crate::append::CommittedEntry;
@@ -33,6 +35,12 @@ impl Fold for States {
         }
         let agent = AgentId::new(entry.stream.name()).map_err(|error| error.to_string())?;
         let event = AgentEvent::decode(&entry.kind, entry.body()).map_err(|error| error.to_string())?;
+        if &*entry.kind == HaltReported::KIND {
+            let reported: HaltReported = canonical::from_slice(entry.body()).map_err(|error| error.to_string())?;
+            reported
+                .defect(entry.number)
+                .map_or(Ok(()), |defect| Err(defect.to_owned()))?;
+        }
         let state = self.agents.entry(agent).or_insert_with(|| AgentState::new(agent));
         let recorded = match &event {
             AgentEvent::Decided(decided) if decided.folded_to != state.folded_to() => {

@@ -217,6 +217,18 @@ fn reports_are_canonical_and_round_trip() {
         reported.in_words,
         "cancelled 0, kept 1 protective, could not cancel 1: no answer yet"
     );
+    assert_eq!(reported.defect(8), None);
+    assert!(reported.defect(7).is_some(), "no revocation stands behind its report");
+    let silent = crate::HaltReported {
+        report: crate::HaltReport::default(),
+        ..reported.clone()
+    };
+    assert!(silent.defect(8).is_some(), "an order of the plan is not answered");
+    let flattering = crate::HaltReported {
+        in_words: "cancelled 1, kept 1 protective".to_owned(),
+        ..reported
+    };
+    assert!(flattering.defect(8).is_some());
 }
 
 #[test]

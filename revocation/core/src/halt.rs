@@ -1,6 +1,6 @@
 //! What a halt does with open orders: the plan, order by order, and the report, which never claims success early.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use extensions::{AgentId, ClientOrderId, GatewayId, StreamId};
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,29 @@ impl HaltReported {
             plan,
             report,
             revoked,
+        }
+    }
+
+    /// What is wrong with an entry that stands as number `number` of its stream: a report answers each order of its plan once, in the
+    /// plan's order, and a revocation before it.
+    #[must_use]
+    pub fn defect(&self, number: u64) -> Option<&'static str> {
+        let mut ends: BTreeMap<ClientOrderId, CancelEnd> = BTreeMap::new();
+        for id in &self.report.cancelled {
+            ends.insert(*id, CancelEnd::Cancelled);
+        }
+        for failed in &self.report.could_not {
+            let why = failed.why.clone();
+            ends.insert(failed.client_order_id, CancelEnd::CouldNot { why });
+        }
+        if self.revoked >= number {
+            Some("answers a revocation that does not stand before it")
+        } else if self.plan.report(|id| ends.get(id)) != self.report {
+            Some("its report does not answer each order of its plan")
+        } else if self.in_words != self.report.to_string() {
+            Some("its words are not its report's")
+        } else {
+            None
         }
     }
 }
