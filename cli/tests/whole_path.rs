@@ -10,12 +10,12 @@ use std::{
     sync::Arc,
 };
 
-use extensions::{AgentId, ApprovalDecision, Clock, Decimal, Instrument};
+use extensions::{AgentId, ApprovalDecision, Clock, Decimal, Digest, Instrument};
 use fixtures_venue::{Account, Symbol, streams};
 use ledger::{
-    Receipt,
+    CommittedEntry, Receipt,
     keys::key_name,
-    verify::{Options, signatures::Audit},
+    verify::{Fold, Options, Text, signatures::Audit},
     verify_receipt,
 };
 use mandatum::{
@@ -325,21 +325,46 @@ async fn from_founding_to_a_verified_record() {
     verified_and_then_not(&world).await;
 }
 
+/// The audit, and how often each kind stands in the log.
+#[derive(Default)]
+struct Watched {
+    audit: Audit,
+    kinds: BTreeMap<String, usize>,
+}
+
+impl Fold for Watched {
+    fn apply(&mut self, entry: &CommittedEntry) -> Result<(), String> {
+        *self.kinds.entry(entry.kind.to_string()).or_default() += 1;
+        self.audit.apply(entry)
+    }
+
+    fn text(&mut self, position: u64, commitment: &Digest, text: &Text) -> Result<(), String> {
+        self.audit.text(position, commitment, text)
+    }
+
+    fn settled(&mut self) {
+        self.audit.settled();
+    }
+}
+
 /// The negative control of the verification itself: one changed byte of an entry is found.
 async fn verified_and_then_not(world: &World) {
     let options = || Options {
         head_file: Some(world.config.paths.head.clone()),
         ..Options::default()
     };
-    let mut audit = Audit::default();
+    let mut watched = Watched::default();
     let whole = Options {
-        fold: Some(&mut audit),
+        fold: Some(&mut watched),
         ..options()
     };
     let report = ledger::verify::verify_directory(&world.config.paths.ledger, whole)
         .await
         .unwrap();
-    let signed = audit.signatures.counts();
+    let signed = watched.audit.signatures.counts();
+    let count = |kind: &str| watched.kinds.get(kind).copied().unwrap_or(0);
+    assert_eq!((count("gateway.started"), count("gateway.stopped")), (1, 1));
+    assert!(count("officer.signed_in") >= 2, "ada's and grace's connections");
     assert_eq!(
         (signed.officers, signed.decisions),
         (2, 2),

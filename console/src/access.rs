@@ -8,11 +8,22 @@ use axum::{
 };
 use ca_core::{
     certificate::spki_of,
-    events::{OfficerRefused, Role},
+    events::{OfficerRefused, OfficerSignedIn, Role},
 };
 use extensions::{Digest, OfficerId};
+use ledger::Append;
 
-use crate::{Console, api::Route, listener::Peer, problem::Problem, record::Draft};
+use crate::{
+    Console,
+    api::Route,
+    listener::Peer,
+    problem::Problem,
+    record::Draft,
+    refusals::{REFUSALS, SIGN_INS},
+};
+
+/// What sign-ins are counted under, beside the codes of refusals.
+const SIGNED_IN: &str = "SIGNED_IN";
 
 /// An officer who was found by the key of the connection's certificate.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +103,10 @@ impl Gate {
             (found, former.map(|officer| *officer.id()))
         };
         match (found, former) {
-            (Some((officer, true)), _) => Ok(Caller { officer, key }),
+            (Some((officer, true)), _) => {
+                self.signed_in(peer, officer, key);
+                Ok(Caller { officer, key })
+            }
             (Some((officer, false)), _) => {
                 let detail = format!(
                     "{officer} has none of the roles that may do this: {}",
@@ -113,6 +127,25 @@ impl Gate {
         self.route.roles.is_empty() || self.route.roles.iter().any(|role| roles.contains(role))
     }
 
+    /// The first request of a connection that is let in is a sign-in. The officer does not wait for its entry: nothing is decided by it.
+    fn signed_in(&self, peer: Option<&Peer>, officer: OfficerId, key: Digest) {
+        let (console, now) = (&self.console, self.console.clocks.real.now());
+        if !peer.is_some_and(Peer::is_new) {
+            return;
+        }
+        if let Some(count) = console.refusals.count(officer, SIGNED_IN, SIGN_INS, now) {
+            let event = OfficerSignedIn { count, key, officer };
+            let told = console.writer.tell(Append::next(event, now), move |answer| {
+                if let Err(error) = answer {
+                    tracing::error!(%officer, %error, "a sign-in was not recorded");
+                }
+            });
+            if let Err(refused) = told {
+                tracing::error!(%officer, error = %refused, "a sign-in was not recorded");
+            }
+        }
+    }
+
     async fn refuse(
         &self,
         peer: Option<&Peer>,
@@ -124,7 +157,7 @@ impl Gate {
         tracing::warn!(?officer, code, act, address = ?peer.map(|peer| peer.address), "an officer's act is refused");
         let now = console.clocks.real.now();
         if let Some(officer) = officer
-            && let Some(count) = console.refusals.count(officer, code, now)
+            && let Some(count) = console.refusals.count(officer, code, REFUSALS, now)
         {
             let event = OfficerRefused {
                 act,

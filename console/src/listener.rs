@@ -1,6 +1,14 @@
 //! The accept loop of both listeners: bounded connections, handshakes, heads and requests; one task a connection.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Extension, Router};
 use hyper_util::{
@@ -31,6 +39,22 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// The verified leaf; none when no certificate was presented.
     pub(crate) certificate: Option<CertificateDer<'static>>,
+    signed_in: Arc<AtomicBool>,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr, certificate: Option<CertificateDer<'static>>) -> Self {
+        Self {
+            address,
+            certificate,
+            signed_in: Arc::default(),
+        }
+    }
+
+    /// Whether this is asked for the first time on the connection.
+    pub(crate) fn is_new(&self) -> bool {
+        !self.signed_in.swap(true, Ordering::Relaxed)
+    }
 }
 
 /// Accepts until `stop` is cancelled, then lets open connections end within the farewell.
@@ -87,7 +111,7 @@ async fn connection(
     let certificate = certificates.first().map(|leaf| leaf.clone().into_owned());
     answer(
         stream,
-        router.layer(Extension(Peer { address, certificate })),
+        router.layer(Extension(Peer::new(address, certificate))),
         bounds,
         stop,
     )

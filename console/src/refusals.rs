@@ -1,4 +1,4 @@
-//! Refused sign-ins and roles go into the ledger, but sparsely: nobody can fill the log by asking again and again.
+//! Sign-ins, and refused ones and roles, go into the ledger, but sparsely: nobody can fill the log by asking again and again.
 
 use std::{
     collections::BTreeMap,
@@ -7,8 +7,12 @@ use std::{
 
 use extensions::{OfficerId, Timestamp};
 
-/// At most one entry an officer and code in this many seconds.
+/// The window in which entries are counted.
 const SPARSE_SECONDS: i64 = 60;
+/// Entries of refusals in a window, for each officer and code.
+pub(crate) const REFUSALS: u32 = 1;
+/// Entries of sign-ins in a window, for each officer: every connection of a person or a tool, not those of a loop.
+pub(crate) const SIGN_INS: u32 = 30;
 /// The most pairs of officer and code that are counted; further ones are only logged.
 const MOST_COUNTED: usize = 1_024;
 
@@ -17,31 +21,37 @@ const MOST_COUNTED: usize = 1_024;
 pub(crate) struct Refusals(Mutex<BTreeMap<(OfficerId, &'static str), Counted>>);
 
 struct Counted {
-    /// No entry before this time.
-    quiet_until: Timestamp,
-    /// Refusals since the last entry.
+    /// The end of the window.
+    until: Timestamp,
+    /// Entries in it.
+    entries: u32,
+    /// What happened since the last entry.
     since: u32,
 }
 
 impl Refusals {
-    /// Counts one refusal. Some when an entry is due now: how many refusals it stands for.
-    pub(crate) fn count(&self, officer: OfficerId, code: &'static str, now: Timestamp) -> Option<u32> {
+    /// Counts one happening. Some when an entry is due now, of at most `entries` in a window: how many happenings it stands for.
+    pub(crate) fn count(&self, officer: OfficerId, code: &'static str, entries: u32, now: Timestamp) -> Option<u32> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counted.len() >= MOST_COUNTED {
-            counted.retain(|_, seen| now < seen.quiet_until || seen.since > 0);
+            counted.retain(|_, seen| now < seen.until || seen.since > 0);
         }
         if counted.len() >= MOST_COUNTED && !counted.contains_key(&(officer, code)) {
             return None;
         }
         let seen = counted.entry((officer, code)).or_insert(Counted {
-            quiet_until: Timestamp::EPOCH,
+            until: Timestamp::EPOCH,
+            entries: 0,
             since: 0,
         });
         seen.since = seen.since.saturating_add(1);
-        if now < seen.quiet_until {
+        if now >= seen.until {
+            (seen.until, seen.entries) = (now.plus_seconds(SPARSE_SECONDS), 0);
+        }
+        if seen.entries >= entries {
             return None;
         }
-        seen.quiet_until = now.plus_seconds(SPARSE_SECONDS);
+        seen.entries += 1;
         Some(std::mem::take(&mut seen.since))
     }
 }
@@ -50,16 +60,21 @@ impl Refusals {
 mod tests {
     use super::*;
 
-    /// Negative control: without `quiet_until` every refusal is an entry.
+    /// Negative control: without `entries` every refusal is an entry.
     #[test]
     fn a_storm_of_refusals_is_one_entry_a_minute() {
         let (refusals, ada) = (Refusals::default(), OfficerId::new("ada").unwrap());
         let at = |second: i64| Timestamp::from_seconds(1_000 + second);
-        assert_eq!(refusals.count(ada, "ROLE_MISSING", at(0)), Some(1));
+        assert_eq!(refusals.count(ada, "ROLE_MISSING", REFUSALS, at(0)), Some(1));
         for second in 0..59 {
-            assert_eq!(refusals.count(ada, "ROLE_MISSING", at(second)), None);
+            assert_eq!(refusals.count(ada, "ROLE_MISSING", REFUSALS, at(second)), None);
         }
-        assert_eq!(refusals.count(ada, "ROLE_MISSING", at(60)), Some(60));
-        assert_eq!(refusals.count(ada, "OTHER", at(0)), Some(1), "counted apart");
+        assert_eq!(refusals.count(ada, "ROLE_MISSING", REFUSALS, at(60)), Some(60));
+        assert_eq!(refusals.count(ada, "OTHER", REFUSALS, at(0)), Some(1), "counted apart");
+        for _ in 0..SIGN_INS {
+            assert_eq!(refusals.count(ada, "SIGNED_IN", SIGN_INS, at(0)), Some(1));
+        }
+        assert_eq!(refusals.count(ada, "SIGNED_IN", SIGN_INS, at(59)), None);
+        assert_eq!(refusals.count(ada, "SIGNED_IN", SIGN_INS, at(60)), Some(2));
     }
 }

@@ -65,6 +65,36 @@ async fn every_cell_of_role_and_route() {
     );
 }
 
+/// A sign-in is an entry, once a connection, with the key that was presented; a refused one is none. A reader of many pages fills no log.
+///
+/// Control: `Peer::is_new` always true, one entry a request.
+#[tokio::test]
+async fn sign_ins_are_entries_once_a_connection() {
+    let bench = Bench::new().await;
+    let stream = extensions::StreamId::new(extensions::StreamKind::Officer, "ada").unwrap();
+    let sign_ins = async || {
+        let entries = bench.ledger.read_stream(&stream, 0, 10_000).await.unwrap();
+        let found = entries.iter().filter(|entry| &*entry.kind == "officer.signed_in");
+        let bodies = found.map(|entry| serde_json::from_slice::<serde_json::Value>(entry.body()).unwrap());
+        bodies.collect::<Vec<_>>()
+    };
+    for connection in 1..=2 {
+        let peer = super::bench::peer(Some(&bench.ada));
+        for path in ["/v1/whoami", "/v1/agents", "/v1/whoami"] {
+            let (status, _) = super::bench::ask_on(&bench.console, peer.clone(), "GET", path, "").await;
+            assert_eq!(status, StatusCode::OK);
+        }
+        let began = std::time::Instant::now();
+        while sign_ins().await.len() < connection && began.elapsed().as_secs() < 30 {
+            tokio::task::yield_now().await;
+        }
+        let seen = sign_ins().await;
+        assert_eq!(seen.len(), connection);
+        let key = ca_core::certificate::spki_of(&bench.ada.certificate).unwrap();
+        assert_eq!(seen[0]["key"], json!(extensions::Digest::of(&key)));
+    }
+}
+
 /// Control: the known route beside it answers 401.
 #[tokio::test]
 async fn unknown_addresses_and_open_ones_ask_nobody() {
@@ -111,6 +141,7 @@ async fn bodies_are_bounded_and_read_strictly() {
 #[tokio::test]
 async fn who_left_and_tokens_that_were_used_open_nothing() {
     let bench = Bench::new().await;
+    let token = bench.invited("cyd", &[Role::Auditor]).await;
     assert_eq!(bench.get(&bench.ben, "/v1/whoami").await.0, StatusCode::OK);
     let removed = OfficerRemoved {
         officer: bench.ben.id,
@@ -122,10 +153,10 @@ async fn who_left_and_tokens_that_were_used_open_nothing() {
         (status, answer["code"].as_str()),
         (StatusCode::FORBIDDEN, Some("NOT_IN_OFFICE"))
     );
-    let member = bench.officer("cyd", &[Role::Auditor]).await;
+    let member = bench.enrolled("cyd", &token).await;
     assert_eq!(bench.get(&member, "/v1/agents").await.0, StatusCode::OK);
     let pair = rcgen::KeyPair::generate().unwrap();
-    let body = json!({"csr": extensions::Base64(super::csr(&pair)), "name": "Thief", "token": "cyd"}).to_string();
+    let body = json!({"csr": extensions::Base64(super::csr(&pair)), "name": "Thief", "token": token}).to_string();
     let (status, answer) = ask(&bench.console, None, "POST", "/v1/officers/enrol", &body).await;
     assert_eq!(
         (status, answer["code"].as_str()),

@@ -10,7 +10,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use ca_core::events::{OfficerTokenIssued, Role};
+use ca_core::events::Role;
 use ca_keys::{FileSigner, Protection, SecretKey};
 use ca_service::{
     CaConfig, CaKeys, CaService, authorise_checkpoint_key,
@@ -165,18 +165,27 @@ impl Bench {
         }
     }
 
-    /// An officer with these roles, past every rule: the token is written by the test.
+    /// An officer with these roles.
     pub(crate) async fn officer(&self, id: &str, roles: &[Role]) -> Member {
-        let officer = OfficerId::new(id).unwrap();
-        let token = OfficerTokenIssued {
-            issued_by: None,
-            officer,
-            roles: roles.to_vec(),
-            token: Digest::of(id.as_bytes()),
-            use_before: System.now().plus_seconds(600),
-        };
-        self.append(token).await;
-        enrol(&self.console, officer, id).await
+        let token = self.invited(id, roles).await;
+        self.enrolled(id, &token).await
+    }
+
+    pub(crate) async fn enrolled(&self, id: &str, token: &str) -> Member {
+        enrol(&self.console, OfficerId::new(id).unwrap(), token).await
+    }
+
+    /// The token of a further officer: ada asks for it, both sign it.
+    pub(crate) async fn invited(&self, id: &str, roles: &[Role]) -> String {
+        let asked = self
+            .done(&self.ada, "/v1/officers", json!({"officer": id, "roles": roles}))
+            .await;
+        let proposal = asked["proposal"].as_str().unwrap().trim_start_matches("officer/");
+        let path = format!("/v1/proposals/{proposal}/signatures");
+        for by in [&self.ada, &self.ben] {
+            self.done(by, &path, by.signs(&asked, "approve")).await;
+        }
+        asked["token"].as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn append(&self, record: impl extensions::Record + Send + 'static) {
@@ -302,10 +311,15 @@ pub(crate) async fn ask(
     path: &str,
     body: &str,
 ) -> (StatusCode, Value) {
-    let peer = Peer {
-        address: "127.0.0.1:1".parse().unwrap(),
-        certificate: by.map(|by| by.certificate.clone()),
-    };
+    ask_on(console, peer(by), method, path, body).await
+}
+
+/// A connection of its own.
+pub(crate) fn peer(by: Option<&Member>) -> Peer {
+    Peer::new("127.0.0.1:1".parse().unwrap(), by.map(|by| by.certificate.clone()))
+}
+
+pub(crate) async fn ask_on(console: &Console, peer: Peer, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
     let router = console.officers_router().layer(Extension(peer));
     let request = Request::builder()
         .method(method)

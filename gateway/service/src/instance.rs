@@ -10,7 +10,10 @@ use std::{
 };
 
 use extensions::{Clock, Counterparty, Currency, Instrument};
-use ledger::{Ledger, LedgerError, Writer};
+use ledger::{
+    Append, Ledger, LedgerError, Writer,
+    events::{GatewayEvent, GatewayRun},
+};
 use revocation_core::regions::Network;
 use rustls::ServerConfig;
 use thiserror::Error;
@@ -101,6 +104,17 @@ pub enum StartError {
     Ledger(#[from] LedgerError),
 }
 
+/// Writes down that an instance started or stopped. It serves, or ends, whether or not that could be recorded.
+async fn ran(gateway: &Gateway, event: fn(GatewayRun) -> GatewayEvent) {
+    let run = GatewayRun {
+        gateway: gateway.settings.id,
+    };
+    let append = Append::next(event(run), gateway.clock.now());
+    if let Err(error) = gateway.writer.append(append).await {
+        tracing::error!(%error, "the instance's own life is not recorded");
+    }
+}
+
 /// A running instance. Dropping it stops it.
 pub struct Instance {
     gateway: Arc<Gateway>,
@@ -173,6 +187,7 @@ impl Instance {
             }
         }
         let keeper = keeper.ok_or_else(|| failed(address)(io::Error::other("no worker")))?;
+        ran(&gateway, GatewayEvent::Started).await;
         Ok(Self {
             gateway,
             address,
@@ -303,6 +318,9 @@ impl Worker {
                 listener.serve(socket, self.stop.clone()).await;
                 // Forwards and cancels that are on their way may end; their records come first anyway.
                 tokio::time::sleep(self.bounds.farewell * 5).await;
+                if self.keeps.is_some() {
+                    ran(&self.gateway, GatewayEvent::Stopped).await;
+                }
             }
             Err(source) => {
                 let address = SocketAddr::from(([0, 0, 0, 0], 0));

@@ -15,7 +15,7 @@ pub use house::{CaCertificateInstalled, CaCertificateUse, HouseCertificateReserv
 pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
 pub use officer::{
     OfficerActed, OfficerProposed, OfficerRefused, OfficerRegistered, OfficerRemoved, OfficerRequested, OfficerSigned,
-    OfficerTokenIssued, PasskeyAdded, ProposalClosed, Role,
+    OfficerSignedIn, OfficerTokenIssued, PasskeyAdded, ProposalClosed, Role,
 };
 
 use extensions::Record;
@@ -118,6 +118,8 @@ events! {
     ProposalClosed = "officer.proposal_closed", |event| officer::stream(&event.proposer), gating: false, sealed: |_| &[];
     /// An officer acted, with the reason in words.
     OfficerActed = "officer.acted", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
+    /// An officer was let in.
+    OfficerSignedIn = "officer.signed_in", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// Acts of an officer were refused.
     OfficerRefused = "officer.refused", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer left.

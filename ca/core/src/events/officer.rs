@@ -207,6 +207,18 @@ pub struct OfficerRefused {
     pub officer: OfficerId,
 }
 
+/// `officer.signed_in`: a connection on which an officer was let in for the first time; many in a minute are counted in one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerSignedIn {
+    /// How many since the last such entry.
+    pub count: u32,
+    /// SHA-256 of the key of the certificate that was presented.
+    pub key: Digest,
+    /// Who.
+    pub officer: OfficerId,
+}
+
 pub(super) fn stream(officer: &OfficerId) -> StreamId {
     StreamId::new(StreamKind::Officer, officer.as_str()).expect("an officer id is a valid stream name")
 }

@@ -193,6 +193,12 @@ fn samples() -> Vec<Event> {
             officer,
         }
         .into(),
+        OfficerSignedIn {
+            count: 1,
+            key: digest,
+            officer,
+        }
+        .into(),
         ProposalClosed {
             accepted: true,
             proposal: "officer/ada/3".into(),

@@ -110,7 +110,7 @@ impl Register {
                     proposal.signed(event, place);
                 }
             }
-            Event::OfficerActed(_) | Event::OfficerRefused(_) => {}
+            Event::OfficerActed(_) | Event::OfficerRefused(_) | Event::OfficerSignedIn(_) => {}
             Event::ProposalClosed(event) => {
                 if let Some(proposal) = self.proposals.get_mut(&event.proposal) {
                     proposal.closed(event.accepted);
