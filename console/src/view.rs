@@ -140,6 +140,10 @@ impl View {
         if kind.starts_with("order.") {
             return;
         }
+        if let Err(why) = self.register.admits(kind, &entry.stream, body, place) {
+            tracing::error!(position = entry.position, kind, %why, "an entry that officers did not decide is not followed");
+            return;
+        }
         if let Some(event) = Event::decode(kind, body) {
             match event {
                 Ok(event) => self.register.apply(&event, place),

@@ -109,33 +109,6 @@ pub fn check_signature(
     officer.signed(record)
 }
 
-/// Checks any officers' decision that is not a mandate's: a baseline that replaces another, house settings, a reinstatement.
-///
-/// # Errors
-/// The first signature that does not count, or that too few do.
-pub fn verify_signatures(
-    question: Question<'_>,
-    records: &[ApprovalRecord],
-    position: u64,
-    needed: usize,
-    register: &Register,
-) -> Result<(), ApprovalError> {
-    let mut counted: Vec<&ApprovalRecord> = Vec::new();
-    for record in records.iter().take(MOST_APPROVERS) {
-        check_signature(question, record, position, &counted, register)?;
-        if record.decision == ApprovalDecision::Approve {
-            counted.push(record);
-        }
-    }
-    if counted.len() < needed {
-        return Err(ApprovalError::TooFew {
-            needed,
-            counted: counted.len(),
-        });
-    }
-    Ok(())
-}
-
 /// How many officers a document takes: two as soon as one of its amounts lies above the threshold, or its unit has none.
 #[must_use]
 pub fn officers_needed(document: &MandateDocument, threshold: Threshold<'_>) -> usize {

@@ -1,6 +1,6 @@
 //! Reading our own certificates, as far as issuing needs it.
 
-use extensions::{AuthorityLimits, Timestamp, oids::OidArc};
+use extensions::{AuthorityLimits, Timestamp, oids::OidArc, verify::verify_signature};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::der;
@@ -17,6 +17,18 @@ pub fn spki_of(certificate: &[u8]) -> Option<Vec<u8>> {
 pub fn tbs_of(certificate: &[u8]) -> Option<&[u8]> {
     let mut fields = der::Reader(der::only(certificate, der::SEQUENCE)?.content);
     fields.expect(der::SEQUENCE).map(|tbs| tbs.whole)
+}
+
+/// Whether the key of the certificate `above` signed `certificate`. Says nothing of names, lives or profiles.
+#[must_use]
+pub fn is_signed_by(certificate: &[u8], above: &[u8]) -> bool {
+    let Ok((rest, parsed)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    let (Some(tbs), Some(key)) = (tbs_of(certificate), spki_of(above)) else {
+        return false;
+    };
+    rest.is_empty() && verify_signature(&key, tbs, &parsed.signature_value.data)
 }
 
 /// The serial, when it is one of ours.

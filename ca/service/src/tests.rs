@@ -28,6 +28,8 @@ use crate::{
     ceremony::{Plan, Server, found},
 };
 
+mod decisions;
+
 /// A clock that stands still until it is set.
 pub(crate) struct Set(pub(crate) std::sync::Mutex<Timestamp>);
 impl Clock for Set {

@@ -73,6 +73,10 @@ impl View {
             number: entry.number,
             at: entry.at,
         };
+        if let Err(why) = self.register.admits(&entry.kind, &entry.stream, entry.body(), place) {
+            tracing::error!(position = entry.position, kind = &*entry.kind, %why, "an entry that officers did not decide is not followed");
+            return;
+        }
         if let Some(event) = Event::decode(&entry.kind, entry.body()) {
             match event {
                 Ok(event) => self.authority(&event, place),

@@ -123,6 +123,64 @@ async fn house_settings_need_two() {
         .await;
 }
 
+/// Who left before signing does not count; who left afterwards does, and does not stand in the way of the others.
+///
+/// Control: `Proposal::admits` judged at the end of the log instead of the signature's place, the first signature is worth nothing.
+#[tokio::test]
+async fn who_leaves_after_signing_blocks_nothing() {
+    let bench = Bench::new().await;
+    let [cyd, dan] = [
+        bench.officer("cyd", &[Role::Approver]).await,
+        bench.officer("dan", &[Role::Approver]).await,
+    ];
+    let body = json!({"two_officers_above": {"EUR": "5"}});
+    let asked = bench.done(&bench.ada, "/v1/house/thresholds", body).await;
+    let path = format!(
+        "/v1/proposals/{}/signatures",
+        asked["proposal"].as_str().unwrap().trim_start_matches("officer/")
+    );
+    bench.done(&cyd, &path, cyd.signs(&asked, "approve")).await;
+    for officer in [&cyd, &dan] {
+        let path = format!("/v1/officers/{}/remove", officer.id);
+        bench.done(&bench.ada, &path, json!({"reason": "left"})).await;
+    }
+    bench
+        .refused(&dan, &path, dan.signs(&asked, "approve"), "NOT_IN_OFFICE")
+        .await;
+    let answer = bench.done(&bench.ben, &path, bench.ben.signs(&asked, "approve")).await;
+    assert_eq!(answer["accepted"], true, "{answer}");
+}
+
+/// What somebody else writes into the log as if officers had decided it is not followed. Control: the signed one, in the test above.
+#[tokio::test]
+async fn entries_nobody_signed_are_not_followed() {
+    let bench = Bench::new().await;
+    bench.agent("mm-1", "desk").await;
+    let thresholds = revocation_core::house::Thresholds {
+        two_officers_above: [("EUR".parse().unwrap(), Decimal::from(7))].into(),
+    };
+    let signatures = Vec::new();
+    bench
+        .append(revocation_core::house::ThresholdsSet { signatures, thresholds })
+        .await;
+    let house = bench.get(&bench.ada, "/v1/house").await.1;
+    assert_eq!(house["thresholds"]["two_officers_above"]["EUR"], "1000000");
+    bench
+        .append(ca_core::events::OfficerTokenIssued {
+            issued_by: Some(bench.ada.id),
+            officer: "eve".parse().unwrap(),
+            roles: vec![Role::Approver],
+            token: Digest::of(b"eve"),
+            use_before: bench.now().plus_seconds(600),
+        })
+        .await;
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let body = json!({"csr": Base64(super::csr(&pair)), "name": "Eve", "token": "eve"});
+    bench
+        .refused(&bench.ada, "/v1/officers/enrol", body, "TOKEN_UNKNOWN")
+        .await;
+}
+
 /// Nobody makes an accomplice alone: the token of a further officer is dead until two have signed. Control: then it works.
 #[tokio::test]
 async fn a_further_officer_needs_two() {

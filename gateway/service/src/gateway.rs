@@ -18,7 +18,7 @@ use revocation_core::HouseState;
 use crate::{
     listener::sessions::Sessions,
     metrics::Metrics,
-    pipeline::{mandates::Mandates, prices::Prices, slot::Slot},
+    pipeline::{decisions::Decisions, mandates::Mandates, prices::Prices, slot::Slot},
     venue::Venue,
 };
 
@@ -95,6 +95,8 @@ pub struct Gateway {
     pub house: ArcSwap<HouseView>,
     /// Approved documents.
     pub mandates: Mandates,
+    /// What officers signed.
+    pub decisions: Arc<Decisions>,
     /// Reference prices, by counterparty.
     pub prices: HashMap<Counterparty, Arc<Prices>>,
     /// Live connections.
@@ -126,6 +128,7 @@ impl Gateway {
             real_clock,
             house: ArcSwap::from_pointee(HouseView::default()),
             mandates: Mandates::default(),
+            decisions: Arc::default(),
             prices: counterparties.iter().map(|c| (*c, Arc::default())).collect(),
             sessions: Sessions::default(),
             metrics: Metrics::default(),
@@ -144,7 +147,7 @@ impl Gateway {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         slots
             .entry(*agent)
-            .or_insert_with(|| Arc::new(Slot::new(*agent)))
+            .or_insert_with(|| Arc::new(Slot::new(*agent, self.decisions.clone())))
             .clone()
     }
 

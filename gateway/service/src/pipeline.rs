@@ -3,6 +3,7 @@
 use ring::rand::{SecureRandom, SystemRandom};
 
 pub mod cancel;
+pub mod decisions;
 pub mod endings;
 pub mod follow;
 pub mod forward;

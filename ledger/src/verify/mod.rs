@@ -24,7 +24,6 @@ use crate::{
 };
 
 mod evidence;
-mod settings;
 pub mod signatures;
 mod source;
 pub mod states;

@@ -13,14 +13,13 @@ use ca_core::{
     events::{ApplicationApproved, ApplicationSigned, OfficerSigned},
     register::Place,
 };
-use extensions::{AgentId, Currency, Decimal, Digest, canonical};
+use extensions::{Currency, Decimal, Digest, canonical};
 use gateway_policy::events::PositionAttested;
 use revocation_core::house::{Thresholds, ThresholdsSet};
 
 use super::{
     Fold, Text,
     evidence::{Claim, Evidence},
-    settings,
 };
 use crate::append::CommittedEntry;
 
@@ -42,12 +41,8 @@ pub struct Counts {
 /// The fold; give it to [`Options::fold`](super::Options::fold), alone or in an [`Audit`].
 #[derive(Default)]
 pub struct Signatures {
-    pub(super) register: Register,
+    register: Register,
     thresholds: Vec<(u64, Thresholds)>,
-    /// Whether an officer was ever registered: what the ceremony writes before needs nobody's signature.
-    pub(super) officers: bool,
-    /// Agents with a baseline in force: another one takes two officers.
-    pub(super) baselines: HashSet<AgentId>,
     nonces: HashSet<Digest>,
     certificates: HashMap<Digest, Claim>,
     pending: HashMap<u64, Evidence>,
@@ -61,11 +56,10 @@ impl Signatures {
         self.counts
     }
 
-    fn authority(&mut self, event: &Event, entry: &CommittedEntry, place: Place) -> Result<(), String> {
+    fn authority(&mut self, event: &Event, place: Place) -> Result<(), String> {
         match event {
             Event::ApplicationSigned(signed) => self.application_signed(signed, place)?,
             Event::OfficerSigned(signed) => self.proposal_signed(signed, place)?,
-            Event::OfficerTokenIssued(_) => self.decided(entry)?,
             _ => {}
         }
         self.register.apply(event, place);
@@ -79,7 +73,6 @@ impl Signatures {
                         registered.officer
                     ));
                 }
-                self.officers = true;
             }
             Event::PasskeyAdded(added) => {
                 let officer = self.register.officer(&added.officer);
@@ -160,14 +153,6 @@ impl Signatures {
         Ok(())
     }
 
-    /// An entry that a signed proposal became, or that the ceremony wrote while there was no officer.
-    fn decided(&mut self, entry: &CommittedEntry) -> Result<(), String> {
-        if settings::check(self, entry)? {
-            self.counts.decisions += 1;
-        }
-        Ok(())
-    }
-
     fn attested(&mut self, entry: &CommittedEntry) -> Result<(), String> {
         let event: PositionAttested = canonical::from_slice(entry.body()).map_err(|error| error.to_string())?;
         let question = Question {
@@ -193,28 +178,22 @@ impl Fold for Signatures {
             number: entry.number,
             at: entry.at,
         };
+        let admitted = self.register.admits(&entry.kind, &entry.stream, entry.body(), place);
+        self.counts.decisions += u64::from(admitted.map_err(|why| why.to_string())?);
         match &*entry.kind {
             "order.decided" => {
                 if let Some(evidence) = Evidence::wanted(entry, &self.certificates)? {
                     self.pending.insert(entry.position, evidence);
                 }
             }
-            "agent.reinstated" | "house.reinstated" | "house.regions_set" | "incident.reviewed" => {
-                self.decided(entry)?
-            }
-            "baseline.approved" => {
-                self.decided(entry)?;
-                self.baselines.extend(AgentId::new(entry.stream.name()));
-            }
             "house.thresholds_set" => {
-                self.decided(entry)?;
                 let set: ThresholdsSet = canonical::from_slice(entry.body()).map_err(|error| error.to_string())?;
                 self.thresholds.push((entry.position, set.thresholds));
             }
             "position.attested" => self.attested(entry)?,
             kind => {
                 if let Some(event) = Event::decode(kind, entry.body()) {
-                    self.authority(&event.map_err(|error| error.to_string())?, entry, place)?;
+                    self.authority(&event.map_err(|error| error.to_string())?, place)?;
                 }
             }
         }

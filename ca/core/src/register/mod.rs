@@ -3,11 +3,13 @@
 //! Both shells of the authority hold one: the console to judge acts before it records them, the `ca` role to check the records again
 //! before it signs.
 
+mod decision;
 mod mandate;
 mod officer;
 mod proposal;
 mod revision;
 
+pub use decision::{Undecided, is_held};
 pub use mandate::{MOST_REQUESTS, MOST_TOKENS, Mandate, MandateToken, Request, RequestState};
 pub use officer::{MOST_PASSKEYS, Officer, OfficerToken, Passkey};
 pub use proposal::Proposal;
@@ -61,6 +63,7 @@ pub struct Register {
     certificates: BTreeMap<Serial, CertificateFacts>,
     house: Option<HouseFounded>,
     authority: Vec<CaCertificateInstalled>,
+    decided: decision::Decided,
     servers: BTreeMap<String, Vec<u8>>,
 }
 
@@ -106,8 +109,12 @@ impl Register {
                 self.proposals.insert(proposal.reference().to_owned(), proposal);
             }
             Event::OfficerSigned(event) => {
-                if let Some(proposal) = self.proposals.get_mut(&event.subject) {
-                    proposal.signed(event, place);
+                // One that does not count is not remembered: it neither helps a proposal nor stands in its way.
+                let proposal = self.proposals.get(&event.subject);
+                let counts = proposal.is_some_and(|proposal| proposal.admits(event, place, self).is_ok());
+                if let Some(proposal) = self.proposals.get_mut(&event.subject).filter(|_| counts) {
+                    let reference = proposal.signed(event, place);
+                    self.decided.signed.insert(reference, event.subject.clone());
                 }
             }
             Event::OfficerActed(_) | Event::OfficerRefused(_) | Event::OfficerSignedIn(_) => {}

@@ -18,6 +18,8 @@ pub struct Proposal {
     event: OfficerProposed,
     signatures: Vec<(SignedApproval, String)>,
     closed: Option<bool>,
+    /// The position of the entry it became.
+    pub(super) became: Option<u64>,
 }
 
 impl Proposal {
@@ -27,19 +29,22 @@ impl Proposal {
             event: event.clone(),
             signatures: Vec::new(),
             closed: None,
+            became: None,
         }
     }
 
-    pub(super) fn signed(&mut self, event: &OfficerSigned, place: Place) {
+    /// Remembers a signature; gives its name.
+    pub(super) fn signed(&mut self, event: &OfficerSigned, place: Place) -> String {
+        let reference = format!("officer/{}/{}", event.approval.officer, place.number);
         if self.signatures.len() < MOST_SIGNATURES {
             let signed = SignedApproval {
                 record: event.approval.clone(),
                 position: place.position,
                 at: place.at,
             };
-            let reference = format!("officer/{}/{}", event.approval.officer, place.number);
-            self.signatures.push((signed, reference));
+            self.signatures.push((signed, reference.clone()));
         }
+        reference
     }
 
     pub(super) fn closed(&mut self, accepted: bool) {
@@ -104,36 +109,36 @@ impl Proposal {
         self.signatures.iter().map(|(_, reference)| reference.as_str())
     }
 
-    /// Judges the signatures with one more: `needed` distinct officers, the proposer among them only if `proposer_counts`.
-    /// `Ok(true)` when enough have approved.
+    /// Whether a signature counts at its place: an officer in office there, who has not answered yet, over exactly this question, in time.
     ///
     /// # Errors
-    /// When any signature does not count.
-    pub fn weigh(
-        &self,
-        further: &SignedApproval,
-        needed: usize,
-        proposer_counts: bool,
-        register: &Register,
-    ) -> Result<bool, ApprovalError> {
+    /// Says which rule it breaks.
+    pub fn admits(&self, event: &OfficerSigned, place: Place, register: &Register) -> Result<(), ApprovalError> {
+        if place.at > self.event.expires_at {
+            return Err(ApprovalError::Rule {
+                rule: "open".to_owned(),
+                reason: format!("the proposal lapsed at {}", self.event.expires_at),
+            });
+        }
         let question = Question {
             document: self.digest(),
             nonce: self.event.nonce,
-            applicant: (!proposer_counts).then_some(&self.event.proposer),
+            applicant: None,
         };
-        let mut counted: Vec<&ApprovalRecord> = Vec::new();
-        for signed in self.signatures.iter().map(|(signed, _)| signed).chain([further]) {
-            check_signature(question, &signed.record, signed.position, &counted, register)?;
-            if signed.at > self.event.expires_at {
-                return Err(ApprovalError::Rule {
-                    rule: "open".to_owned(),
-                    reason: format!("the proposal lapsed at {}", self.event.expires_at),
-                });
-            }
-            if signed.record.decision == ApprovalDecision::Approve {
-                counted.push(&signed.record);
-            }
-        }
-        Ok(counted.len() >= needed)
+        let earlier: Vec<&ApprovalRecord> = self.signatures().collect();
+        check_signature(question, &event.approval, place.position, &earlier, register)?;
+        Ok(())
+    }
+
+    /// How many officers approve: each signature was verified where it stands, so that an officer who left later counts. Where one is
+    /// enough (`needed` below 2), it is another than the proposer.
+    #[must_use]
+    pub fn approvals(&self, needed: usize) -> usize {
+        let approved = self
+            .signatures()
+            .filter(|record| record.decision == ApprovalDecision::Approve);
+        approved
+            .filter(|record| needed >= 2 || record.officer != self.event.proposer)
+            .count()
     }
 }

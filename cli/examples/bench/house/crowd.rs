@@ -5,15 +5,19 @@ use anomaly::{BaselineApproved, BaselineProposed, Learning, ProposedBaseline, Se
 use ca_core::events::{AgentRegistered, ApplicationApproved, ApplicationSubmitted};
 use extensions::{AgentId, Clock as _, Digest, MandateId, OfficerId, OwnerId, Record, StreamId, oids::Environment};
 use ledger::{Append, Writer};
-use mandatum::clock::SystemClock;
+use mandatum::{clock::SystemClock, config::Config};
 
-use super::papers;
+use super::{clerk::Clerk, papers};
 
 /// Agents whose entries are in one batch.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 8;
 
 /// Registers `count` of them.
-pub(super) async fn register(writer: &Writer, count: usize) -> anyhow::Result<()> {
+pub(super) async fn register(writer: &Writer, config: &Config, count: usize) -> anyhow::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let mut clerk = Clerk::appoint(writer, config).await?;
     let first = AgentId::new("crowd-0")?;
     let mut learning = Learning::new(first);
     papers::history()?.into_iter().for_each(|row| learning.observe(row));
@@ -23,7 +27,7 @@ pub(super) async fn register(writer: &Writer, count: usize) -> anyhow::Result<()
         let agent = AgentId::new(&format!("crowd-{place}"))?;
         let mut content = baseline.content().clone();
         content.agent = agent;
-        for append in papers_of(agent, &ProposedBaseline::new(content)?)? {
+        for append in papers_of(agent, &ProposedBaseline::new(content)?, &mut clerk)? {
             pending.push(
                 writer
                     .queue(append)
@@ -71,7 +75,7 @@ impl Record for Event {
     }
 }
 
-fn papers_of(agent: AgentId, baseline: &ProposedBaseline) -> anyhow::Result<Vec<Append<Event>>> {
+fn papers_of(agent: AgentId, baseline: &ProposedBaseline, clerk: &mut Clerk) -> anyhow::Result<Vec<Append<Event>>> {
     let now = SystemClock.now();
     let (officer, owner) = (OfficerId::new("ada")?, OwnerId::new("desk")?);
     let mandate = MandateId::new(&format!("m-{agent}"))?;
@@ -109,13 +113,23 @@ fn papers_of(agent: AgentId, baseline: &ProposedBaseline) -> anyhow::Result<Vec<
         revision: 1,
         rules: Vec::new(),
     };
+    let (question, signed, closed, reference) = clerk.approve(baseline)?;
     let in_force = BaselineApproved {
         agent,
-        approvals: vec!["officer/grace/1".to_owned()],
+        approvals: vec![reference],
         baseline: baseline.digest(),
         version: baseline.content().version,
     };
     let proposed = BaselineProposed::of(baseline);
-    let events: [&dyn Record; 5] = [&registered, &submitted, &approved, &proposed, &in_force];
+    let events: [&dyn Record; 8] = [
+        &registered,
+        &submitted,
+        &approved,
+        &proposed,
+        &question,
+        &signed,
+        &in_force,
+        &closed,
+    ];
     Ok(events.map(|event| Append::next(Event::of(event), now)).into())
 }

@@ -2,6 +2,7 @@
 //! process. It prints where it listens and each bot's files, a name and a value a line, `ready` last; then it runs until its input ends.
 //! To the line `figures` it answers how many entries and commits there have been.
 
+mod clerk;
 mod crowd;
 mod papers;
 pub(crate) mod venue;
@@ -62,7 +63,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let venue = venue::start()?;
     let config = papers::configure(&folder, venue, &plan)?;
     let founded = founding::found(&config, Arc::new(SystemClock)).await?;
-    crowd::register(&founded.writer, plan.crowd).await?;
+    crowd::register(&founded.writer, &config, plan.crowd).await?;
     founded.ledger.close().await?;
     let running = serve::run(&config, Roles::All, Clocks::system(), CancellationToken::new()).await?;
     let mut house = House {

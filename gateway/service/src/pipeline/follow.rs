@@ -144,6 +144,7 @@ async fn read_missed(gateway: &Arc<Gateway>, venues: &Arc<Venues>, next: &mut u6
 }
 
 fn fold(gateway: &Gateway, entry: &Arc<CommittedEntry>) {
+    gateway.decisions.fold(entry);
     match entry.stream.kind() {
         StreamKind::Agent => {
             if let Ok(agent) = extensions::AgentId::new(entry.stream.name()) {
@@ -161,14 +162,14 @@ fn fold(gateway: &Gateway, entry: &Arc<CommittedEntry>) {
 fn fold_house(gateway: &Gateway, entry: &CommittedEntry) {
     let mut view = (**gateway.house.load()).clone();
     match HouseEvent::decode(&entry.kind, entry.body()) {
-        Some(Ok(event)) => {
+        Some(Ok(event)) if gateway.decisions.holds(entry) => {
             view.state.apply(&event);
         }
         Some(Err(error)) => {
             tracing::error!(kind = %entry.kind, %error, "an entry of the house cannot be read; every order is refused");
             view.unreadable = true;
         }
-        None => {}
+        Some(Ok(_)) | None => {}
     }
     // A gating entry carries the epoch it begins.
     view.epoch = entry.epoch;

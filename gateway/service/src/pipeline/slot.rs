@@ -11,13 +11,14 @@ use std::sync::{
 };
 
 use anomaly::ApprovedBaseline;
+use ca_core::register::is_held;
 use extensions::{AgentId, Digest, Record, StreamId, Timestamp, canonical};
 use gateway_policy::{AgentEvent, AgentState, DecisionKind, EntryAt, StateDigest};
 use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
 use revocation_core::{HaltReported, Standing, StandingEvent};
 use tokio::sync::Notify;
 
-use super::{cancel::Running, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound};
+use super::{cancel::Running, decisions::Decisions, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound};
 use crate::api::nonces::Nonces;
 
 /// Entries read from the ledger at a time while folding.
@@ -35,6 +36,7 @@ pub struct Slot {
     owed: Mutex<Option<Owed>>,
     carrying_out: Arc<AtomicUsize>,
     inner: Mutex<Inner>,
+    decisions: Arc<Decisions>,
     syncing: tokio::sync::Mutex<()>,
     drained: Notify,
     /// The cancels that this process is sending, by the number of the permit.
@@ -163,7 +165,7 @@ impl Record for Written {
 impl Slot {
     /// The slot of an agent whose stream is empty so far.
     #[must_use]
-    pub fn new(agent: AgentId) -> Self {
+    pub fn new(agent: AgentId, decisions: Arc<Decisions>) -> Self {
         Self {
             agent,
             stream: StreamId::agent(&agent),
@@ -171,6 +173,7 @@ impl Slot {
             owed: Mutex::default(),
             carrying_out: Arc::default(),
             inner: Mutex::new(Inner::empty(agent)),
+            decisions,
             syncing: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
             cancels: Running::default(),
@@ -252,7 +255,7 @@ impl Slot {
             return;
         }
         if entry.number == inner.state.next_number() {
-            inner.fold(entry);
+            inner.fold(entry, &self.decisions);
         } else {
             // Another writer took a number that was meant for one of ours, or an entry was missed.
             inner.stale = true;
@@ -422,7 +425,12 @@ impl Slot {
                 let page = ledger
                     .read_stream(&self.stream, fresh.state.next_number(), FOLD_PAGE)
                     .await?;
-                page.iter().for_each(|entry| fresh.fold(entry));
+                for entry in page.iter() {
+                    if is_held(&entry.kind) {
+                        self.decisions.reach(ledger, entry.position).await?;
+                    }
+                    fresh.fold(entry, &self.decisions);
+                }
                 if page.len() < FOLD_PAGE {
                     break;
                 }
@@ -536,9 +544,13 @@ impl Inner {
         self.state.apply(EntryAt { number, at }, event);
     }
 
-    /// Folds a committed entry.
-    pub fn fold(&mut self, entry: &CommittedEntry) {
-        self.apply_body(entry.at, &entry.kind, entry.body());
+    /// Folds a committed entry. One that officers should have signed and did not only takes its number.
+    fn fold(&mut self, entry: &CommittedEntry, decisions: &Decisions) {
+        if decisions.holds(entry) {
+            self.apply_body(entry.at, &entry.kind, entry.body());
+        } else {
+            self.apply(entry.at, &AgentEvent::Other);
+        }
     }
 
     /// Applies a body of ours that goes into the same append as a decision.

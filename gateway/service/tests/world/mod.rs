@@ -13,9 +13,7 @@ use std::{
 
 use ca_core::{
     approval::{judge, verify_approval},
-    events::{
-        AgentRegistered, ApplicationApproved, ApplicationSigned, ApplicationSubmitted, Event, OfficerRegistered, Role,
-    },
+    events::{AgentRegistered, ApplicationApproved, ApplicationSigned, ApplicationSubmitted, Event},
     issue::{BotIssue, IssuingCa, Particulars, prepare_bot, prepare_house},
     profiles::{Profile, Settings as Ceremony},
     register::{Place, Register},
@@ -51,6 +49,7 @@ use ledger::{
 };
 use tokio_util::sync::CancellationToken;
 
+mod officers;
 mod papers;
 mod venue;
 pub mod wire;
@@ -110,6 +109,7 @@ pub struct World {
     inspected: Inspected,
     register: Mutex<(Register, u64)>,
     approver: Key,
+    operator: Key,
 }
 
 /// The venue's name in mandates.
@@ -221,6 +221,7 @@ impl World {
             inspected,
             register: Mutex::new((Register::default(), 0)),
             approver: key(KeyAlgorithm::Ed25519),
+            operator: key(KeyAlgorithm::Ed25519),
         };
         world.found().await;
         world.start(count).await;
@@ -319,7 +320,7 @@ impl World {
         }
     }
 
-    async fn append(&self, event: impl Into<Event>) {
+    async fn append(&self, event: impl Into<Event>) -> Place {
         let event = event.into();
         let record = event.record();
         let mut body = Vec::new();
@@ -342,51 +343,7 @@ impl World {
             at: self.clock.now(),
         };
         register.0.apply(&event, place);
-    }
-
-    /// Registers the one officer who approves, and the one who asks; opens the region table.
-    async fn found(&self) {
-        let house_key = key(KeyAlgorithm::EcdsaP256Sha256);
-        let profile = Profile::HouseRoot {
-            name: "House root".to_owned(),
-        };
-        let house = sealed(&profile, house_key.public_key_spki(), None, &house_key, &self.ceremony);
-        let house = IssuingCa::read(&house, &self.ceremony).expect("house root");
-        for (name, spki) in [
-            ("ada", self.approver.public_key_spki().to_vec()),
-            ("op", key(KeyAlgorithm::Ed25519).public_key_spki().to_vec()),
-        ] {
-            let officer = OfficerId::new(name).expect("id");
-            let certificate = sealed(
-                &Profile::Officer { officer },
-                &spki,
-                Some(&house),
-                &house_key,
-                &self.ceremony,
-            );
-            self.append(OfficerRegistered {
-                serial: ca_core::certificate::serial_of(&certificate).expect("serial"),
-                certificate: Base64(certificate),
-                key: Digest::of(&spki),
-                officer,
-                roles: vec![Role::Approver, Role::Operator],
-                token: Digest::default(),
-            })
-            .await;
-        }
-        let networks = revocation_core::RegionTable::new(vec![revocation_core::regions::NetworkRegion {
-            network: revocation_core::regions::Network::parse("127.0.0.0/8").expect("network"),
-            region: "eu-west-1".parse().expect("region"),
-        }])
-        .expect("table");
-        let regions = revocation_core::house::RegionsSet {
-            networks,
-            signatures: Vec::new(),
-        };
-        self.officer
-            .append(Append::next(regions, self.clock.now()))
-            .await
-            .expect("regions");
+        place
     }
 
     /// Registers an agent, has its mandate approved, issues its certificate: its leaf.
@@ -459,31 +416,17 @@ impl World {
     /// Registers an agent with that conduct and an approved baseline: thirty orders of some 1,000 EUR on each of fourteen days.
     pub async fn scored(&self, name: &str, conduct: [&str; 3]) -> Vec<u8> {
         let leaf = self.agent_of(document_with(name, conduct)).await;
-        let mut learning = anomaly::Learning::new(agent(name));
-        history().into_iter().for_each(|seen| learning.observe(seen));
-        let proposed = learning.propose(&anomaly::Settings::house(), None).expect("fits");
-        assert_eq!(
-            proposed.content().mode,
-            anomaly::Mode::Enforce,
-            "{:?}",
-            proposed.content().report
-        );
+        let proposed = proposed(name);
         let approved = anomaly::BaselineApproved {
             agent: agent(name),
-            approvals: vec!["application 1".to_owned()],
+            approvals: Vec::new(),
             baseline: proposed.digest(),
             version: proposed.content().version,
         };
-        let now = self.clock.now();
-        let proposal = anomaly::BaselineProposed::of(&proposed);
-        self.officer
-            .append(Append::next(proposal, now))
-            .await
-            .expect("recorded");
-        self.officer
-            .append(Append::next(approved, now))
-            .await
-            .expect("recorded");
+        self.record(anomaly::BaselineProposed::of(&proposed)).await;
+        let document = serde_json::to_value(proposed.content()).expect("document");
+        let (_, approvals) = self.decided("baseline.approved", &document, &["ada"]).await;
+        self.record(anomaly::BaselineApproved { approvals, ..approved }).await;
         leaf
     }
 

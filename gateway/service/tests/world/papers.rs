@@ -33,6 +33,16 @@ pub(super) fn history() -> Vec<anomaly::Observation> {
     seen
 }
 
+/// The baseline that history makes.
+pub fn proposed(name: &str) -> anomaly::ProposedBaseline {
+    let mut learning = anomaly::Learning::new(agent(name));
+    history().into_iter().for_each(|seen| learning.observe(seen));
+    let proposed = learning.propose(&anomaly::Settings::house(), None).expect("fits");
+    let content = proposed.content();
+    assert_eq!(content.mode, anomaly::Mode::Enforce, "{:?}", content.report);
+    proposed
+}
+
 /// An order forty times the usual size.
 pub fn runaway(id: &str) -> String {
     order(id).replace(r#""quantity":"1""#, r#""quantity":"450""#)

@@ -1,0 +1,302 @@
+//! Entries that officers' signatures decided: held, entry by entry, to the signatures that stand in the log (ARCHITECTURE §5, guarantee 5).
+//!
+//! Such an entry names officers or repeats their signatures; that is a claim. Each role that acts on one asks [`Register::admits`] first,
+//! in the order of the log, and leaves out what is not admitted: then writing an entry does not suffice to be obeyed. The signatures were
+//! verified where they stand: an `officer.signed` that does not verify is not remembered by [`Register::apply`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use extensions::{AgentId, ApprovalRecord, Digest, OfficerId, StreamId, canonical};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{Place, Proposal, Register};
+use crate::{
+    certificate::is_signed_by,
+    events::{CaCertificateInstalled, CaCertificateUse, OfficerRegistered},
+};
+
+/// Members of such an entry that officers do not sign: the signatures themselves, and what follows from when the last one came.
+const UNSIGNED: [&str; 3] = ["certificates_from", "issued_by", "signatures"];
+
+/// Kinds that an entry has only by officers' signatures, once there are officers.
+const SIGNED: [&str; 7] = [
+    "agent.reinstated",
+    "baseline.approved",
+    "house.reinstated",
+    "house.regions_set",
+    "house.thresholds_set",
+    "incident.reviewed",
+    "officer.token_issued",
+];
+
+/// Kinds that bring a certificate of the house's own: they are held to the root that the ceremony installed.
+const CERTIFIED: [&str; 2] = ["ca.certificate_installed", "officer.registered"];
+
+/// Kinds that the ceremony writes while there is no officer yet.
+const OF_CEREMONY: [&str; 3] = ["house.regions_set", "house.thresholds_set", "officer.token_issued"];
+
+/// Whether an entry of this kind is held to somebody's signature before it is obeyed.
+#[must_use]
+pub fn is_held(kind: &str) -> bool {
+    SIGNED.contains(&kind) || CERTIFIED.contains(&kind)
+}
+
+/// Why an entry is not what officers decided.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Undecided {
+    /// Its body does not read.
+    #[error("does not read: {0}")]
+    Unreadable(String),
+    /// It carries no signature.
+    #[error("has no officers' signatures")]
+    Unsigned,
+    /// Nobody was asked.
+    #[error("no officers' proposal became it: its signatures or references answer none of its kind")]
+    NoProposal,
+    /// A signature that does not stand in the log by itself.
+    #[error("repeats a signature of {0} that no entry `officer.signed` holds")]
+    Unrecorded(OfficerId),
+    /// The entry says something else than the document that was signed.
+    #[error("says another {member} than the officers signed in {proposal}")]
+    Differs {
+        /// The member.
+        member: String,
+        /// The proposal.
+        proposal: String,
+    },
+    /// Too few officers.
+    #[error("{needed} officers must have signed {proposal}, {signed} did")]
+    TooFew {
+        /// How many it takes.
+        needed: usize,
+        /// The proposal.
+        proposal: String,
+        /// How many did.
+        signed: usize,
+    },
+    /// The proposal became an entry before: its signatures are used up.
+    #[error("{proposal} became the entry at position {position} already; a signature decides once")]
+    Spent {
+        /// The proposal.
+        proposal: String,
+        /// Where.
+        position: u64,
+    },
+    /// The officers said no.
+    #[error("{0} was refused, or closed")]
+    Refused(String),
+    /// A certificate that the house's own CAs did not sign, or a second root.
+    #[error("brings a certificate that no CA of this house signed")]
+    Foreign,
+    /// An officer whom no token invited, under these roles.
+    #[error("registers {0} under roles that no open one-time token gave")]
+    Uninvited(OfficerId),
+    /// A reinstatement that answers another revocation than the latest.
+    #[error("{proposal} answers another revocation than the latest one")]
+    Outlived {
+        /// The proposal.
+        proposal: String,
+    },
+}
+
+/// What has to be known of earlier entries, besides officers and proposals.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Decided {
+    /// The number of the revocation that a reinstatement has to answer: the latest of an agent, the first of a scope of the house.
+    revoked: BTreeMap<String, u64>,
+    /// Agents with a baseline in force: another one takes two officers.
+    baselines: BTreeSet<AgentId>,
+    /// The proposal that a signature answers, by where the signature stands.
+    pub(super) signed: BTreeMap<String, String>,
+}
+
+impl Decided {
+    fn revoked(&mut self, kind: &str, stream: &StreamId, body: &Value, number: u64) {
+        let revocation = self.revoked.entry(revocation_key(kind, stream, body)).or_insert(number);
+        // A second revocation of an agent has to be explained by itself; one of a scope that is revoked moves nothing.
+        if kind == "agent.revoked" {
+            *revocation = number;
+        }
+    }
+}
+
+impl Register {
+    /// Whether an entry may be acted on as far as officers' signatures go; to be asked for every entry, in the log's order, before it is
+    /// folded. `Ok(true)` when it took signatures and has them, `Ok(false)` when it takes none.
+    ///
+    /// # Errors
+    /// When officers did not decide what it says.
+    pub fn admits(&mut self, kind: &str, stream: &StreamId, body: &[u8], place: Place) -> Result<bool, Undecided> {
+        if CERTIFIED.contains(&kind) {
+            return self.certified(kind, body).map(|()| false);
+        }
+        let revokes = matches!(kind, "agent.revoked" | "house.revoked");
+        let ceremony = OF_CEREMONY.contains(&kind) && self.officers.is_empty();
+        if !revokes && (!SIGNED.contains(&kind) || ceremony) {
+            return Ok(false);
+        }
+        let body = serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()))?;
+        if revokes {
+            self.decided.revoked(kind, stream, &body, place.number);
+            return Ok(false);
+        }
+        let reference = self.became(kind, stream, &body)?;
+        let proposal = self.proposals.get_mut(&reference).ok_or(Undecided::NoProposal)?;
+        if let Some(position) = proposal.became.filter(|position| *position != place.position) {
+            return Err(Undecided::Spent {
+                proposal: reference,
+                position,
+            });
+        }
+        proposal.became = Some(place.position);
+        match kind {
+            "baseline.approved" => self.decided.baselines.extend(AgentId::new(stream.name())),
+            "agent.reinstated" | "house.reinstated" => {
+                self.decided.revoked.remove(&revocation_key(kind, stream, &body));
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// The proposal that became the entry, when the entry says what it asked and enough officers approved.
+    fn became(&self, kind: &str, stream: &StreamId, body: &Value) -> Result<String, Undecided> {
+        let (proposal, needed) = match kind {
+            "baseline.approved" => (self.of_baseline(body)?, self.officers_of_baseline(stream)),
+            "officer.token_issued" => {
+                let token = body.get("token");
+                let mut all = self.proposals.values();
+                let found = all.find(|one| one.becomes() == kind && one.document().get("token") == token);
+                (found.ok_or(Undecided::NoProposal)?, 2)
+            }
+            _ => (self.of_signatures(kind, body)?, 2),
+        };
+        if kind != "baseline.approved" {
+            covers(proposal, body)?;
+        }
+        if proposal.outcome() == Some(false) {
+            return Err(Undecided::Refused(proposal.reference().to_owned()));
+        }
+        if kind.ends_with(".reinstated") {
+            let latest = self.decided.revoked.get(&revocation_key(kind, stream, body));
+            if latest.is_none() || proposal.document().get("revoked_at").and_then(Value::as_u64) != latest.copied() {
+                return Err(Undecided::Outlived {
+                    proposal: proposal.reference().to_owned(),
+                });
+            }
+        }
+        let signed = proposal.approvals(needed);
+        if signed < needed {
+            return Err(Undecided::TooFew {
+                needed,
+                proposal: proposal.reference().to_owned(),
+                signed,
+            });
+        }
+        Ok(proposal.reference().to_owned())
+    }
+
+    /// That a certificate of the house's own was signed by the CA above it, and an officer's roles given by the token.
+    fn certified(&self, kind: &str, body: &[u8]) -> Result<(), Undecided> {
+        let unreadable = |error: canonical::CanonicalError| Undecided::Unreadable(error.to_string());
+        let under = |above: CaCertificateUse, certificate: &[u8]| {
+            let above = self.authority_certificate(above);
+            let signed = above.is_some_and(|above| is_signed_by(certificate, above));
+            signed.then_some(()).ok_or(Undecided::Foreign)
+        };
+        if kind == "officer.registered" {
+            let event: OfficerRegistered = canonical::from_slice(body).map_err(unreadable)?;
+            let token = self.officer_token(&event.token);
+            let invited = |token: &&super::OfficerToken| {
+                token.officer == event.officer && token.roles == event.roles && !token.used
+            };
+            token.filter(invited).ok_or(Undecided::Uninvited(event.officer))?;
+            return under(CaCertificateUse::HouseIssuing, &event.certificate.0);
+        }
+        let event: CaCertificateInstalled = canonical::from_slice(body).map_err(unreadable)?;
+        match event.purpose {
+            root @ (CaCertificateUse::AgentRoot | CaCertificateUse::HouseRoot) => {
+                match self.authority_certificate(root) {
+                    None => Ok(()),
+                    Some(_) => Err(Undecided::Foreign),
+                }
+            }
+            CaCertificateUse::AgentIssuing => under(CaCertificateUse::AgentRoot, &event.certificate.0),
+            CaCertificateUse::HouseIssuing => under(CaCertificateUse::HouseRoot, &event.certificate.0),
+            CaCertificateUse::OcspResponder => under(CaCertificateUse::AgentIssuing, &event.certificate.0),
+        }
+    }
+
+    /// The entry repeats the signatures: each stands in the log by itself, and was verified there.
+    fn of_signatures(&self, kind: &str, body: &Value) -> Result<&Proposal, Undecided> {
+        let records = body.get("signatures").cloned().unwrap_or_default();
+        let records: Vec<ApprovalRecord> =
+            serde_json::from_value(records).map_err(|error| Undecided::Unreadable(error.to_string()))?;
+        let first = records.first().ok_or(Undecided::Unsigned)?;
+        let mut all = self.proposals.values();
+        let proposal = all.find(|one| one.becomes() == kind && one.nonce() == first.nonce);
+        let proposal = proposal.ok_or(Undecided::NoProposal)?;
+        match records
+            .iter()
+            .find(|record| !proposal.signatures().any(|recorded| recorded == *record))
+        {
+            Some(record) => Err(Undecided::Unrecorded(record.officer)),
+            None => Ok(proposal),
+        }
+    }
+
+    fn of_baseline(&self, body: &Value) -> Result<&Proposal, Undecided> {
+        let wanted = body.get("baseline").and_then(Value::as_str).and_then(Digest::parse);
+        let references = body.get("approvals").and_then(Value::as_array);
+        let references: Vec<&str> = references.into_iter().flatten().filter_map(Value::as_str).collect();
+        let found = references.first().and_then(|first| self.decided.signed.get(*first));
+        let found = found.and_then(|reference| self.proposals.get(reference));
+        let same = |one: &&Proposal| {
+            let own: Vec<&str> = one.signature_references().collect();
+            one.becomes() == "baseline.approved"
+                && one.document().get("agent") == body.get("agent")
+                && one.document().get("version") == body.get("version")
+                && references.iter().all(|reference| own.contains(reference))
+                && Some(one.digest()) == wanted
+        };
+        found.filter(same).ok_or(Undecided::NoProposal)
+    }
+
+    /// Lets go of proposals that were decided: for a role that only asks [`admits`](Self::admits) and shows none of them.
+    pub fn forget_decided(&mut self) {
+        let open = |_: &String, proposal: &mut Proposal| proposal.outcome().is_none();
+        self.proposals.retain(open);
+        let proposals = &self.proposals;
+        self.decided
+            .signed
+            .retain(|_, proposal| proposals.contains_key(proposal));
+    }
+
+    fn officers_of_baseline(&self, stream: &StreamId) -> usize {
+        let replaces = AgentId::new(stream.name()).is_ok_and(|agent| self.decided.baselines.contains(&agent));
+        if replaces { 2 } else { 1 }
+    }
+}
+
+fn revocation_key(kind: &str, stream: &StreamId, body: &Value) -> String {
+    if kind.starts_with("house.") {
+        format!("house {}", body.get("scope").unwrap_or(&Value::Null))
+    } else {
+        stream.to_string()
+    }
+}
+
+/// That each member of the entry is what the signed document says; absent and `null` are the same.
+fn covers(proposal: &Proposal, body: &Value) -> Result<(), Undecided> {
+    let said = |name: &str| proposal.document().get(name).filter(|value| !value.is_null());
+    let members = body.as_object().into_iter().flatten();
+    let mut members = members.filter(|(name, _)| !UNSIGNED.contains(&name.as_str()));
+    match members.find(|(name, value)| said(name) != Some(*value).filter(|value| !value.is_null())) {
+        Some((member, _)) => Err(Undecided::Differs {
+            member: member.clone(),
+            proposal: proposal.reference().to_owned(),
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,233 @@
+//! What officers did not sign moves nothing at a gateway, whoever wrote it into the log (ARCHITECTURE §5, guarantees 2, 4 and 5).
+
+mod world;
+
+use extensions::{ApprovalRecord, Base64, Clock as _};
+use revocation_core::{
+    Actor, HouseMode, HouseScope, RevocationReason, Standing,
+    house::{HouseReinstated, HouseRevoked},
+    standing::{AgentReinstated, AgentRevoked},
+};
+use serde_json::json;
+use world::{World, agent, document_with};
+
+fn rt() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("runtime")
+}
+
+fn revoked() -> AgentRevoked {
+    AgentRevoked {
+        agent: agent("mm-1"),
+        by: Actor::Scorer,
+        incident: None,
+        reason: RevocationReason::PrivilegeWithdrawn,
+        score: Some(900_000),
+    }
+}
+
+fn reinstated(signatures: Vec<ApprovalRecord>) -> AgentReinstated {
+    AgentReinstated {
+        agent: agent("mm-1"),
+        certificates_from: world::noon(),
+        incident: None,
+        signatures,
+    }
+}
+
+/// Two names under a signature nobody made.
+fn forged(mut signatures: Vec<ApprovalRecord>) -> Vec<ApprovalRecord> {
+    for record in &mut signatures {
+        record.signature = Base64(vec![7; 64]);
+    }
+    signatures
+}
+
+async fn standing(world: &World) -> Standing {
+    world.followed(0).await;
+    let slot = world.instances[0].gateway.slot(&agent("mm-1"));
+    slot.lock().state.standing_at(world.clock.now())
+}
+
+/// Signatures nobody made, of one officer alone, of another proposal, of the same one a second time, after a further revocation: none of them
+/// reinstates, neither while the log is followed nor when it is folded again. Then the control: two that answer the latest revocation do.
+///
+/// Control tried: `Decisions::holds` always true, the forged one reinstates.
+#[test]
+fn only_signed_reinstatements_are_obeyed() {
+    rt().block_on(async {
+        let mut world = World::new(1).await;
+        world.agent("mm-1").await;
+        let ask = |number: u64| json!({"agent": "mm-1", "purpose": "reinstate", "revoked_at": number});
+        let both = ["ada", "op"];
+        let first = world.record(revoked()).await;
+        let (one, _) = world.decided("agent.reinstated", &ask(first), &["ada"]).await;
+        let mut twice = one.clone();
+        twice.extend(forged(one.clone()));
+        twice[1].officer = "op".parse().expect("id");
+        let (other, _) = world.decided("house.thresholds_set", &json!({}), &both).await;
+        for signatures in [Vec::new(), one, twice, forged(other.clone()), other] {
+            world.record(reinstated(signatures)).await;
+            assert_eq!(standing(&world).await, Standing::Revoked);
+        }
+        let (good, _) = world.decided("agent.reinstated", &ask(first), &both).await;
+        let second = world.record(revoked()).await;
+        world.record(reinstated(good.clone())).await;
+        assert_eq!(
+            standing(&world).await,
+            Standing::Revoked,
+            "it answers another revocation"
+        );
+        world.reopen(1, None).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "folded anew");
+        let (good, _) = world.decided("agent.reinstated", &ask(second), &both).await;
+        let mut moved = reinstated(good.clone());
+        moved.incident = Some("i-1".parse().expect("id"));
+        world.record(moved).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "it says what nobody signed");
+        world.record(reinstated(good.clone())).await;
+        assert_eq!(standing(&world).await, Standing::Active);
+        world.record(revoked()).await;
+        world.record(reinstated(good)).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "a signature decides once");
+    });
+}
+
+/// A slot that lost its place and reads its stream again asks about entries the follower has not come to yet.
+///
+/// Control tried: `resync` without `reach`, the signed reinstatement is not obeyed either.
+#[test]
+fn a_slot_that_is_folded_again_asks_too() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world.agent("mm-1").await;
+        world.followed(0).await;
+        let gateway = world.instances[0].gateway.clone();
+        world.instances[0].stop.cancel();
+        let slot = gateway.slot(&agent("mm-1"));
+        let again = async || {
+            slot.answered(true);
+            slot.resync(&gateway.ledger, &gateway.writer).await.expect("folded");
+            slot.lock().state.standing_at(world.clock.now())
+        };
+        let number = world.record(revoked()).await;
+        world.record(reinstated(Vec::new())).await;
+        assert_eq!(again().await, Standing::Revoked);
+        let document = json!({"agent": "mm-1", "purpose": "reinstate", "revoked_at": number});
+        let (signatures, _) = world.decided("agent.reinstated", &document, &["ada", "op"]).await;
+        world.record(reinstated(signatures)).await;
+        assert_eq!(again().await, Standing::Active);
+    });
+}
+
+/// Region table and reinstatement of the house: unsigned they change nothing but the epoch; signed they do.
+#[test]
+fn the_house_is_changed_by_two_alone() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        let region = |address: &str| {
+            let house = world.instances[0].gateway.house.load();
+            house.state.region_of(address.parse().expect("address")).is_some()
+        };
+        world.record(world.regions("10.0.0.0/8", Vec::new())).await;
+        world.followed(0).await;
+        assert!(!region("10.0.0.1") && region("127.0.0.1"));
+        let wanted = world.regions("10.0.0.0/8", Vec::new());
+        let document = json!({"networks": wanted.networks, "purpose": "regions"});
+        let (signatures, _) = world.decided("house.regions_set", &document, &["ada", "op"]).await;
+        let other = world.regions("0.0.0.0/0", signatures.clone());
+        world.record(other).await;
+        world.followed(0).await;
+        assert!(!region("192.0.2.1"), "another table than the signed one");
+        world.record(world.regions("10.0.0.0/8", signatures)).await;
+        world.followed(0).await;
+        assert!(region("10.0.0.1") && !region("127.0.0.1"));
+
+        let scope = HouseScope::All;
+        let number = world
+            .record(HouseRevoked {
+                by: Actor::Officer("ada".parse().expect("id")),
+                reason: RevocationReason::PrivilegeWithdrawn,
+                scope,
+            })
+            .await;
+        let document = json!({"purpose": "reinstate", "revoked_at": number, "scope": scope});
+        let (signatures, _) = world.decided("house.reinstated", &document, &["ada", "op"]).await;
+        for (signatures, mode) in [
+            (forged(signatures.clone()), HouseMode::Revoked),
+            (signatures, HouseMode::Active),
+        ] {
+            let event = HouseReinstated {
+                certificates_from: world.clock.now(),
+                scope,
+                signatures,
+            };
+            world.record(event).await;
+            world.followed(0).await;
+            assert_eq!(world.instances[0].gateway.house.load().state.mode_of_all(), mode);
+        }
+    });
+}
+
+/// An officer whom no token invited, or whose certificate no CA of this house signed, is none: the signature counts for nothing.
+///
+/// Control tried: `Register::certified` that answers `Ok`, and a token that takes no signatures: eve is the second officer.
+#[test]
+fn nobody_becomes_an_officer_by_an_entry() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world.agent("mm-1").await;
+        let number = world.record(revoked()).await;
+        let document = json!({"agent": "mm-1", "purpose": "reinstate", "revoked_at": number});
+        let eve = world.impostor("eve").await;
+        let asked = world.ask("agent.reinstated", &document).await;
+        let mut signatures = Vec::new();
+        for (name, key) in [("ada", world.approver()), ("eve", &eve)] {
+            signatures.push(world.answer(&asked, name, key).await.0);
+        }
+        world.record(reinstated(signatures)).await;
+        assert_eq!(standing(&world).await, Standing::Revoked);
+    });
+}
+
+/// A baseline comes into force by an officer's signature over it; one that nobody signed leaves the one in force, or none.
+///
+/// Control tried: `Decisions::holds` always true, the baseline is in force.
+#[test]
+fn a_baseline_nobody_signed_is_not_in_force() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world
+            .agent_of(document_with("mm-1", ["cancel_all", "freeze", "enforce"]))
+            .await;
+        let in_force = async || {
+            world.followed(0).await;
+            let slot = world.instances[0].gateway.slot(&agent("mm-1"));
+            slot.lock().baseline.clone()
+        };
+        let proposed = world::proposed("mm-1");
+        let approved = anomaly::BaselineApproved {
+            agent: agent("mm-1"),
+            approvals: vec!["officer/ada/9".to_owned()],
+            baseline: proposed.digest(),
+            version: proposed.content().version,
+        };
+        world.record(anomaly::BaselineProposed::of(&proposed)).await;
+        world.record(approved.clone()).await;
+        assert!(in_force().await.is_none());
+        let document = serde_json::to_value(proposed.content()).expect("document");
+        let (_, own) = world.decided("baseline.approved", &document, &["op"]).await;
+        let by_proposer = anomaly::BaselineApproved {
+            approvals: own,
+            ..approved.clone()
+        };
+        world.record(by_proposer).await;
+        assert!(in_force().await.is_none(), "the proposer alone");
+        let (_, approvals) = world.decided("baseline.approved", &document, &["ada"]).await;
+        world.record(anomaly::BaselineApproved { approvals, ..approved }).await;
+        assert!(in_force().await.is_some());
+    });
+}

@@ -1,0 +1,175 @@
+//! The world's officers, and what they decide.
+
+use ca_core::events::{
+    CaCertificateInstalled, CaCertificateUse, OfficerProposed, OfficerRegistered, OfficerSigned, OfficerTokenIssued,
+    Role,
+};
+use serde_json::Value;
+
+use super::*;
+
+const ROLES: [Role; 2] = [Role::Approver, Role::Operator];
+
+impl World {
+    /// Registers the one officer who approves, and the one who asks; opens the region table.
+    pub(super) async fn found(&self) {
+        let house_key = key(KeyAlgorithm::EcdsaP256Sha256);
+        let profile = Profile::HouseRoot {
+            name: "House root".to_owned(),
+        };
+        let house = sealed(&profile, house_key.public_key_spki(), None, &house_key, &self.ceremony);
+        for purpose in [CaCertificateUse::HouseRoot, CaCertificateUse::HouseIssuing] {
+            let certificate = Base64(house.clone());
+            self.append(CaCertificateInstalled { certificate, purpose }).await;
+        }
+        self.record(self.regions("127.0.0.0/8", Vec::new())).await;
+        let house = IssuingCa::read(&house, &self.ceremony).expect("house root");
+        let officers = [("ada", &self.approver), ("op", &self.operator)];
+        for (name, _) in officers {
+            self.append(OfficerTokenIssued {
+                issued_by: None,
+                officer: OfficerId::new(name).expect("id"),
+                roles: ROLES.to_vec(),
+                token: Digest::of(name.as_bytes()),
+                use_before: noon().plus_seconds(86_400),
+            })
+            .await;
+        }
+        for (name, key) in officers {
+            let officer = OfficerId::new(name).expect("id");
+            let profile = Profile::Officer { officer };
+            let spki = key.public_key_spki();
+            let certificate = sealed(&profile, spki, Some(&house), &house_key, &self.ceremony);
+            self.append(OfficerRegistered {
+                serial: ca_core::certificate::serial_of(&certificate).expect("serial"),
+                certificate: Base64(certificate),
+                key: Digest::of(spki),
+                officer,
+                roles: ROLES.to_vec(),
+                token: Digest::of(name.as_bytes()),
+            })
+            .await;
+        }
+    }
+
+    /// The key of the officer who approves.
+    pub fn approver(&self) -> &Key {
+        &self.approver
+    }
+
+    /// A table of one network, the region every mandate allows.
+    pub fn regions(&self, network: &str, signatures: Vec<ApprovalRecord>) -> revocation_core::house::RegionsSet {
+        let row = revocation_core::regions::NetworkRegion {
+            network: revocation_core::regions::Network::parse(network).expect("network"),
+            region: "eu-west-1".parse().expect("region"),
+        };
+        revocation_core::house::RegionsSet {
+            networks: revocation_core::RegionTable::new(vec![row]).expect("table"),
+            signatures,
+        }
+    }
+
+    /// Appends a record as the console would; gives its number.
+    pub async fn record(&self, record: impl Record + std::fmt::Debug + Send + 'static) -> u64 {
+        let append = Append::next(record, self.clock.now());
+        self.officer.append(append).await.expect("recorded").number()
+    }
+
+    /// Has op propose `document`.
+    pub async fn ask(&self, becomes: &str, document: &Value) -> Asked {
+        let proposer = OfficerId::new("op").expect("id");
+        let digest = Digest::of(&extensions::canonical::to_vec(document));
+        let nonce = Digest::of(format!("{becomes} {digest} {:?}", self.ledger.head().size).as_bytes());
+        let proposed = OfficerProposed {
+            becomes: becomes.to_owned(),
+            document: document.clone(),
+            document_digest: digest,
+            expires_at: self.clock.now().plus_seconds(86_400),
+            nonce,
+            proposer,
+            sealed: Vec::new(),
+        };
+        let subject = format!("officer/{proposer}/{}", self.append(proposed).await.number);
+        Asked { digest, nonce, subject }
+    }
+
+    /// Has somebody approve it with a key: the signature, and where it stands.
+    pub async fn answer(&self, asked: &Asked, name: &str, key: &Key) -> (ApprovalRecord, String) {
+        let mut approval = ApprovalRecord {
+            decision: ApprovalDecision::Approve,
+            document: asked.digest,
+            key: Digest::of(key.public_key_spki()),
+            nonce: asked.nonce,
+            officer: OfficerId::new(name).expect("id"),
+            signature: Base64(Vec::new()),
+        };
+        approval.signature = Base64(key.sign(&approval.message().0).expect("signature"));
+        let signed = OfficerSigned {
+            approval: approval.clone(),
+            subject: asked.subject.clone(),
+        };
+        let number = self.append(signed).await.number;
+        (approval, format!("officer/{name}/{number}"))
+    }
+
+    /// Has op propose `document`, and the named officers sign it: their signatures, and where those stand.
+    pub async fn decided(
+        &self,
+        becomes: &str,
+        document: &Value,
+        officers: &[&str],
+    ) -> (Vec<ApprovalRecord>, Vec<String>) {
+        let asked = self.ask(becomes, document).await;
+        let (mut signatures, mut references) = (Vec::new(), Vec::new());
+        for name in officers {
+            let key = if *name == "op" { &self.operator } else { &self.approver };
+            let (signature, reference) = self.answer(&asked, name, key).await;
+            signatures.push(signature);
+            references.push(reference);
+        }
+        (signatures, references)
+    }
+
+    /// Writes into the log that somebody became an officer, by a token that nobody signed and a certificate of another house.
+    pub async fn impostor(&self, name: &str) -> Key {
+        let (own, root) = (key(KeyAlgorithm::Ed25519), key(KeyAlgorithm::EcdsaP256Sha256));
+        let profile = Profile::HouseRoot {
+            name: "House root".to_owned(),
+        };
+        let house = sealed(&profile, root.public_key_spki(), None, &root, &self.ceremony);
+        self.append(CaCertificateInstalled {
+            certificate: Base64(house.clone()),
+            purpose: CaCertificateUse::HouseIssuing,
+        })
+        .await;
+        let house = IssuingCa::read(&house, &self.ceremony).expect("house root");
+        let officer = OfficerId::new(name).expect("id");
+        let profile = Profile::Officer { officer };
+        let certificate = sealed(&profile, own.public_key_spki(), Some(&house), &root, &self.ceremony);
+        self.append(OfficerTokenIssued {
+            issued_by: None,
+            officer,
+            roles: ROLES.to_vec(),
+            token: Digest::of(name.as_bytes()),
+            use_before: noon().plus_seconds(86_400),
+        })
+        .await;
+        self.append(OfficerRegistered {
+            serial: ca_core::certificate::serial_of(&certificate).expect("serial"),
+            certificate: Base64(certificate),
+            key: Digest::of(own.public_key_spki()),
+            officer,
+            roles: ROLES.to_vec(),
+            token: Digest::of(name.as_bytes()),
+        })
+        .await;
+        own
+    }
+}
+
+/// What officers are asked to sign.
+pub struct Asked {
+    digest: Digest,
+    nonce: Digest,
+    subject: String,
+}
