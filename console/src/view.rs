@@ -75,6 +75,8 @@ pub(crate) struct View {
     pub(crate) house_revocations: Vec<HouseRevocation>,
     pub(crate) standing: BTreeMap<AgentId, StandingState>,
     pub(crate) revocations: BTreeMap<AgentId, AgentRevocation>,
+    /// The number of the scorer's latest intervention: a warning, or a revocation.
+    pub(crate) scored: BTreeMap<AgentId, u64>,
     /// The number of the revocation that opened an incident.
     revoked_with: BTreeMap<IncidentId, u64>,
     /// What became of cancels, by agent and the number of its revocation: one report of each gateway.
@@ -166,6 +168,12 @@ impl View {
 
     fn stands(&mut self, agent: AgentId, event: &StandingEvent, place: Place) {
         let moved = self.standing.entry(agent).or_default().apply(event, place.at);
+        let of_score = match event {
+            StandingEvent::WarningOpened(event) => event.score,
+            StandingEvent::Revoked(event) => event.score,
+            _ => None,
+        };
+        self.scored.extend(of_score.map(|_| (agent, place.number)));
         match event {
             // A second revocation moves nothing, and is to be explained all the same.
             StandingEvent::Revoked(event) => {

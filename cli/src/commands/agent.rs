@@ -156,9 +156,13 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
             ))
         }
         Command::List => Ok(Report::of_json(house.officer()?.list("/v1/agents", "agents").await?)),
-        Command::Show { agent } => Ok(Report::of_json(
-            house.officer()?.get(&format!("/v1/agents/{agent}")).await?,
-        )),
+        Command::Show { agent } => {
+            let shown = house.officer()?.get(&format!("/v1/agents/{agent}")).await?;
+            Ok(match scored(&shown["scored"]) {
+                Some(words) => Report::new(format!("{words}\n{shown:#}"), shown),
+                None => Report::of_json(shown),
+            })
+        }
         Command::Freeze(act) => acted(house, "freeze", act).await,
         Command::ReduceOnly(act) => acted(house, "reduce-only", act).await,
         Command::Resume(act) => acted(house, "resume", act).await,
@@ -170,6 +174,28 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
             Ok(Report::of_json(house.officer()?.post(&path, &body).await?))
         }
     }
+}
+
+/// Why the scorer warned or stopped it, in words; none when it never did.
+fn scored(scored: &Value) -> Option<String> {
+    let text = |member: &str| scored[member].as_str().unwrap_or("?").to_owned();
+    let mut words = format!(
+        "Scored {:.3} by order number {} ({}), leading: {}",
+        scored["score"].as_f64()? / 1e6,
+        scored["number"],
+        text("client_order_id"),
+        text("leading"),
+    );
+    if let Some(whole) = scored["in_words"].as_str() {
+        words.push_str(&format!("\n  {whole}"));
+    }
+    for part in scored["contributions"].as_array().into_iter().flatten() {
+        let share = part["evidence"]["share"].as_f64().unwrap_or_default() / 1e4;
+        let component = part["component"].as_str().unwrap_or("?");
+        let reason = part["reason"].as_str().unwrap_or("no baseline to compare with");
+        words.push_str(&format!("\n  {component:<10} {share:>5.1} % of this order   {reason}"));
+    }
+    Some(words)
 }
 
 async fn register(house: &House, command: Register) -> anyhow::Result<Report> {

@@ -126,6 +126,7 @@ pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page
 
 pub(super) async fn show(State(console): State<Console>, Path(agent): Path<String>) -> Answer {
     let agent: AgentId = parse("AGENT", &agent)?;
+    let scored = super::scored::shown(&console, &agent).await?;
     let view = console.view().await?;
     let found = view
         .register
@@ -156,5 +157,6 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
         shown["halt"] = reports.iter().map(super::incidents::halt_shown).collect();
     }
     shown["incidents"] = incidents.map(|(id, _)| json!(id)).collect();
+    shown["scored"] = scored;
     Ok(Json(shown))
 }

@@ -71,7 +71,7 @@ fn known(view: &View, agent: &AgentId) -> Result<(), Problem> {
         .ok_or_else(|| Problem::missing("such agent"))
 }
 
-async fn content_at(ledger: &Ledger, position: u64) -> Result<BaselineContent, Problem> {
+pub(super) async fn content_at(ledger: &Ledger, position: u64) -> Result<BaselineContent, Problem> {
     let entries = ledger.read_range(position, 1).await;
     let entries = entries.map_err(|error| Problem::unavailable(&error.to_string()))?;
     let event = entries

@@ -9,6 +9,7 @@ mod incidents;
 mod officers;
 mod positions;
 pub(crate) mod proposals;
+mod scored;
 mod standing;
 mod webhooks;
 

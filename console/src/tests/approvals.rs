@@ -218,7 +218,7 @@ async fn a_further_officer_needs_two() {
         .await;
 }
 
-fn rows(bench: &Bench) -> Vec<Value> {
+pub(super) fn rows(bench: &Bench) -> Vec<Value> {
     let start = bench.now().seconds() / 86_400 * 86_400 - 20 * 86_400;
     (0..500)
         .map(|n: i64| {

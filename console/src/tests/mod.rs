@@ -5,6 +5,7 @@ mod approvals;
 mod bench;
 mod bounds;
 mod pages;
+mod scored;
 mod standing;
 mod webhooks;
 
