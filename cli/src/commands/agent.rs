@@ -105,7 +105,7 @@ pub(super) struct Act {
     /// Every bot.
     #[arg(long, conflicts_with = "agent")]
     all: bool,
-    /// One certificate alone, by its serial (revoke only).
+    /// One certificate alone, by its serial.
     #[arg(long, conflicts_with_all = ["agent", "owner", "all"])]
     certificate: Option<String>,
     /// Why, in words; recorded.
@@ -256,14 +256,10 @@ async fn acted(house: &House, act: &str, whom: Act) -> anyhow::Result<Report> {
     let path = match (&whom.agent, &whom.owner, &whom.certificate) {
         (Some(agent), _, None) => format!("/v1/agents/{agent}/{act}"),
         (_, Some(owner), _) => format!("/v1/owners/{owner}/{act}"),
-        (_, _, Some(serial)) if act == "revoke" => {
+        (_, _, Some(serial)) => {
             let serial = Serial::parse(serial)
                 .ok_or_else(|| Failure::new(Exit::Usage, "a serial is 36 lower-case hexadecimal characters"))?;
-            format!("/v1/certificates/{serial}/revoke")
-        }
-        (_, _, Some(_)) => {
-            let message = format!("a certificate can only be revoked, not {act}: name the bot instead");
-            return Err(Failure::new(Exit::Usage, message).into());
+            format!("/v1/certificates/{serial}/{act}")
         }
         _ => format!("/v1/house/{act}"),
     };

@@ -146,6 +146,7 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
                 "not_before": facts.not_before,
                 "revoked": standing.certificate_revoked(serial, facts.not_before, facts.not_after),
                 "serial": serial,
+                "standing": standing.certificate_mode(serial, facts.not_after),
             })
         });
     shown["certificates"] = certificates.collect();

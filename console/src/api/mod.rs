@@ -3,6 +3,7 @@
 mod agents;
 mod applications;
 mod baselines;
+mod certificates;
 mod entries;
 mod house;
 mod incidents;
@@ -85,7 +86,10 @@ pub(crate) const ROUTES: &[Route] = &[
         post(baselines::import).layer(DefaultBodyLimit::max(LARGEST_IMPORT))
     }),
     route("POST", "/v1/agents/{agent}/positions", &[Approver], || post(positions::attest)),
-    route("POST", "/v1/certificates/{serial}/revoke", &[Responder], || post(standing::revoke_certificate)),
+    route("POST", "/v1/certificates/{serial}/freeze", &[Responder], || post(certificates::freeze)),
+    route("POST", "/v1/certificates/{serial}/reduce-only", &[Responder], || post(certificates::reduce_only)),
+    route("POST", "/v1/certificates/{serial}/resume", &[Responder], || post(certificates::resume)),
+    route("POST", "/v1/certificates/{serial}/revoke", &[Responder], || post(certificates::revoke)),
     route("POST", "/v1/owners/{owner}/freeze", &[Responder], || post(house::freeze_owner)),
     route("POST", "/v1/owners/{owner}/reduce-only", &[Responder], || post(house::reduce_owner)),
     route("POST", "/v1/owners/{owner}/resume", &[Responder], || post(house::resume_owner)),

@@ -1,14 +1,14 @@
-//! Standing of one agent or certificate: freeze, reduce only, resume, revoke, reinstate, and the answer to a warning.
+//! Standing of one agent: freeze, reduce only, resume, revoke, reinstate, and the answer to a warning.
 
 use axum::{
     Extension, Json,
     extract::{Path, State},
 };
-use extensions::{AgentId, Digest, IncidentId, Serial, Timestamp};
+use extensions::{AgentId, Digest, IncidentId, Timestamp};
 use revocation_core::{
     Actor, RevocationReason,
     incident::{IncidentCause, IncidentOpened},
-    standing::{AgentFrozen, AgentReduceOnly, AgentResumed, AgentRevoked, CertificateRevoked, Move, Standing},
+    standing::{AgentFrozen, AgentReduceOnly, AgentResumed, AgentRevoked, Move, Standing},
     warning::{WarningClosed, WarningEnd},
 };
 use serde::Deserialize;
@@ -74,7 +74,7 @@ fn allowed(view: &View, agent: &AgentId, wanted: Move, now: Timestamp) -> Result
     Err(Problem::conflict("STANDING", &detail))
 }
 
-fn answered(recorded: &ledger::Recorded<crate::record::AnyRecord>) -> Value {
+pub(super) fn answered(recorded: &ledger::Recorded<crate::record::AnyRecord>) -> Value {
     json!({"already": false, "entry": place(recorded)})
 }
 
@@ -214,46 +214,6 @@ async fn revoke_now(
     let mut answer = answered(&recorded);
     answer["incident"] = json!(incident);
     Ok(Json(answer))
-}
-
-pub(super) async fn revoke_certificate(
-    State(console): State<Console>,
-    Extension(caller): By,
-    Path(serial): Path<String>,
-    Body(body): Body<ActBody>,
-) -> Answer {
-    let serial = Serial::parse(&serial)
-        .ok_or_else(|| Problem::bad("SERIAL", "a serial is 36 lower-case hexadecimal characters"))?;
-    let facts = {
-        let view = console.view().await?;
-        let facts = *view
-            .register
-            .certificate(&serial)
-            .ok_or_else(|| Problem::missing("such certificate"))?;
-        let standing = view.standing_of(&facts.agent);
-        if standing.certificate_revoked(&serial, facts.not_before, facts.not_after) {
-            return Ok(Json(json!({"already": true})));
-        }
-        facts
-    };
-    let event = CertificateRevoked {
-        agent: facts.agent,
-        by: Actor::Officer(caller.officer),
-        not_after: facts.not_after,
-        reason: body.code(),
-        serial,
-    };
-    let reason = acted(
-        caller.officer,
-        CertificateRevoked::KIND,
-        &format!("certificate {serial}"),
-        &body.reason,
-    )?;
-    let draft = Draft::new(event, console.clocks.decision.now()).also(reason);
-    let recorded = console
-        .narrow(draft, Some(format!("certificate-revoked-{serial}")))
-        .await?;
-    Ok(Json(answered(&recorded)))
 }
 
 #[derive(Deserialize)]

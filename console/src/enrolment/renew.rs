@@ -8,6 +8,7 @@ use ca_core::{
     renewal::{self, RenewalError},
 };
 use extensions::{Base64, MandateId, Serial};
+use revocation_core::standing::Mode;
 
 use super::{enrol::may_hold, issue_task, request_of};
 use crate::{Console, listener::Peer, problem::Problem, record::Draft, view::View};
@@ -80,6 +81,11 @@ fn admitted(
     if standing.certificate_revoked(&current, not_before, not_after) || from.is_some_and(|from| not_before < from) {
         let detail = "this certificate is revoked and is not renewed: enrol with a new token";
         return Err(Problem::forbidden("CERTIFICATE_REVOKED", detail));
+    }
+    // A new certificate would end what an officer decided about this one.
+    if standing.certificate_mode(&current, not_after) != Mode::Active {
+        let detail = "this certificate is frozen, or may only reduce, and is not renewed: an officer resumes it first";
+        return Err(Problem::forbidden("CERTIFICATE_RESTRICTED", detail));
     }
     Ok(*mandate.id())
 }

@@ -211,6 +211,14 @@ async fn enrolment_and_renewal_with_stock_tools() {
     let with = ["--cert", "bot.pem", "--key", "bot.key"];
     // A change that nobody has approved yet takes nothing from the bot.
     bench.application("mm-1", "m-1", "900000").await;
+    // A frozen certificate is not left behind by renewing it.
+    let (_, shown) = bench.get(&bench.ada, "/v1/agents/mm-1").await;
+    let serial = shown["certificates"][0]["serial"].as_str().unwrap().to_owned();
+    let act = |act: &str| format!("/v1/certificates/{serial}/{act}");
+    bench.done(&bench.ada, &act("freeze"), json!({"reason": "drill"})).await;
+    let (status, _) = curl(at, &[&with[..], &send("@other.b64"), &[&reenrol]].concat()).await;
+    assert_eq!(status, 403, "frozen");
+    bench.done(&bench.ada, &act("resume"), json!({"reason": "drill"})).await;
     let (status, _) = curl(at, &[&with[..], &send("@other.b64"), &[&reenrol]].concat()).await;
     assert_eq!(status, 200, "{}", std::fs::read_to_string(at.join("out")).unwrap());
     let renewed = certificate(at, "renewed.pem");

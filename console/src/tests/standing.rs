@@ -68,6 +68,57 @@ async fn freeze_reduce_resume_revoke() {
     assert_eq!(acted.count(), 4, "each act names its officer and reason");
 }
 
+/// One certificate is frozen, reduced and resumed by itself; the agent and its other certificate stay as they were.
+#[tokio::test]
+async fn one_certificate_is_stopped_alone() {
+    let bench = Bench::new().await;
+    bench.agent("mm-1", "desk").await;
+    let [one, other] = [1, 2].map(|number| extensions::Serial::new([number; 18]).unwrap());
+    for serial in [one, other] {
+        bench.append(reserved(&bench, serial)).await;
+    }
+    let at = |act: &str| format!("/v1/certificates/{one}/{act}");
+    let standings = async || {
+        let shown = bench.get(&bench.ada, "/v1/agents/mm-1").await.1;
+        assert_eq!(shown["standing"]["state"], "active");
+        let of = |place: usize| shown["certificates"][place]["standing"].clone();
+        (of(0), of(1))
+    };
+    bench.refused(&bench.ada, &at("resume"), because(), "STANDING").await;
+    for (act, expected) in [
+        ("reduce-only", "reduce_only"),
+        ("freeze", "frozen"),
+        ("reduce-only", "reduce_only"),
+        ("resume", "active"),
+        ("freeze", "frozen"),
+    ] {
+        assert_eq!(bench.done(&bench.ada, &at(act), because()).await["already"], false);
+        assert_eq!(standings().await, (json!(expected), json!("active")));
+    }
+    assert_eq!(bench.done(&bench.ben, &at("freeze"), because()).await["already"], true);
+    bench.done(&bench.ada, &at("revoke"), because()).await;
+    bench.refused(&bench.ada, &at("resume"), because(), "STANDING").await;
+    let nowhere = format!("/v1/certificates/{}/freeze", extensions::Serial::new([3; 18]).unwrap());
+    bench.refused(&bench.ada, &nowhere, because(), "NOT_FOUND").await;
+}
+
+fn reserved(bench: &Bench, serial: extensions::Serial) -> ca_core::events::CertificateReserved {
+    let digest = extensions::Digest::default();
+    ca_core::events::CertificateReserved {
+        agent: "mm-1".parse().unwrap(),
+        checks: 1,
+        csr: digest,
+        document: digest,
+        issuer: digest,
+        mandate: "m-1".parse().unwrap(),
+        not_after: bench.now().plus_seconds(3_600),
+        not_before: bench.now(),
+        serial,
+        spki: digest,
+        tbs: digest,
+    }
+}
+
 /// Two officers, and only after acknowledgement and review. Control: the same proposal once the review is signed.
 #[tokio::test]
 async fn nobody_comes_back_before_the_review() {

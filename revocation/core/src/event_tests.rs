@@ -48,6 +48,7 @@ fn standing_events() -> Vec<StandingEvent> {
     let incident = Some(IncidentId::new("i-1").unwrap());
     let at = Timestamp::from_seconds(1_700_000_000);
     let reason = RevocationReason::KeyCompromise;
+    let serial = Serial::new([7; 18]).unwrap();
     vec![
         AgentFrozen { agent, by }.into(),
         AgentReduceOnly {
@@ -69,9 +70,24 @@ fn standing_events() -> Vec<StandingEvent> {
             by,
             not_after: at,
             reason,
-            serial: Serial::new([7; 18]).unwrap(),
+            serial,
         }
         .into(),
+        CertificateFrozen {
+            agent,
+            by,
+            not_after: at,
+            serial,
+        }
+        .into(),
+        CertificateReduceOnly {
+            agent,
+            by,
+            not_after: at,
+            serial,
+        }
+        .into(),
+        CertificateResumed { agent, by, serial }.into(),
         AgentReinstated {
             agent,
             certificates_from: at,

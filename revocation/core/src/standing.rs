@@ -12,6 +12,10 @@ use crate::event::{record, record_enum};
 use crate::reason::RevocationReason;
 use crate::warning::{Warning, WarningClosed, WarningDefault, WarningEnd, WarningOpened};
 
+mod restricted;
+
+pub use restricted::{CertificateMove, MOST_RESTRICTED_CERTIFICATES, Restricted};
+
 /// Distinct officers who must have signed a reinstatement.
 pub const REINSTATEMENT_OFFICERS: usize = 2;
 
@@ -133,6 +137,55 @@ record!(CertificateRevoked, "certificate.revoked", |event| StreamId::agent(
     &event.agent
 ));
 
+/// Over one certificate an agent may only cancel and read until it is resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFrozen {
+    /// The agent.
+    pub agent: AgentId,
+    /// Who froze it.
+    pub by: Actor,
+    /// The end of the certificate's validity.
+    pub not_after: Timestamp,
+    /// The certificate.
+    pub serial: Serial,
+}
+record!(CertificateFrozen, "certificate.frozen", |event| StreamId::agent(
+    &event.agent
+));
+
+/// Over one certificate an agent may only reduce and cancel until it is resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateReduceOnly {
+    /// The agent.
+    pub agent: AgentId,
+    /// Who decided it.
+    pub by: Actor,
+    /// The end of the certificate's validity.
+    pub not_after: Timestamp,
+    /// The certificate.
+    pub serial: Serial,
+}
+record!(CertificateReduceOnly, "certificate.reduce_only", |event| {
+    StreamId::agent(&event.agent)
+});
+
+/// A frozen or reduce-only certificate may be traded under again. Only officers resume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateResumed {
+    /// The agent.
+    pub agent: AgentId,
+    /// Who resumed it.
+    pub by: Actor,
+    /// The certificate.
+    pub serial: Serial,
+}
+record!(CertificateResumed, "certificate.resumed", |event| StreamId::agent(
+    &event.agent
+));
+
 /// A revoked agent may trade again, under new certificates only. Data; `ca-core` checks the signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -164,6 +217,12 @@ record_enum! {
         Revoked(AgentRevoked),
         /// One certificate revoked.
         CertificateRevoked(CertificateRevoked),
+        /// One certificate: cancels and reads only.
+        CertificateFrozen(CertificateFrozen),
+        /// One certificate: reductions and cancels only.
+        CertificateReduceOnly(CertificateReduceOnly),
+        /// One certificate may be traded under again.
+        CertificateResumed(CertificateResumed),
         /// May trade again after a revocation.
         Reinstated(AgentReinstated),
         /// Warned.
@@ -201,6 +260,9 @@ pub struct StandingState {
     /// Certificates whose validity begins earlier are revoked: they were, when the agent was.
     certificates_from: Option<Timestamp>,
     mode: Mode,
+    /// Certificates that are frozen or may only reduce.
+    #[serde(default, skip_serializing_if = "Restricted::is_none")]
+    restricted: Restricted,
     /// Revoked certificates, latest end first, at most [`MOST_REVOKED_CERTIFICATES`].
     revoked: Vec<RevokedCertificate>,
     /// Certificates that end at or before this moment count as revoked: the overflow of `revoked`.
@@ -220,6 +282,7 @@ impl Default for StandingState {
         Self {
             certificates_from: None,
             mode: Mode::Active,
+            restricted: Restricted::default(),
             revoked_through: None,
             revoked: Vec::new(),
             warning: None,
@@ -268,6 +331,18 @@ impl StandingState {
             || self.revoked.iter().any(|revoked| revoked.serial == *serial)
     }
 
+    /// What may be done over one certificate at most, whatever the agent's own standing; `not_after` is the end of its validity.
+    #[must_use]
+    pub fn certificate_mode(&self, serial: &Serial, not_after: Timestamp) -> Mode {
+        self.restricted.mode_of(serial, not_after)
+    }
+
+    /// Whether a move of one certificate is in the table.
+    #[must_use]
+    pub fn permits_certificate(&self, wanted: CertificateMove, serial: &Serial, not_after: Timestamp) -> bool {
+        self.restricted.permits(wanted, serial, not_after)
+    }
+
     /// No certificate of this agent that begins earlier is ever accepted again.
     #[must_use]
     pub fn certificates_from(&self) -> Option<Timestamp> {
@@ -284,6 +359,17 @@ impl StandingState {
     pub fn apply(&mut self, event: &StandingEvent, at: Timestamp) -> bool {
         let wanted = match event {
             StandingEvent::CertificateRevoked(event) => return self.remember(event),
+            StandingEvent::CertificateFrozen(event) => {
+                return self.restricted.frozen(event.serial, event.not_after);
+            }
+            StandingEvent::CertificateReduceOnly(event) => {
+                let by_officer = matches!(event.by, Actor::Officer(_));
+                return by_officer && self.restricted.reduce_only(event.serial, event.not_after);
+            }
+            StandingEvent::CertificateResumed(event) => {
+                let by_officer = matches!(event.by, Actor::Officer(_));
+                return by_officer && self.restricted.resumed(&event.serial);
+            }
             StandingEvent::WarningOpened(event) => {
                 if !self.permits(Move::Warn, at) {
                     return false;

@@ -111,7 +111,9 @@ fn certificate(config: &Config, key: &SecretKey, officer: OfficerId, now: Timest
     let passphrase = founding::passphrase(config)?;
     let keys = CaKeys::open(&config.paths.keys, founding::protection(passphrase.as_ref()))?;
     let issuing = pem::certificates(&config.paths.certificates.join("house-issuing.pem"))?;
-    let issuing = issuing.first().ok_or_else(|| anyhow::anyhow!("no house issuing certificate"))?;
+    let issuing = issuing
+        .first()
+        .ok_or_else(|| anyhow::anyhow!("no house issuing certificate"))?;
     let issuer = IssuingCa::read(issuing, &settings)?;
     let begin = Timestamp::from_seconds(now.seconds());
     let particulars = Particulars {
@@ -123,5 +125,9 @@ fn certificate(config: &Config, key: &SecretKey, officer: OfficerId, now: Timest
     };
     let throwaway = SecretKey::generate("throwaway", keys.house_issuing.algorithm())?;
     let prepared = prepare_house(&Profile::Officer { officer }, particulars, Some(&issuer), &throwaway)?;
-    Ok(prepared.sign(keys.house_issuing.as_ref())?.seal()?.certificate().to_vec())
+    Ok(prepared
+        .sign(keys.house_issuing.as_ref())?
+        .seal()?
+        .certificate()
+        .to_vec())
 }

@@ -85,6 +85,8 @@ pub(crate) struct Context<'a> {
     pub(crate) standing: Standing,
     /// What the house lets its owner's agents do at most.
     pub(crate) house: Mode,
+    /// What may be done over the session's certificate at most.
+    pub(crate) certificate: Mode,
     /// The reference price, when it is positive and young enough.
     pub(crate) reference: Option<ReferencePrice>,
     /// Quantity times the highest of order, stop and reference price, exact; none when a price is missing or it does not fit.
@@ -111,6 +113,9 @@ impl<'a> Context<'a> {
             reduction: state.is_reduction(order),
             standing: state.standing_at(now),
             house,
+            certificate: state
+                .standing()
+                .certificate_mode(&facts.certificate.serial, facts.certificate.not_after),
             reference,
             notional: None,
         };

@@ -10,6 +10,8 @@ pub(super) fn check(context: &Context<'_>) -> Option<FailedCheck> {
         "the agent is frozen"
     } else if context.house == Mode::Frozen {
         "the owner's agents, or all, are frozen"
+    } else if context.certificate == Mode::Frozen {
+        "this certificate is frozen"
     } else {
         return None;
     };
@@ -17,6 +19,6 @@ pub(super) fn check(context: &Context<'_>) -> Option<FailedCheck> {
         Code::StateFrozen,
         "cancels and reads only",
         observed,
-        "cancel what must not stay open and wait: an officer resumes the agent",
+        "cancel what must not stay open and wait: an officer resumes what is frozen",
     )
 }

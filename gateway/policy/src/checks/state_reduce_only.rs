@@ -6,7 +6,10 @@ use super::{Context, fail, reducible_text};
 use crate::{codes::Code, events::FailedCheck};
 
 pub(super) fn check(context: &Context<'_>) -> Option<FailedCheck> {
-    if context.reduction || (context.standing != Standing::ReduceOnly && context.house != Mode::ReduceOnly) {
+    let only_reductions = context.standing == Standing::ReduceOnly
+        || context.house == Mode::ReduceOnly
+        || context.certificate == Mode::ReduceOnly;
+    if context.reduction || !only_reductions {
         return None;
     }
     let order = context.order;

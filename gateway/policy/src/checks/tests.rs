@@ -19,6 +19,8 @@ use crate::{
     state::MOST_OPEN_ORDERS,
 };
 
+mod certificate;
+
 fn codes(decision: &Decision) -> Vec<Code> {
     decision.decided().checks.iter().map(|check| check.code).collect()
 }

@@ -143,6 +143,9 @@ fn event(entry: &CommittedEntry) -> Option<Bytes> {
         | "agent.resumed"
         | "agent.revoked"
         | "agent.reinstated"
+        | "certificate.frozen"
+        | "certificate.reduce_only"
+        | "certificate.resumed"
         | "certificate.revoked" => "standing",
         "baseline.approved" => "baseline",
         "orders.unread" | "orders.malformed" => "messages",

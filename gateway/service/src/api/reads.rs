@@ -193,6 +193,9 @@ pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extens
             "fingerprint": session.certificate.fingerprint(),
             "not_after": session.certificate.leaf().not_after(),
             "serial": session.certificate.serial(),
+            "standing": state
+                .standing()
+                .certificate_mode(&session.certificate.serial(), session.certificate.leaf().not_after()),
         },
         "day": days,
         "declared": document.map(|d| json!({ "model": d.declared_model, "code_digest": d.declared_code_digest })),
