@@ -82,6 +82,24 @@ fn json_only(request: &Request) -> Result<(), Problem> {
     ))
 }
 
+impl Console {
+    /// Records a sign-in. The officer does not wait for its entry: nothing is decided by it.
+    pub(crate) fn signed_in(&self, officer: OfficerId, key: Digest) {
+        let now = self.clocks.real.now();
+        if let Some(count) = self.refusals.count(officer, SIGNED_IN, SIGN_INS, now) {
+            let event = OfficerSignedIn { count, key, officer };
+            let told = self.writer.tell(Append::next(event, now), move |answer| {
+                if let Err(error) = answer {
+                    tracing::error!(%officer, %error, "a sign-in was not recorded");
+                }
+            });
+            if let Err(refused) = told {
+                tracing::error!(%officer, error = %refused, "a sign-in was not recorded");
+            }
+        }
+    }
+}
+
 impl Gate {
     async fn caller(&self, peer: Option<&Peer>, signed_in: Option<SignedIn>) -> Result<Caller, Problem> {
         let certificate = peer.and_then(|peer| peer.certificate.as_ref());
@@ -127,22 +145,10 @@ impl Gate {
         self.route.roles.is_empty() || self.route.roles.iter().any(|role| roles.contains(role))
     }
 
-    /// The first request of a connection that is let in is a sign-in. The officer does not wait for its entry: nothing is decided by it.
+    /// The first request of a connection that is let in is a sign-in; a browser's session recorded its own when it began.
     fn signed_in(&self, peer: Option<&Peer>, officer: OfficerId, key: Digest) {
-        let (console, now) = (&self.console, self.console.clocks.real.now());
-        if !peer.is_some_and(Peer::is_new) {
-            return;
-        }
-        if let Some(count) = console.refusals.count(officer, SIGNED_IN, SIGN_INS, now) {
-            let event = OfficerSignedIn { count, key, officer };
-            let told = console.writer.tell(Append::next(event, now), move |answer| {
-                if let Err(error) = answer {
-                    tracing::error!(%officer, %error, "a sign-in was not recorded");
-                }
-            });
-            if let Err(refused) = told {
-                tracing::error!(%officer, error = %refused, "a sign-in was not recorded");
-            }
+        if peer.is_some_and(Peer::is_new) {
+            self.console.signed_in(officer, key);
         }
     }
 

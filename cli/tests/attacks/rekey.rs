@@ -37,6 +37,7 @@ async fn rekeyed(house: House) -> House {
         venue,
         config,
         running,
+        tokens,
         ..
     } = house;
     let beside = founding::rekey(&config, &config.paths.roots, Arc::new(SystemClock)).await;
@@ -59,6 +60,7 @@ async fn rekeyed(house: House) -> House {
         config,
         running,
         ada,
+        tokens,
     }
 }
 

@@ -77,6 +77,7 @@ impl Pages {
         let now = self.console.clocks.real.now();
         let id = self.console.sessions.begin(caller, address, now);
         tracing::info!(officer = %caller.officer, %address, "an officer signed in");
+        self.console.signed_in(caller.officer, caller.key);
         with_cookie(Redirect::to(own_path(next)).into_response(), &session::set(&id))
     }
 }

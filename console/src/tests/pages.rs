@@ -66,7 +66,7 @@ impl<'a> Browser<'a> {
     async fn ask(&self, method: &str, path: &str, origin: Option<&str>, body: &str) -> Response {
         let certificate = self.certificate.then(|| self.bench.ada.certificate.clone());
         let address = "127.0.0.1:1".parse().unwrap();
-        let router = pages::router(&self.bench.console).layer(Extension(Peer { address, certificate }));
+        let router = pages::router(&self.bench.console).layer(Extension(Peer::new(address, certificate)));
         let mut request = Request::builder()
             .method(method)
             .uri(path)

@@ -19,7 +19,7 @@ use gateway_service::{
         cancel::cancel,
         endings::OrderStatus,
         follow, repeat,
-        endings::OrderStatus, submit::{Signed, Submitted, submit},
+        submit::{Signed, Submitted, submit},
     },
     session::Session,
 };

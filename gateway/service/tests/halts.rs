@@ -25,7 +25,7 @@ use revocation_core::{
     standing::{AgentReinstated, AgentRevoked},
     warning::{WarningClosed, WarningOpened},
 };
-use world::{Mood, World, agent, execution, order, runaway, yes};
+use world::{Mood, World, agent, execution, order, runaway};
 
 const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
 

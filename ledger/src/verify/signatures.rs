@@ -82,7 +82,6 @@ impl Signatures {
                         added.officer
                     ));
                 }
-                self.officers = true;
             }
             Event::CertificateIssued(issued) => {
                 let claim = Claim::of(issued).ok_or("holds a certificate that does not read")?;

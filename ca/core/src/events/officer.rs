@@ -213,7 +213,7 @@ pub struct OfficerRefused {
 pub struct OfficerSignedIn {
     /// How many since the last such entry.
     pub count: u32,
-    /// SHA-256 of the key of the certificate that was presented.
+    /// SHA-256 of the key of the certificate that was presented, or of the passkey.
     pub key: Digest,
     /// Who.
     pub officer: OfficerId,

@@ -29,6 +29,7 @@ impl Bench {
                 key: *spki,
                 nonce,
                 officer: *officer,
+                passkey: None,
                 signature: Base64(vec![]),
             };
             approval.signature = Base64(key.sign(&approval.message().0).unwrap());

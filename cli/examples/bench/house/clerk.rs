@@ -83,6 +83,7 @@ impl Clerk {
             key: Digest::of(self.key.public_key_spki()),
             nonce: proposed.nonce,
             officer: self.officer,
+            passkey: None,
             signature: Base64(Vec::new()),
         };
         approval.signature = Base64(self.key.sign(&approval.message().0)?);
@@ -115,6 +116,9 @@ fn certificate(config: &Config, key: &SecretKey, officer: OfficerId, now: Timest
         .first()
         .ok_or_else(|| anyhow::anyhow!("no house issuing certificate"))?;
     let issuer = IssuingCa::read(issuing, &settings)?;
+    let signer = keys
+        .signer_of(issuing)
+        .ok_or_else(|| anyhow::anyhow!("the house issuing key is another"))?;
     let begin = Timestamp::from_seconds(now.seconds());
     let particulars = Particulars {
         settings: &settings,
@@ -123,11 +127,7 @@ fn certificate(config: &Config, key: &SecretKey, officer: OfficerId, now: Timest
         not_before: begin,
         not_after: begin.plus_seconds(86_400),
     };
-    let throwaway = SecretKey::generate("throwaway", keys.house_issuing.algorithm())?;
+    let throwaway = SecretKey::generate("throwaway", signer.algorithm())?;
     let prepared = prepare_house(&Profile::Officer { officer }, particulars, Some(&issuer), &throwaway)?;
-    Ok(prepared
-        .sign(keys.house_issuing.as_ref())?
-        .seal()?
-        .certificate()
-        .to_vec())
+    Ok(prepared.sign(signer.as_ref())?.seal()?.certificate().to_vec())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use extensions::{ClientOrderId, IncidentId, Timestamp};
-use gateway_policy::{CancelSource, CancelState, Halt, OpenOrder};
+use gateway_policy::{CancelSource, Halt, OpenOrder};
 use revocation_core::{
     HaltPlan, IncidentOpened, StandingEvent,
     halt::{CancelEnd, PlannedCancel},

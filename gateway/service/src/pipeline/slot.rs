@@ -18,7 +18,9 @@ use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded,
 use revocation_core::{HaltReported, Standing, StandingEvent};
 use tokio::sync::Notify;
 
-use super::{cancel::Running, decisions::Decisions, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound};
+use super::{
+    cancel::Running, decisions::Decisions, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound,
+};
 use crate::api::nonces::Nonces;
 
 /// Entries read from the ledger at a time while folding.

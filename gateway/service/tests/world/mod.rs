@@ -386,6 +386,7 @@ impl World {
             key: Digest::of(self.approver.public_key_spki()),
             nonce,
             officer: "ada".parse().expect("id"),
+            passkey: None,
             signature: Base64(Vec::new()),
         };
         approval.signature = Base64(self.approver.sign(&approval.message().0).expect("signature"));

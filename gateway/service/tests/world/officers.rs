@@ -101,6 +101,7 @@ impl World {
             key: Digest::of(key.public_key_spki()),
             nonce: asked.nonce,
             officer: OfficerId::new(name).expect("id"),
+            passkey: None,
             signature: Base64(Vec::new()),
         };
         approval.signature = Base64(key.sign(&approval.message().0).expect("signature"));

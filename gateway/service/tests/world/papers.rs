@@ -92,6 +92,7 @@ pub fn yes(officer: &str) -> extensions::ApprovalRecord {
         key: extensions::Digest::default(),
         nonce: extensions::Digest::default(),
         officer: officer.parse().expect("id"),
+        passkey: None,
         signature: extensions::Base64(Vec::new()),
     }
 }
