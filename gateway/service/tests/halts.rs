@@ -569,7 +569,9 @@ fn officers_revoke_and_reinstate() {
 #[test]
 fn doubts_are_resolved_and_reserved_until_then() {
     rt().block_on(async {
-        let world = World::new(2).await;
+        let mut world = World::new(0).await;
+        world.tune = |settings| settings.send_deadline = Duration::from_secs(1);
+        world.start(2).await;
         let leaf = world.agent("mm-1").await;
         let session = world.session(0, &leaf).await;
         let venue = world.instances[0].venue.clone();
