@@ -291,7 +291,12 @@ impl Walk {
     }
 
     fn reads_beside_the_server(&self) -> String {
-        for beside in [&["rebuild"][..], &["serve"], &["adopt-head", "--root", &"0".repeat(64)]] {
+        for beside in [
+            &["rebuild"][..],
+            &["serve"],
+            &["ceremony", "rekey"],
+            &["adopt-head", "--root", &"0".repeat(64)],
+        ] {
             let (code, said) = self.house.json(beside);
             let wanted = if beside[0] == "adopt-head" { 3 } else { 4 };
             assert_eq!(code, wanted, "{beside:?}: {said}");

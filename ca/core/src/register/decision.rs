@@ -201,8 +201,9 @@ impl Register {
     fn certified(&self, kind: &str, body: &[u8]) -> Result<(), Undecided> {
         let unreadable = |error: canonical::CanonicalError| Undecided::Unreadable(error.to_string());
         let under = |above: CaCertificateUse, certificate: &[u8]| {
-            let above = self.authority_certificate(above);
-            let signed = above.is_some_and(|above| is_signed_by(certificate, above));
+            // An earlier CA still has a responder of its own, for as long as it is in use.
+            let mut all = self.authority_certificates(above);
+            let signed = all.any(|above| is_signed_by(certificate, above));
             signed.then_some(()).ok_or(Undecided::Foreign)
         };
         if kind == "officer.registered" {

@@ -94,19 +94,28 @@ struct Made {
 pub async fn rekey(plan: &Rekey<'_>, config: ledger::Config, now: Timestamp) -> Result<String, CeremonyError> {
     let keys = CaKeys::open(&plan.key_folder, plan.protection).map_err(|error| error.0)?;
     let ledger = Ledger::open(config).await?;
+    let done = rekeyed(plan, &keys, &ledger, now).await;
+    // Whatever came of it, the next attempt or the server finds the ledger free.
+    let closed = ledger.close().await;
+    let transcript = done?;
+    closed?;
+    Ok(transcript)
+}
+
+async fn rekeyed(plan: &Rekey<'_>, keys: &CaKeys, ledger: &Ledger, now: Timestamp) -> Result<String, CeremonyError> {
     let key = CheckpointKey::ephemeral(ledger.id(), "rekey");
     let unauthorised = |error: extensions::SignError| unrecorded("checkpoint_key.authorised", &error);
-    let authorised = authorise_checkpoint_key(&keys, ledger.id(), &key, now).map_err(unauthorised)?;
+    let authorised = authorise_checkpoint_key(keys, ledger.id(), &key, now).map_err(unauthorised)?;
     let writer = ledger.writer(key, Some(authorised)).await?;
     let mut view = View::default();
-    view.catch_up(&ledger).await?;
+    view.catch_up(ledger).await?;
     let settings = view.register.house().map(Settings::from);
     let mut rekeying = Rekeying {
         plan,
         settings: settings.ok_or(CeremonyError::NotFounded)?,
         throwaway: SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP384Sha384)?,
         transcript: format!("Mandatum: new issuing CAs of {} at {now}\n\n", ledger.id()),
-        ledger,
+        ledger: ledger.clone(),
         writer,
         view,
         now,
@@ -117,7 +126,6 @@ pub async fn rekey(plan: &Rekey<'_>, config: ledger::Config, now: Timestamp) -> 
     }
     rekeying.install(&made).await?;
     rekeying.publish(&made)?;
-    rekeying.ledger.close().await?;
     Ok(rekeying.transcript)
 }
 

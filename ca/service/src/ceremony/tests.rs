@@ -219,5 +219,7 @@ async fn new_issuing_cas_follow_the_first() {
         [1, 2, 2, 2],
         "the first one has ended"
     );
+    service.publish().await.unwrap();
+    assert_eq!(published(&ledger, &issuing).await.len(), 5, "when asked for, too");
     ledger.close().await.unwrap();
 }
