@@ -140,6 +140,7 @@ pub async fn found(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Fou
         officers: house.officers.clone(),
         thresholds: Thresholds {
             two_officers_above: house.two_officers_above.clone(),
+            ..Thresholds::default()
         },
         regions: regions(config)?,
         ledger_id: house.ledger.clone(),

@@ -200,18 +200,7 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
         .with_context(|| format!("the ledger in {} cannot be opened", config.paths.ledger.display()))?;
     let published = Arc::new(Published::read(config, &ledger).await?);
     let passphrase = founding::passphrase(config)?;
-    let keys = CaKeys::open(&config.paths.keys, founding::protection(passphrase.as_ref()))?;
-    for (name, certificate) in [
-        ("agents'", &published.agent_issuing),
-        ("house's", &published.house_issuing),
-    ] {
-        if keys.signer_of(certificate).is_none() {
-            bail!(
-                "{} holds no key of the {name} newest issuing CA: put back what the ceremony wrote there",
-                config.paths.keys.display()
-            );
-        }
-    }
+    let keys = keys(config, passphrase.as_ref(), &published)?;
     let start = Start {
         config,
         clocks: &clocks,
@@ -273,6 +262,25 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
         tasks,
         ledger,
     })
+}
+
+/// The issuing keys and the ledger root key; those of the newest CAs must be among them.
+fn keys(config: &Config, passphrase: Option<&SecretString>, published: &Published) -> anyhow::Result<CaKeys> {
+    let folder = &config.paths.keys;
+    let keys = CaKeys::open(folder, founding::protection(passphrase))?;
+    let newest = [
+        ("agents'", &published.agent_issuing),
+        ("house's", &published.house_issuing),
+    ];
+    for (name, certificate) in newest {
+        if keys.signer_of(certificate).is_none() {
+            bail!(
+                "{} holds no key of the {name} newest issuing CA: put back what the ceremony wrote there",
+                folder.display()
+            );
+        }
+    }
+    Ok(keys)
 }
 
 async fn issuing(start: &Start<'_>) -> anyhow::Result<CaService> {

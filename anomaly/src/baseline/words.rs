@@ -10,7 +10,7 @@ impl BaselineContent {
         let report = &self.report;
         let mut lines = vec![match self.mode {
             Mode::Enforce => format!(
-                "Admitted{}: a score of 0.85 halts and revokes, 0.75 warns.",
+                "Admitted{}: a score of 0.85 halts and revokes, 0.75 warns, unless the house has set other levels.",
                 match (self.channels.order, self.channels.day) {
                     (true, true) => "",
                     (true, false) => ", by single orders only",

@@ -99,6 +99,7 @@ pub(crate) fn plan(folder: &std::path::Path) -> Plan<'static> {
         officers: vec![OfficerId::new("ada").unwrap(), OfficerId::new("ben").unwrap()],
         thresholds: Thresholds {
             two_officers_above: [(eur, limit)].into(),
+            ..Thresholds::default()
         },
         regions: None,
         ledger_id: "test".into(),

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Subcommand;
 use extensions::{Currency, Decimal};
+use revocation_core::levels::{HIGHEST_LEVEL, LOWEST_LEVEL};
 use serde_json::{Value, json};
 
 use super::{
@@ -32,15 +33,23 @@ pub(super) enum Regions {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Thresholds {
-    /// The amounts above which a mandate takes two officers.
+    /// The amounts above which a mandate takes two officers, and the levels of the score where the house has set its own.
     Show,
     /// Propose new thresholds, which replace the old ones whole; two officers sign them with `proposal sign`.
     ///
     /// A currency that is not named always takes two officers. Example: mandatum --officer ada thresholds set EUR=100000 USD=100000
+    ///
+    /// The levels of the score stay what they are, unless both are named: --warn 0.75 --revoke 0.85
     Set {
         /// Currency and amount: EUR=100000.
         #[arg(required = true, value_parser = amount)]
         amounts: Vec<(Currency, Decimal)>,
+        /// The score from which a bot is warned, 0.5 to 1.
+        #[arg(long, value_name = "SCORE", value_parser = level, requires = "revoke")]
+        warn: Option<u32>,
+        /// The score from which it is halted, above that, at most 1.
+        #[arg(long, value_name = "SCORE", value_parser = level, requires = "warn")]
+        revoke: Option<u32>,
     },
 }
 
@@ -49,6 +58,20 @@ fn amount(text: &str) -> Result<(Currency, Decimal), String> {
     let currency = Currency::new(currency).map_err(|error| error.to_string())?;
     let amount = Decimal::parse(amount).map_err(|error| error.to_string())?;
     Ok((currency, amount))
+}
+
+/// A score as people write it, in millionths.
+fn level(text: &str) -> Result<u32, String> {
+    let wrong = || "expected a score of 0.5 to 1 with at most six decimals: 0.85".to_owned();
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    if decimals.len() > 6 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let level: u32 = format!("{whole}{decimals:0<6}").parse().map_err(|_| wrong())?;
+    (LOWEST_LEVEL..=HIGHEST_LEVEL)
+        .contains(&level)
+        .then_some(level)
+        .ok_or_else(wrong)
 }
 
 pub(super) async fn house(house: &House, command: HouseCommand) -> anyhow::Result<Report> {
@@ -93,10 +116,17 @@ fn rows(table: &Value) -> Result<Vec<Value>, Failure> {
 pub(super) async fn thresholds(house: &House, command: Thresholds) -> anyhow::Result<Report> {
     match command {
         Thresholds::Show => part(house, "thresholds").await,
-        Thresholds::Set { amounts } => {
+        Thresholds::Set { amounts, warn, revoke } => {
             let amounts: BTreeMap<Currency, Decimal> = amounts.into_iter().collect();
-            let body = json!({ "two_officers_above": amounts });
-            let answer = house.officer()?.post("/v1/house/thresholds", &body).await?;
+            let mut officer = house.officer()?;
+            let mut body = json!({ "two_officers_above": amounts });
+            let present = officer.get("/v1/house").await?["thresholds"]["score"].take();
+            if let Some((warn, revoke)) = warn.zip(revoke) {
+                body["score"] = json!({ "revoke": revoke, "warn": warn });
+            } else if present.is_object() {
+                body["score"] = present;
+            }
+            let answer = officer.post("/v1/house/thresholds", &body).await?;
             Ok(proposal::proposed(answer))
         }
     }
@@ -111,6 +141,13 @@ mod tests {
         assert!(amount("EUR=100000").is_ok());
         for wrong in ["EUR", "eur euro=1", "EUR=a lot", "=5"] {
             assert!(amount(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(
+            [level("0.85"), level("1"), level("0.5")],
+            [Ok(850_000), Ok(1_000_000), Ok(500_000)]
+        );
+        for wrong in ["", "0.4", "1.1", "0.8500001", "-0.8", "0.8x", "85%"] {
+            assert!(level(wrong).is_err(), "{wrong}");
         }
         let table = json!({ "eu-west-1": ["10.0.0.0/8"], "local": ["127.0.0.0/8", "::1/128"] });
         assert_eq!(rows(&table).unwrap().len(), 3);

@@ -12,7 +12,7 @@ use revocation_core::{
     regions::{NetworkRegion, RegionTable},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Body, By, parse, proposals, standing::ActBody};
 use crate::{
@@ -204,6 +204,17 @@ pub(super) async fn show(State(console): State<Console>) -> Answer {
         "epoch": view.epoch(),
         "networks": &**view.house.regions(),
         "owners": owners.collect::<serde_json::Map<_, _>>(),
+        "score_levels": score_levels(view.house.thresholds()),
         "thresholds": view.house.thresholds(),
     })))
+}
+
+/// The levels in force. They are the house's numbers either way, and are named so wherever they are told.
+fn score_levels(thresholds: &Thresholds) -> Value {
+    let default = anomaly::Thresholds::default();
+    let (warn, revoke) = match &thresholds.score {
+        Some(levels) => (levels.warn(), levels.revoke()),
+        None => (default.warn, default.revoke),
+    };
+    json!({"of": "house", "revoke": revoke, "warn": warn})
 }

@@ -101,7 +101,7 @@ async fn house_settings_need_two() {
         .done(
             &bench.ada,
             "/v1/house/thresholds",
-            json!({"two_officers_above": {"EUR": "5"}}),
+            json!({"score": {"revoke": 900_000, "warn": 800_000}, "two_officers_above": {"EUR": "5"}}),
         )
         .await;
     let path = format!(
@@ -118,6 +118,11 @@ async fn house_settings_need_two() {
     let answer = bench.done(&bench.ben, &path, bench.ben.signs(&asked, "approve")).await;
     assert_eq!(answer["accepted"], true, "{answer}");
     assert_eq!(thresholds().await, "5");
+    let house = bench.get(&bench.ada, "/v1/house").await.1;
+    assert_eq!(
+        house["score_levels"],
+        json!({"of": "house", "revoke": 900_000, "warn": 800_000})
+    );
     bench
         .refused(&bench.ben, &path, bench.ben.signs(&asked, "approve"), "DECIDED")
         .await;
@@ -158,6 +163,7 @@ async fn entries_nobody_signed_are_not_followed() {
     bench.agent("mm-1", "desk").await;
     let thresholds = revocation_core::house::Thresholds {
         two_officers_above: [("EUR".parse().unwrap(), Decimal::from(7))].into(),
+        ..revocation_core::house::Thresholds::default()
     };
     let signatures = Vec::new();
     bench

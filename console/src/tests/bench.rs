@@ -113,6 +113,7 @@ impl Bench {
             officers: ["ada", "ben"].map(|id| OfficerId::new(id).unwrap()).into(),
             thresholds: Thresholds {
                 two_officers_above: [("EUR".parse().unwrap(), Decimal::from(1_000_000))].into(),
+                ..Thresholds::default()
             },
             regions: None,
             ledger_id: "test".into(),

@@ -244,7 +244,7 @@ fn on_warning(default: OnUnansweredWarning) -> &'static str {
 
 fn scoring(scoring: Scoring) -> String {
     match scoring {
-        Scoring::Enforce => "enforced: warn at 0.75, halt at 0.85".to_owned(),
+        Scoring::Enforce => "enforced: warn at 0.75, halt at 0.85, or where the house has set its levels".to_owned(),
         Scoring::ObserveUntil(until) => format!("observed only, nothing is done, until {until}; enforced from then on"),
     }
 }

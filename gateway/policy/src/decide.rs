@@ -1,6 +1,6 @@
 //! The decision: every check, then the score, then what follows from both. Pure, and without allocation for a permit.
 
-use anomaly::{Observation, Scored, Scoring, Thresholds, Verdict};
+use anomaly::{Observation, Scored, Scoring, Verdict};
 use extensions::{Timestamp, mandate::OnHalt, mandate::OnUnansweredWarning};
 use revocation_core::{
     Actor, IncidentOpened, RevocationReason, Standing, StandingEvent,
@@ -97,7 +97,7 @@ fn act_on(context: &Context<'_>, scored: Option<&Scored>) -> Act {
     let (Some(scored), Some(baseline)) = (scored, context.facts.baseline) else {
         return act;
     };
-    let verdict = baseline.verdict(scored.record(), Thresholds::default());
+    let verdict = baseline.verdict(scored.record(), context.thresholds());
     let revokes = verdict == Verdict::Revoke && !context.reduction && context.standing != Standing::Revoked;
     if context.enforced() {
         act.score_use = Some(ScoreUse::Enforced);

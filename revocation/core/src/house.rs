@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, distinct_officers};
 use crate::event::{record, record_enum};
+use crate::levels::ScoreLevels;
 use crate::reason::RevocationReason;
 use crate::regions::RegionTable;
 use crate::standing::{Mode, REINSTATEMENT_OFFICERS};
@@ -127,10 +128,13 @@ pub struct HouseReinstated {
 }
 record!(HouseReinstated, "house.reinstated", |_| StreamId::house(), gating: true);
 
-/// From which order size on a mandate needs two officers, per currency.
+/// From which order size on a mandate needs two officers, per currency; and at which scores the kill switch acts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
+    /// The levels of the score; none means 0.75 and 0.85.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScoreLevels>,
     /// Mandates whose largest order notional is above this need two distinct officers; so does a currency without a row.
     pub two_officers_above: BTreeMap<Currency, Decimal>,
 }

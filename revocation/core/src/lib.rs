@@ -12,6 +12,7 @@ pub mod incident;
 pub mod jobs;
 #[cfg(test)]
 mod judges;
+pub mod levels;
 pub mod ocsp;
 pub mod reason;
 pub mod regions;
@@ -27,6 +28,7 @@ pub use halt::{HaltPlan, HaltReport, HaltReported};
 pub use house::{HouseEvent, HouseMode, HouseScope, HouseState, Thresholds};
 pub use incident::{IncidentOpened, IncidentState};
 pub use jobs::JobEvent;
+pub use levels::ScoreLevels;
 pub use reason::RevocationReason;
 pub use regions::RegionTable;
 pub use standing::{Standing, StandingEvent, StandingState};

@@ -112,6 +112,7 @@ async fn a_threshold_nobody_signed_raises_nothing() {
         let (eur, limit) = ("EUR".parse().unwrap(), Decimal::from(9_000_000));
         let thresholds = Thresholds {
             two_officers_above: [(eur, limit)].into(),
+            ..Thresholds::default()
         };
         let document = json!({"purpose": "thresholds", "thresholds": thresholds});
         let signatures = bench.decided("house.thresholds_set", &document).await;

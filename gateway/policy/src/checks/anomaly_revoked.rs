@@ -10,7 +10,7 @@ pub(super) fn check(context: &Context<'_>, revokes: bool, scored: Option<&Scored
     let scored = scored.filter(|_| revokes)?;
     let baseline = context.facts.baseline?;
     let observation = context.observation();
-    let [limit, observed] = [anomaly::Thresholds::default().revoke, scored.score()].map(score_text);
+    let [limit, observed] = [context.thresholds().revoke, scored.score()].map(score_text);
     fail(
         Code::AnomalyRevoked,
         format!("a score below {limit}"),

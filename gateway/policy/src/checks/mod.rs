@@ -135,6 +135,15 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the caps are halved.
+    /// The scores at which something happens: the house's own, else 0.75 and 0.85.
+    pub(crate) fn thresholds(&self) -> anomaly::Thresholds {
+        let set = self.facts.house.thresholds().score;
+        set.map_or_else(anomaly::Thresholds::default, |levels| anomaly::Thresholds {
+            warn: levels.warn(),
+            revoke: levels.revoke(),
+        })
+    }
+
     pub(crate) fn warned(&self) -> bool {
         matches!(self.standing, Standing::Warned { .. })
     }

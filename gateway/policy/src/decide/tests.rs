@@ -6,7 +6,8 @@ use extensions::{
     record::SealedText,
 };
 use revocation_core::{
-    Actor, Standing, StandingEvent,
+    Actor, ScoreLevels, Standing, StandingEvent, Thresholds,
+    house::ThresholdsSet,
     incident::{IncidentCause, Trigger, incident_of},
     warning::WarningEnd,
 };
@@ -106,6 +107,40 @@ fn warned_then_halted() {
     );
     away(&mut world);
     assert!(matches!(world.ask(next(3)), Decision::Refusal(_)));
+}
+
+/// The house's own levels decide where it has set any: the order that warns above does not where the house warns later, and halts where it
+/// halts earlier. Control: the test above, without them; answer the default from `Context::thresholds`, and both halves are red.
+#[test]
+fn the_houses_own_levels_decide() {
+    let with = |levels: Option<(u32, u32)>| {
+        let mut world = World::new();
+        let thresholds = Thresholds {
+            score: levels.and_then(|(warn, revoke)| ScoreLevels::new(warn, revoke).ok()),
+            ..Thresholds::default()
+        };
+        let event = ThresholdsSet {
+            signatures: Vec::new(),
+            thresholds,
+        };
+        assert!(world.house.apply(&event.into()));
+        away(&mut world);
+        let (_, decision) = world.send(next(0));
+        (warned(&world), decision)
+    };
+    let (warns, decision) = with(None);
+    let score = decision.decided().score.as_ref().expect("scored").score;
+    assert!(warns && score < 850_000, "{score}");
+
+    let (warns, decision) = with(Some((score + 1, score + 2)));
+    assert!(!warns && matches!(decision, Decision::Permit(_)), "{decision:?}");
+
+    let (_, decision) = with(Some((score - 1, score)));
+    let Decision::Halt(halt) = &decision else {
+        panic!("{decision:?}")
+    };
+    let limit = &halt.checks()[0].limit;
+    assert!(!limit.contains("0.85"), "the level in force is told: {limit}");
 }
 
 /// A refused order is scored as well, and may be the one that halts: every failed check is still reported.
