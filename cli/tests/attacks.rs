@@ -4,6 +4,8 @@
 
 #[path = "attacks/alone.rs"]
 mod alone;
+#[path = "attacks/bytes.rs"]
+mod bytes;
 #[path = "attacks/canaries.rs"]
 mod canaries;
 #[path = "attacks/certificates.rs"]

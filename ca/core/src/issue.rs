@@ -443,6 +443,8 @@ pub struct BotIssue<'a> {
     pub issuer: &'a IssuingCa,
     /// Which issuing instance this is, 0x01 to 0x7f.
     pub instance: u8,
+    /// The agent's last reinstatement, or its owner's or the house's: what begins before it stays revoked.
+    pub not_earlier: Option<Timestamp>,
     /// The life asked for, in seconds; [`DEFAULT_LIFE_SECONDS`] unless the house says otherwise, at most [`LONGEST_LIFE_SECONDS`].
     pub life_seconds: i64,
 }
@@ -471,7 +473,12 @@ pub fn prepare_bot(
         .map_err(|error| IssueError::Limits(error.to_string()))?;
     let limits = AuthorityLimits::for_agent(document.limits.clone(), document.agent_digest(), mandate)
         .map_err(|error| IssueError::Limits(error.to_string()))?;
-    let not_before = Timestamp::from_seconds(now.seconds() - BACKDATE_SECONDS).max(with.issuer.not_before);
+    let backdated = Timestamp::from_seconds(now.seconds() - BACKDATE_SECONDS).max(with.issuer.not_before);
+    // Certificates count whole seconds: the first one that is not before the reinstatement.
+    let reinstated = with
+        .not_earlier
+        .map(|from| Timestamp::from_seconds(from.plus_micros(999_999).seconds()));
+    let not_before = reinstated.map_or(backdated, |from| from.max(backdated));
     let life = with.life_seconds.clamp(1, LONGEST_LIFE_SECONDS);
     let wanted = Timestamp::from_seconds(now.seconds()).plus_seconds(life);
     let longest = not_before.plus_seconds(LONGEST_LIFE_SECONDS);

@@ -103,6 +103,7 @@ impl CaService {
             settings: &settings,
             issuer: &issuer,
             instance: self.config.instance,
+            not_earlier: view.certificates_from(in_force.agent(), in_force.owner()),
             life_seconds: self.config.bot_life_seconds,
         };
         let mut random = SystemRandom::new();

@@ -189,6 +189,12 @@ impl View {
         in_force.map_or(2, |(_, thresholds)| thresholds.officers_for(currency, amount))
     }
 
+    /// The last reinstatement that reaches the agent: certificates that begin earlier stay revoked.
+    pub(crate) fn certificates_from(&self, agent: &AgentId, owner: &OwnerId) -> Option<Timestamp> {
+        let own = self.standing.get(agent).and_then(StandingState::certificates_from);
+        own.max(self.house.certificates_from(owner))
+    }
+
     /// Whether the agent, its owner or all are revoked: then nothing is issued.
     pub(crate) fn is_revoked(&self, agent: &AgentId, owner: &OwnerId, now: Timestamp) -> bool {
         let own = self

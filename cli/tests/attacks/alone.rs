@@ -55,7 +55,7 @@ async fn left_alone(house: &mut House) {
 }
 
 /// Learns from two weeks and has the baseline approved.
-async fn learned(house: &mut House) {
+pub(crate) async fn learned(house: &mut House) {
     let bots = streams::demo_bots();
     let profile = bots.into_iter().find(|bot| bot.agent.as_str() == "mm-1").unwrap();
     let from = SystemClock.now().plus_seconds(-15 * 86_400);

@@ -22,6 +22,7 @@ fn issue_with(
         settings: &settings,
         issuer: &authority.issuing,
         instance: 1,
+        not_earlier: None,
         life_seconds,
     };
     let csr = csr::inspect(&TestKey::p256().csr()).unwrap();
@@ -158,6 +159,26 @@ fn an_issuing_ca_cannot_be_wider_than_its_root() {
     assert!(matches!(past, Err(IssueError::Life(_))));
 }
 
+/// What was issued before a reinstatement stays revoked, so what is issued after it begins no earlier, in whole seconds. Control tried:
+/// `not_earlier` left out, and the certificate is born revoked.
+#[test]
+fn a_certificate_after_a_reinstatement_begins_after_it() {
+    let (authority, settings) = (authority(), settings());
+    let csr = csr::inspect(&TestKey::p256().csr()).unwrap();
+    for (ago, begins) in [(299_500_001, -299), (1, 0), (400_000_000, -BACKDATE_SECONDS)] {
+        let with = BotIssue {
+            settings: &settings,
+            issuer: &authority.issuing,
+            instance: 1,
+            not_earlier: Some(now().plus_micros(-ago)),
+            life_seconds: DEFAULT_LIFE_SECONDS,
+        };
+        let throwaway = TestKey::p256();
+        let prepared = prepare_bot(approved().1, &csr, with, &throwaway, now(), &mut Ring::default()).unwrap();
+        assert_eq!(prepared.reserved.not_before, now().plus_seconds(begins), "{ago} µs ago");
+    }
+}
+
 /// Another key, other bytes, a broken signature: nothing is released. Remove either check of `seal` to see it fail.
 #[test]
 fn nothing_is_sealed_that_was_not_prepared() {
@@ -167,6 +188,7 @@ fn nothing_is_sealed_that_was_not_prepared() {
         settings: &settings,
         issuer: &authority.issuing,
         instance: 1,
+        not_earlier: None,
         life_seconds: 3600,
     };
     let csr = csr::inspect(&TestKey::p256().csr()).unwrap();

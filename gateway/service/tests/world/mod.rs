@@ -468,6 +468,7 @@ impl World {
             settings: &self.ceremony,
             issuer: &self.issuing,
             instance: 1,
+            not_earlier: None,
             life_seconds: 86_400,
         };
         let throwaway = key(KeyAlgorithm::EcdsaP256Sha256);
