@@ -6,14 +6,37 @@ use std::{fs, process::Command, time::Instant};
 
 use crate::{benches, calendar, steps, tools};
 
+/// The parts that can be run by name: what they are, in which package, and the test's filter.
+const PARTS: &[(&str, &str, &str)] = &[
+    ("crash", "ledger", "killed_at_any_point"),
+    ("fuzz", "fuzz-targets", "every_target_holds"),
+    ("kills", "gateway-service", "a_killed_gateway"),
+    ("model", "ledger-model", ""),
+    ("races", "gateway-service", "no_permit_is_numbered"),
+];
+
 const HEADING: &str = "# Long runs\n\nWritten by `cargo xtask soak`, newest first.\n";
 
-/// Runs the long variants, all or those whose name contains the first argument; after all of them, the release benches.
+/// What `args` ask for: the arguments of `cargo test` that choose the package, and the filter.
+fn chosen(args: &[String]) -> (Vec<&str>, Vec<&str>) {
+    let part = args
+        .first()
+        .and_then(|name| PARTS.iter().find(|(part, ..)| part == name));
+    match part {
+        Some((_, package, filter)) => (vec!["-p", package], vec![filter]),
+        None => (vec!["--workspace"], args.iter().map(String::as_str).collect()),
+    }
+}
+
+/// Runs the long variants: all, a part by its name, or those whose test's name contains the argument; after all of them, the release benches.
+/// What the tests print is shown as it comes.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let python = tools::prepare()?;
     let began = Instant::now();
-    let mut command = steps::cargo(&["test", "--locked", "--workspace", "--release", "--no-fail-fast", "--"]);
-    command.args(["--nocapture", "--test-threads=1"]).args(args);
+    let (packages, filter) = chosen(args);
+    let mut command = steps::cargo(&["test", "--locked", "--release", "--no-fail-fast"]);
+    command.args(packages).args(["--", "--nocapture", "--test-threads=1"]);
+    command.args(filter);
     command.env("MANDATUM_SOAK", "1").env("MANDATUM_PYTHON", python);
     let mut results = Vec::new();
     // A test that prints shares its line with the runner's `test name ... `, hence not only at the line's beginning.
@@ -62,4 +85,20 @@ fn commit() -> String {
         |_| "unknown commit".into(),
         |out| String::from_utf8_lossy(&out.stdout).trim().to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_one_package_and_anything_else_a_filter() {
+        let of = |name: &str| vec![name.to_owned()];
+        assert_eq!(
+            chosen(&of("kills")),
+            (vec!["-p", "gateway-service"], vec!["a_killed_gateway"])
+        );
+        assert_eq!(chosen(&of("judges")), (vec!["--workspace"], vec!["judges"]));
+        assert_eq!(chosen(&[]), (vec!["--workspace"], vec![]));
+    }
 }

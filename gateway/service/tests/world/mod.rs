@@ -116,7 +116,7 @@ pub struct World {
 pub const EXCHANGE: &str = "exchange_a";
 
 /// A ledger that allocates little ahead: most of a small world's start is that.
-fn small(directory: &std::path::Path, clock: Arc<dyn Clock>) -> Config {
+pub fn small(directory: &std::path::Path, clock: Arc<dyn Clock>) -> Config {
     Config {
         wal_bytes: 1 << 20,
         ..Config::new(directory, clock)
