@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most orders of one trial, and the most days.
-const MOST_TRIAL_ORDERS: usize = 600;
+const MOST_TRIAL_ORDERS: usize = 6_000;
 const MOST_TRIAL_DAYS: i64 = 60;
 /// Orders of a tail that is long enough to carry attacks; else the history itself carries them, weeks later.
 const LEAST_TAIL: usize = 20;
@@ -264,6 +264,55 @@ impl Clean {
     }
 }
 
+/// The streams of one agent as another detector may be judged on: the same orders, the same injections.
+#[derive(Debug)]
+pub struct Laid {
+    /// What it may learn from.
+    pub baseline: Vec<Observation>,
+    /// The clean tail.
+    pub tail: Vec<Observation>,
+    /// Each scenario's orders.
+    pub attacks: Vec<(Scenario, Vec<Injected>)>,
+}
+
+/// Lays the streams of one agent out; `None` when it has fewer active days than a baseline needs.
+#[must_use]
+pub fn laid_out(history: &History, protocol: &Protocol) -> Option<Laid> {
+    let clean = history.orders.iter().filter(|(_, label)| *label == 0);
+    let clean: Vec<Observation> = clean.map(|(seen, _)| *seen).collect();
+    let days: BTreeSet<i64> = clean.iter().map(|seen| seen.at.day()).collect();
+    let last = *days.iter().nth(protocol.observe_days.checked_sub(1)?)?;
+    let (base, tail) = clean.split_at(clean.partition_point(|seen| seen.at.day() <= last));
+    let attacks = SCENARIOS.iter().map(|scenario| {
+        let (_, injected) = injected(*scenario, base, tail, &history.name, protocol.seed);
+        (*scenario, injected)
+    });
+    Some(Laid {
+        attacks: attacks.collect(),
+        baseline: base.to_vec(),
+        tail: tail.to_vec(),
+    })
+}
+
+/// A scenario's orders, from the same place of the tail for all: a random one in its first half; `None` where the history itself carries them.
+fn injected(
+    scenario: Scenario,
+    base: &[Observation],
+    tail: &[Observation],
+    name: &str,
+    seed: u64,
+) -> (Option<usize>, Vec<Injected>) {
+    let usable = tail.len() >= LEAST_TAIL;
+    let at = usable.then(|| Seeded::new(seed, &[name]).below(tail.len() / 2));
+    let stream = stream(base, tail, at.unwrap_or(0));
+    let mut random = Seeded::new(seed, &[name, scenario.name]);
+    let source = Source {
+        history: base,
+        stream: &stream,
+    };
+    (at, scenario.inject(&source, &mut random))
+}
+
 /// What the agent would send from its `at`th tail order on, repeated by whole weeks to a useful length.
 fn stream(base: &[Observation], tail: &[Observation], at: usize) -> Vec<Observation> {
     let carrier = if tail.len() >= LEAST_TAIL { &tail[at..] } else { base };
@@ -300,24 +349,10 @@ struct Ground<'a> {
 }
 
 impl Ground<'_> {
-    /// One scenario, from the same place for all: a random one in the first half of the tail.
+    /// One scenario.
     fn trial(&self, scenario: Scenario) -> Trial {
-        let usable = self.tail.len() >= LEAST_TAIL;
-        let at = if usable {
-            Seeded::new(self.seed, &[self.name]).below(self.tail.len() / 2)
-        } else {
-            0
-        };
-        let stream = stream(self.base, self.tail, at);
-        let mut random = Seeded::new(self.seed, &[self.name, scenario.name]);
-        let injected = scenario.inject(
-            &Source {
-                history: self.base,
-                stream: &stream,
-            },
-            &mut random,
-        );
-        let state = if usable { self.states[at] } else { warmed(self.base) };
+        let (at, injected) = injected(scenario, self.base, self.tail, self.name, self.seed);
+        let state = at.map_or_else(|| warmed(self.base), |at| self.states[at]);
         play(self.baseline, state, &injected, scenario, normal_day(self.base))
     }
 

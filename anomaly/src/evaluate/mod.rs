@@ -10,7 +10,7 @@ mod summary;
 mod teaching;
 mod words;
 
-pub use agent::{History, Protocol, evaluate, observe_days};
+pub use agent::{History, Laid, Protocol, evaluate, laid_out, observe_days};
 pub use outcome::{AgentOutcome, Caught, Clean, Page, Standing, Teaching, Trial};
-pub use scenario::{SCENARIOS, Scenario};
+pub use scenario::{Injected, SCENARIOS, Scenario};
 pub use summary::{Admissions, ClassSummary, CleanSummary, Rate, ScenarioSummary, Taught, summarise};

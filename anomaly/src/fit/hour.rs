@@ -15,6 +15,11 @@ use crate::{
 
 type Bins = [u64; HOURS];
 
+/// Hours beyond which nearness tells nothing apart.
+const FARTHEST: usize = 7;
+/// What a day not seen yet is expected to hold of new hours, percent: half of it, since schedules change as a whole.
+const UNSEEN_DAY_PERCENT: u64 = 50;
+
 /// Ways to smooth, from close to wide: the weight of the bin itself against like days and all days, and how often the kernel (1, 2, 1)
 /// passes over the week.
 const SMOOTHINGS: [Smoothing; 6] = [
@@ -77,34 +82,55 @@ pub(super) fn fit(rows: &[&Row], floor: u32) -> Vec<HourBin> {
     let unseen = unseen(&days, &all, smoothing).max(floor);
     let mass = smoothing.apply(&all);
     let total: u64 = mass.iter().sum();
-    let empty = mass.iter().filter(|own| **own == 0).count() as u32;
+    let near: [u64; HOURS] = std::array::from_fn(|hour| nearness(&mass, hour));
+    let all_near = near.iter().sum::<u64>().max(1);
+    let unseen_mass = |near: u64| (u64::from(unseen) * near).div_ceil(all_near).max(1) as u32;
     // No hour that was seen is rarer than one that was not.
-    let least = (unseen / empty.max(1)).max(1);
-    mass.iter()
-        .map(|own| match own {
-            0 => HourBin {
-                mass_ppb: least,
-                p: unseen,
-            },
-            _ => {
-                let as_quiet = mass.iter().filter(|other| *other <= own).sum();
-                let seen = u64::from(BILLION - unseen) * *own / total.max(1);
-                HourBin {
-                    mass_ppb: (seen as u32).max(least),
-                    p: with_unseen(share_ppb(as_quiet, total, 1), unseen),
-                }
+    let least = near.iter().copied().max().map_or(1, unseen_mass);
+    std::array::from_fn::<_, HOURS, _>(|hour| match mass[hour] {
+        0 => {
+            let as_far: u64 = near.iter().filter(|other| **other <= near[hour]).sum();
+            HourBin {
+                mass_ppb: unseen_mass(near[hour]),
+                p: unseen_mass(as_far),
             }
-        })
-        .collect()
+        }
+        own => {
+            let as_quiet = mass.iter().filter(|other| **other <= own).sum();
+            let seen = u64::from(BILLION - unseen) * own / total.max(1);
+            HourBin {
+                mass_ppb: (seen as u32).max(least),
+                p: with_unseen(share_ppb(as_quiet, total, 1), unseen),
+            }
+        }
+    })
+    .to_vec()
+}
+
+/// How near an hour never seen lies to one that was; 0 for one that was. Halved by the hour up to six: agents start earlier and stay longer
+/// before they trade at another time of day, and clocks are put back.
+fn nearness(mass: &Bins, hour: usize) -> u64 {
+    let within = |distance: &usize| {
+        let seen = |hour: usize| mass[hour % HOURS] > 0;
+        seen(hour + distance) || seen(hour + HOURS - distance)
+    };
+    if mass[hour] > 0 {
+        0
+    } else {
+        1 << (FARTHEST - (1..FARTHEST).find(within).unwrap_or(FARTHEST))
+    }
 }
 
 /// The mean over days of the share of active hours that no other day prepares for.
 fn unseen(days: &[Bins], all: &Bins, smoothing: Smoothing) -> u32 {
-    turnover(days.iter().map(|day| {
-        let others = smoothing.apply(&std::array::from_fn(|hour| all[hour] - day[hour]));
-        let new = (0..HOURS).filter(|hour| others[*hour] == 0).map(|hour| day[hour]).sum();
-        (day.iter().sum(), new)
-    }))
+    turnover(
+        UNSEEN_DAY_PERCENT,
+        days.iter().map(|day| {
+            let others = smoothing.apply(&std::array::from_fn(|hour| all[hour] - day[hour]));
+            let new = (0..HOURS).filter(|hour| others[*hour] == 0).map(|hour| day[hour]).sum();
+            (day.iter().sum(), new)
+        }),
+    )
 }
 
 /// The smoothing under which left-out days are likeliest; the closest of equals.

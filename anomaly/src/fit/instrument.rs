@@ -9,7 +9,7 @@ use crate::{
     settings::BILLION,
 };
 
-/// What a day not seen yet is expected to hold of new names or hours, percent.
+/// What a day not seen yet is expected to hold of new names, percent.
 const UNSEEN_DAY_PERCENT: u64 = 5;
 
 /// A repetition is never taken to be rarer than this, ppb: no policy can know it better from a fortnight.
@@ -41,7 +41,7 @@ pub(super) fn fit<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T
             day.1 += sight.orders;
         }
     }
-    let turnover = turnover(days.values().copied()).max(forward(rows, &name));
+    let turnover = turnover(UNSEEN_DAY_PERCENT, days.values().copied()).max(forward(rows, &name));
     let total = rows.len() as u64;
     let mut common: Vec<(T, u64)> = sights.into_iter().map(|(name, sight)| (name, sight.orders)).collect();
     common.sort_by_key(|(name, orders)| (std::cmp::Reverse(*orders), *name));
@@ -99,11 +99,12 @@ fn forward<T: Ord + Copy>(rows: &[&Row], name: impl Fn(&Observation) -> T) -> u3
         day.0 += 1;
         day.1 += u64::from(first == row.day);
     }
-    turnover(days.values().copied().skip(days.len().div_ceil(2)))
+    turnover(UNSEEN_DAY_PERCENT, days.values().copied().skip(days.len().div_ceil(2)))
 }
 
-/// The mean over days of the share of orders that no other day prepares for, ppb; days are (orders, such orders).
-pub(super) fn turnover(days: impl Iterator<Item = (u64, u64)>) -> u32 {
+/// The mean over days of the share of orders that no other day prepares for, ppb; days are (orders, such orders); `percent` is what a day
+/// not seen yet is expected to hold of them.
+pub(super) fn turnover(percent: u64, days: impl Iterator<Item = (u64, u64)>) -> u32 {
     let (mut sum, mut count) = (0_u64, 0_u64);
     for (orders, new) in days.filter(|(orders, _)| *orders > 0) {
         sum += if new == 0 {
@@ -114,7 +115,7 @@ pub(super) fn turnover(days: impl Iterator<Item = (u64, u64)>) -> u32 {
         count += 1;
     }
     // One more day stands for those not seen yet.
-    let sum = sum + u64::from(BILLION) * UNSEEN_DAY_PERCENT / 100;
+    let sum = sum + u64::from(BILLION) * percent / 100;
     u32::try_from(sum.div_ceil(count + 1))
         .unwrap_or(BILLION)
         .clamp(1, BILLION)

@@ -19,8 +19,8 @@ use crate::{
 
 /// The most folds; longer histories leave out several days at a time.
 const MOST_FOLDS: usize = 28;
-/// A replay must stay below this part of the threshold, in logarithms: two fifths.
-const REPLAY_PART: (i64, i64) = (2, 5);
+/// A replay must stay below this part of the threshold, in logarithms: three tenths.
+const REPLAY_PART: (i64, i64) = (3, 10);
 /// Theta is tried from one downwards in twentieths.
 const THETA_STEP: u32 = MILLION / 20;
 
