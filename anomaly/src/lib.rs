@@ -49,6 +49,6 @@ pub use events::{BaselineApproved, BaselineProposed, ObservationsImported};
 pub use learning::{Learning, Lineage};
 pub use observation::Observation;
 pub use record::{Channel, ComponentRecord, Components, ScoreRecord};
-pub use score::{Scored, Scoring, assess, recompute, score};
+pub use score::{Scored, Scoring, assess, recompute, rehearse, score};
 pub use settings::Settings;
 pub use state::ScorerState;

@@ -3,7 +3,7 @@
 use extensions::Digest;
 
 use crate::{
-    baseline::{ApprovedBaseline, BaselineContent, DayTable, Step},
+    baseline::{ApprovedBaseline, BaselineContent, DayTable, ProposedBaseline, Step},
     calibrator::{e_value, surprise},
     components::{self, COMPONENTS, Component, Look, Setting},
     detector::{self, DETECTORS, Detector},
@@ -53,6 +53,12 @@ pub fn score(baseline: &ApprovedBaseline, state: &ScorerState, observation: &Obs
 #[must_use]
 pub fn recompute(baseline: &ApprovedBaseline, state: &ScorerState, observation: &Observation) -> ScoreRecord {
     score(baseline, state, observation).record
+}
+
+/// The score that a proposal would give: an answer to a question, from which nothing follows.
+#[must_use]
+pub fn rehearse(proposed: &ProposedBaseline, state: &ScorerState, observation: &Observation) -> ScoreRecord {
+    judge(proposed.content(), proposed.digest(), state, observation)
 }
 
 /// The score under a content that need not be approved: what fitting replays with.
@@ -393,17 +399,22 @@ impl ScoreRecord {
     /// One component's reason in words.
     #[must_use]
     pub fn reason(&self, component: Component, baseline: &ApprovedBaseline, observation: &Observation) -> String {
-        components::reason(
-            component,
-            baseline.content(),
-            &self.components.of(component),
-            observation,
-        )
+        self.reason_under(component, baseline.content(), observation)
+    }
+
+    fn reason_under(&self, component: Component, content: &BaselineContent, observation: &Observation) -> String {
+        components::reason(component, content, &self.components.of(component), observation)
     }
 
     /// The whole score in one sentence, its leading reason last.
     #[must_use]
     pub fn summary(&self, baseline: &ApprovedBaseline, observation: &Observation) -> String {
+        self.summary_under(baseline.content(), observation)
+    }
+
+    /// The same under a content that need not be approved.
+    #[must_use]
+    pub fn summary_under(&self, content: &BaselineContent, observation: &Observation) -> String {
         let channel = match self.channel {
             Channel::Point => "this order alone".to_owned(),
             Channel::Drift => format!("{} orders together", self.orders),
@@ -412,7 +423,7 @@ impl ScoreRecord {
         format!(
             "score 0.{:06} from {channel}; {}",
             self.score.min(MILLION - 1),
-            self.reason(self.top(), baseline, observation)
+            self.reason_under(self.top(), content, observation)
         )
     }
 }
