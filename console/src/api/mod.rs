@@ -12,6 +12,7 @@ mod positions;
 pub(crate) mod proposals;
 mod scored;
 mod standing;
+mod warnings;
 mod webhooks;
 
 use axum::{
@@ -113,6 +114,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/incidents", ANY, || get(incidents::list)),
     route("POST", "/v1/incidents/{incident}/acknowledge", &[Responder], || post(incidents::acknowledge)),
     route("POST", "/v1/incidents/{incident}/review", PROPOSES, || post(incidents::review)),
+    route("GET", "/v1/warnings", ANY, || get(warnings::list)),
+    route("POST", "/v1/warnings/hold", &[Responder], || post(warnings::hold)),
     route("GET", "/v1/webhooks", ANY, || get(webhooks::list)),
     route("GET", "/v1/webhooks/{webhook}/dead", ANY, || get(webhooks::dead)),
     route("POST", "/v1/webhooks/{webhook}/replay", OPERATES, || post(webhooks::replay)),

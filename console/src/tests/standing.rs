@@ -349,3 +349,38 @@ async fn warnings_are_answered_before_their_deadline() {
     let (status, _) = bench.get(&bench.ada, "/v1/incidents?limit=1").await;
     assert_eq!(status, StatusCode::OK);
 }
+
+/// Bots that were warned together are one event, and one act holds them: each may only reduce. Control: a bot without a warning is named and
+/// stays as it was; when none is left there is nothing to hold.
+#[tokio::test]
+async fn bots_that_were_warned_together_are_held_together() {
+    let bench = Bench::new().await;
+    for agent in ["bot-a", "bot-b", "bot-c"] {
+        bench.agent(agent, "desk").await;
+    }
+    for agent in ["bot-a", "bot-b"] {
+        let opened = WarningOpened {
+            agent: agent.parse().unwrap(),
+            by: Actor::Scorer,
+            deadline: bench.now().plus_seconds(300),
+            default: WarningDefault::Revoke,
+            score: Some(760_000),
+        };
+        bench.append(opened).await;
+    }
+    let (_, listed) = bench.get(&bench.ada, "/v1/warnings").await;
+    assert_eq!(listed["events"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed["events"][0]["bots"], 2, "{listed}");
+    let path = "/v1/warnings/hold";
+    let body = json!({"agents": ["bot-a", "bot-b", "bot-c"], "reason": "the market moves"});
+    let held = bench.done(&bench.ada, path, body.clone()).await;
+    assert_eq!(
+        (held["held"].as_array().map(Vec::len), &held["not_open"]),
+        (Some(2), &json!(["bot-c"]))
+    );
+    for (agent, expected) in [("bot-a", "reduce_only"), ("bot-b", "reduce_only"), ("bot-c", "active")] {
+        assert_eq!(state(&bench, agent).await, expected);
+    }
+    bench.refused(&bench.ada, path, body, "NO_WARNING").await;
+    assert_eq!(bench.get(&bench.ada, "/v1/warnings").await.1["events"], json!([]));
+}
