@@ -13,6 +13,7 @@ mod incident;
 mod ledger;
 mod limits;
 mod observations;
+mod observed;
 mod officer;
 mod order;
 mod paper_venue;
@@ -20,9 +21,14 @@ mod position;
 mod progress;
 mod proposal;
 mod receipt;
+mod record;
+mod replay;
 pub mod report;
 mod settings;
+mod suggest;
+mod warning;
 mod webhook;
+mod whatif;
 
 use std::path::{Path, PathBuf};
 
@@ -107,6 +113,9 @@ enum Command {
     /// Halts: look, acknowledge, review.
     #[command(subcommand)]
     Incident(incident::Command),
+    /// Open warnings by event, and one act that holds all bots of one.
+    #[command(subcommand)]
+    Warning(warning::Command),
     /// What stands for the whole house.
     #[command(subcommand)]
     House(settings::HouseCommand),
@@ -138,6 +147,14 @@ enum Command {
     Limits(limits::Command),
     /// Check the whole record offline; names the first entry that does not hold.
     Verify(ledger::Verify),
+    /// Take every recorded decision again and compute every score again; names the first that differs.
+    Replay(replay::Replay),
+    /// What a proposed baseline, or other limits, would have done to past orders.
+    Whatif(whatif::WhatIf),
+    /// The smallest mandate that covers a history, with each number explained.
+    Suggest(suggest::Suggest),
+    /// What scores that are only observed would have stopped, and why.
+    Observed(observed::Observed),
     /// Write the whole record to one file, for an auditor.
     Export(export::Export),
     /// With the roots' keys from their disk: new issuing CAs. Refuses beside a running server.
@@ -263,6 +280,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::Application(command) => application::run(&context, command).await,
         Command::Proposal(command) => proposal::run(&context, command).await,
         Command::Incident(command) => incident::run(&context, command).await,
+        Command::Warning(command) => warning::run(&context, command).await,
         Command::House(command) => settings::house(&context, command).await,
         Command::Regions(command) => settings::regions(&context, command).await,
         Command::Thresholds(command) => settings::thresholds(&context, command).await,
@@ -274,6 +292,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::PaperVenue(command) => paper_venue::run(&context, command).await,
         Command::Limits(command) => limits::run(&context, command),
         Command::Verify(command) => ledger::verify(&context, command).await,
+        Command::Replay(command) => replay::run(&context, command).await,
+        Command::Whatif(command) => whatif::run(&context, command).await,
+        Command::Suggest(command) => suggest::run(&context, command).await,
+        Command::Observed(command) => observed::run(&context, command).await,
         Command::Export(command) => export::export(&context, command).await,
         Command::Ceremony(command) => ceremony::run(&context, command).await,
         Command::Receipt(command) => receipt::run(&context, command).await,
@@ -288,6 +310,25 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
 /// A digest on the command line.
 fn digest(text: &str) -> Result<extensions::Digest, String> {
     extensions::Digest::parse(text).ok_or_else(|| "a digest is 64 lower-case hexadecimal characters".to_owned())
+}
+
+/// A day or a moment on the command line.
+fn since(text: &str) -> Result<extensions::Timestamp, String> {
+    let moment = if text.len() == 10 {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.to_owned()
+    };
+    extensions::Timestamp::parse(&moment)
+        .map_err(|_| "a day such as 2026-11-01, or a moment such as 2026-11-01T08:00:00Z".to_owned())
+}
+
+fn unknown_agent(agent: &extensions::AgentId) -> anyhow::Error {
+    Failure::new(
+        Exit::Refused,
+        format!("{agent} has no entry in this record: `mandatum agent list` shows who has"),
+    )
+    .into()
 }
 
 /// Reads a document of TOML or JSON by what it looks like.

@@ -1,10 +1,10 @@
 //! `verify`, `rebuild`, `adopt-head`, `erase`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use ::ledger::{
-    Ledger, LedgerError, PublicKey,
-    verify::{Fault, Options, signatures::Audit, verify_directory, verify_export},
+    Ledger, LedgerError,
+    verify::{Options, signatures::Audit, verify_directory},
 };
 use clap::Args;
 use extensions::Digest;
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     House, progress,
+    record::{self, Source},
     report::{Exit, Failure, Report},
 };
 use crate::{clock::SystemClock, founding};
@@ -25,86 +26,44 @@ use crate::{clock::SystemClock, founding};
     after_help = "Examples:\n  mandatum --dir house verify\n  mandatum verify /media/copy/ledger --key BASE64\n  mandatum verify export.jsonl --key BASE64"
 )]
 pub(super) struct Verify {
-    /// The ledger's folder, or an export; the house's own when absent.
-    path: Option<PathBuf>,
-    /// The ledger root public key, got apart from the ledger (the ceremony's transcript shows it).
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-    /// The head file, against a rolled-back store; the house's own when no path is given.
-    #[arg(long, value_name = "FILE")]
-    head: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
 }
 
 pub(super) async fn verify(house: &House, command: Verify) -> anyhow::Result<Report> {
-    let (path, head) = match command.path {
-        Some(path) => (path, command.head),
-        None => {
-            let paths = house.config()?.paths;
-            (paths.ledger, Some(command.head.unwrap_or(paths.head)))
-        }
-    };
-    let key = command.key.map(|text| {
-        PublicKey::parse(&text)
-            .ok_or_else(|| Failure::new(Exit::Usage, "--key: expected an Ed25519 public key in base64"))
-    });
-    let bar = progress::counting("entries checked");
     let mut audit = Audit::default();
-    let mut counted = progress::Counted::new(&mut audit, &bar);
-    let options = Options {
-        ledger_root: key.transpose()?,
-        head_file: head.filter(|head| head.exists()),
-        fold: Some(&mut counted),
-    };
-    let verified = if path.is_dir() {
-        verify_directory(&path, options).await
-    } else {
-        verify_export(&path, options)
-    };
-    bar.finish_and_clear();
-    match verified {
-        Ok(report) => {
-            let signed = audit.signatures.counts();
-            let json = json!({
-                "bot_signatures_checked": signed.bots,
-                "bot_signatures_erased": signed.bots_erased,
-                "bot_signatures_left_out": signed.bots_left_out,
-                "checkpoints": report.checkpoints,
-                "entries": report.entries,
-                "epoch": report.epoch,
-                "head_file_checked": report.head_file_checked,
-                "late": report.late,
-                "ledger": report.ledger_id,
-                "officer_signatures_checked": signed.officers,
-                "ok": true,
-                "root": report.root,
-                "signed_decisions_checked": signed.decisions,
-                "state_digests_checked": audit.states.compared(),
-                "root_key_given": report.root_was_given,
-                "streams": report.streams,
-                "texts_checked": report.texts_checked,
-                "texts_erased": report.texts_erased,
-            });
-            let text = format!(
-                "verified: {report}; {} state digests; {} officers' signatures, {} decisions that needed them; {} bots' signatures, {} erased and {} left out, not checked",
-                audit.states.compared(),
-                signed.officers,
-                signed.decisions,
-                signed.bots,
-                signed.bots_erased,
-                signed.bots_left_out
-            );
-            Ok(Report::new(text, json))
-        }
-        Err(fault) => Err(unverified(&fault).into()),
-    }
-}
-
-fn unverified(fault: &Fault) -> Failure {
-    Failure {
-        exit: Exit::Unverified,
-        message: format!("does not verify: {fault}"),
-        answer: Some(json!({ "ok": false, "place": fault.place.to_string(), "reason": fault.reason })),
-    }
+    let report = record::read(house, command.source, "entries checked", &mut audit).await?;
+    let signed = audit.signatures.counts();
+    let json = json!({
+        "bot_signatures_checked": signed.bots,
+        "bot_signatures_erased": signed.bots_erased,
+        "bot_signatures_left_out": signed.bots_left_out,
+        "checkpoints": report.checkpoints,
+        "entries": report.entries,
+        "epoch": report.epoch,
+        "head_file_checked": report.head_file_checked,
+        "late": report.late,
+        "ledger": report.ledger_id,
+        "officer_signatures_checked": signed.officers,
+        "ok": true,
+        "root": report.root,
+        "signed_decisions_checked": signed.decisions,
+        "state_digests_checked": audit.states.compared(),
+        "root_key_given": report.root_was_given,
+        "streams": report.streams,
+        "texts_checked": report.texts_checked,
+        "texts_erased": report.texts_erased,
+    });
+    let text = format!(
+        "verified: {report}; {} state digests; {} officers' signatures, {} decisions that needed them; {} bots' signatures, {} erased and {} left out, not checked",
+        audit.states.compared(),
+        signed.officers,
+        signed.decisions,
+        signed.bots,
+        signed.bots_erased,
+        signed.bots_left_out
+    );
+    Ok(Report::new(text, json))
 }
 
 async fn opened(config: ::ledger::Config) -> anyhow::Result<Ledger> {

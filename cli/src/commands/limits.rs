@@ -70,7 +70,7 @@ fn show(file: &Path, arc: Option<OidArc>) -> anyhow::Result<Report> {
 }
 
 /// The limits a file holds, whatever its form.
-fn read(file: &Path, arc: Option<OidArc>) -> anyhow::Result<(Authority, Option<AuthorityLimits>)> {
+pub(super) fn read(file: &Path, arc: Option<OidArc>) -> anyhow::Result<(Authority, Option<AuthorityLimits>)> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let der = if bytes.starts_with(b"-----BEGIN") {
         crate::pem::of_bytes(&bytes)?

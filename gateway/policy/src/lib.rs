@@ -32,7 +32,7 @@ pub use order::{
     FaultKind, LONGEST_BODY, LONGEST_REASONING, Order, OrderFault, OrderKind, OrderTerms, ParsedOrder, Reasoning, Side,
     TimeInForce, VenueOrderId,
 };
-pub use replay::{Replay, ReplayFault, replay_decision};
+pub use replay::{Again, Replay, ReplayFault, decide_again, replay_decision};
 pub use state::{
     AgentState, DIGEST_EVERY, EntryAt, MOST_OPEN_ORDERS, OpenMark, OpenOrder, Position, RECENT_ORDERS, SnapshotError,
 };

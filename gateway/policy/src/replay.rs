@@ -1,4 +1,5 @@
-//! Taking a recorded decision again: the same facts on the same state must give the same bytes (`mandatum replay`).
+//! Taking a recorded decision again: the same facts on the same state must give the same bytes (`mandatum replay`), and other
+//! limits another decision (`mandatum whatif`).
 
 use anomaly::ApprovedBaseline;
 use extensions::{Digest, Record, Timestamp, limits::EffectiveLimits};
@@ -6,6 +7,7 @@ use revocation_core::HouseState;
 
 use crate::{
     decide::decide,
+    decision::Decision,
     events::OrderDecided,
     facts::{Facts, Mandate},
     order::{Order, OrderFault, ParsedOrder},
@@ -54,8 +56,16 @@ pub enum ReplayFault {
     },
 }
 
-/// The body the decision gets when it is taken again at `at` on `state`; equal to the recorded body, or the record is wrong.
-/// Sealed texts are not needed: their commitments are carried over.
+/// The records of a decision's append, made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Again {
+    /// The body of the decision; equal to the recorded body, or the record is wrong.
+    pub body: Vec<u8>,
+    /// The kinds and bodies of the entries that stand behind it, in their order: a warning, its end, a revocation, its incident.
+    pub behind: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// What the decision gives when it is taken again at `at` on `state`. Sealed texts are not needed: their commitments are carried over.
 ///
 /// # Errors
 /// When the record is no decision, or `state` or `with` are not what it names.
@@ -65,7 +75,45 @@ pub fn replay_decision(
     epoch: u64,
     state: &AgentState,
     with: Replay<'_>,
-) -> Result<Vec<u8>, ReplayFault> {
+) -> Result<Again, ReplayFault> {
+    let baseline = recorded.score.map(|score| score.baseline);
+    named("mandate", recorded.mandate, with.mandate.map(|mandate| mandate.digest))?;
+    named("baseline", baseline, with.baseline.map(ApprovedBaseline::digest))?;
+    let decision = decide_again(recorded, at, epoch, state, with)?;
+    let decided = OrderDecided {
+        reasoning: recorded.reasoning,
+        signed_request: recorded.signed_request,
+        ..decision.decided().clone()
+    };
+    let written = |record: &dyn Record| {
+        let mut body = Vec::new();
+        record.write_body(&mut body);
+        body
+    };
+    let mut behind: Vec<_> = decision
+        .also()
+        .iter()
+        .map(|event| (event.kind(), written(event)))
+        .collect();
+    behind.extend(decision.opens().map(|opened| (opened.kind(), written(opened))));
+    Ok(Again {
+        body: written(&decided),
+        behind,
+    })
+}
+
+/// The decision on the recorded order with whatever limits, mandate and baseline are given. It is an answer to a question, and carries no
+/// recorded permission with it.
+///
+/// # Errors
+/// When the record is no decision, or `state` is not the one it was taken on.
+pub fn decide_again(
+    recorded: &OrderDecided,
+    at: Timestamp,
+    epoch: u64,
+    state: &AgentState,
+    with: Replay<'_>,
+) -> Result<Decision, ReplayFault> {
     let order = Order::new(recorded.order.clone()).map_err(ReplayFault::NoOrder)?;
     let order = ParsedOrder::new(order);
     if order.body != recorded.body {
@@ -77,9 +125,6 @@ pub fn replay_decision(
             given: state.folded_to(),
         });
     }
-    let baseline = recorded.score.map(|score| score.baseline);
-    named("mandate", recorded.mandate, with.mandate.map(|mandate| mandate.digest))?;
-    named("baseline", baseline, with.baseline.map(ApprovedBaseline::digest))?;
     let facts = Facts {
         order: &order,
         certificate: recorded.certificate,
@@ -97,15 +142,7 @@ pub fn replay_decision(
         send_within_ms: recorded.send_within_ms,
         epoch,
     };
-    let decision = decide(&facts, state, at);
-    let again = OrderDecided {
-        reasoning: recorded.reasoning,
-        signed_request: recorded.signed_request,
-        ..decision.decided().clone()
-    };
-    let mut body = Vec::new();
-    again.write_body(&mut body);
-    Ok(body)
+    Ok(decide(&facts, state, at))
 }
 
 fn named(what: &'static str, recorded: Option<Digest>, given: Option<Digest>) -> Result<(), ReplayFault> {

@@ -298,7 +298,9 @@ fn decisions_replay_to_the_same_bytes() {
         };
         let before = world.state.clone();
         let (_, decision) = world.send(order);
-        recorded.push((before, world.now, decision.decided().clone()));
+        let behind: Vec<&str> = decision.also().iter().map(Record::kind).collect();
+        let behind = [behind, decision.opens().iter().map(|opened| opened.kind()).collect()].concat();
+        recorded.push((before, world.now, decision.decided().clone(), behind));
     }
     let with = Replay {
         limits: Some(&world.limits),
@@ -309,20 +311,24 @@ fn decisions_replay_to_the_same_bytes() {
         baseline: world.baseline.as_ref(),
         house: &world.house,
     };
-    for (state, at, decided) in &recorded {
+    assert!(recorded.iter().any(|(.., behind)| !behind.is_empty()));
+    for (state, at, decided, behind) in &recorded {
         let mut body = Vec::new();
         decided.write_body(&mut body);
         let read = match AgentEvent::decode("order.decided", &body).expect("canonical") {
             AgentEvent::Decided(read) => read,
             other => panic!("{other:?}"),
         };
-        assert_eq!(replay_decision(&read, *at, 7, state, with).expect("replays"), body);
+        let again = replay_decision(&read, *at, 7, state, with).expect("replays");
+        assert_eq!(again.body, body);
+        let kinds: Vec<&str> = again.behind.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(&kinds, behind);
         let mut wrong = read.clone();
         wrong.region = Region::new("us-east-1").ok();
         let mut wrong_body = Vec::new();
         wrong.write_body(&mut wrong_body);
         assert_ne!(
-            replay_decision(&wrong, *at, 7, state, with).expect("replays"),
+            replay_decision(&wrong, *at, 7, state, with).expect("replays").body,
             wrong_body
         );
         assert!(replay_decision(&read, *at, 7, &world.state, with).is_err());
