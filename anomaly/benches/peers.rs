@@ -16,7 +16,7 @@ use std::{
 
 use anomaly::{
     Observation,
-    evaluate::{AgentOutcome, History, Laid, Protocol, Standing, evaluate, laid_out, observe_days},
+    evaluate::{AgentOutcome, History, Laid, Protocol, Standing, Trial, evaluate, laid_out, observe_days},
     import,
 };
 use flate2::read::MultiGzDecoder;
@@ -235,46 +235,81 @@ fn report(file: &std::path::Path, ours: &[AgentOutcome], forests: &[Scored], tre
     let tails: Vec<_> = ours.iter().filter_map(|one| one.clean.as_ref()).collect();
     let false_alarms: usize = tails.iter().map(|clean| clean.revocations.len()).sum();
     let years: f64 = tails.iter().map(|clean| clean.years()).sum();
+    if years <= 0.0 {
+        println!(
+            "\n{}: no agent is admitted and has a clean tail to set a threshold on",
+            file.display()
+        );
+        return;
+    }
     println!(
         "\n{}: {} agents, {years:.2} bot-years; {false_alarms} false alarms allowed to each",
         file.display(),
         ours.len()
     );
-    println!(
-        "{:<22} {:>18} {:>18} {:>18}",
-        "scenario", "ours", "random cut forest", "half-space trees"
+    table(
+        "at 0.85, as many false alarms as ours",
+        ours,
+        [forests, trees],
+        false_alarms,
+        |trial| trial.caught.map(|caught| caught.orders),
     );
-    let thresholds = [threshold(forests, false_alarms), threshold(trees, false_alarms)];
-    let names: Vec<&str> = forests
-        .first()
-        .map_or_else(Vec::new, |one| one.attacks.iter().map(|(name, _)| *name).collect());
-    for name in names {
-        let trials: Vec<_> = ours
-            .iter()
-            .flat_map(|one| &one.trials)
-            .filter(|trial| trial.scenario.name == name)
-            .collect();
-        let mut orders: Vec<usize> = trials.iter().filter_map(|trial| Some(trial.caught?.orders)).collect();
-        orders.sort_unstable();
-        let own = (
-            orders.len(),
-            trials.len(),
-            orders.get(orders.len().saturating_sub(1) / 2).copied().unwrap_or(0),
-        );
-        let cell = |(caught, tried, median): (usize, usize, usize)| format!("{caught} of {tried}, {median}");
-        println!(
-            "{name:<22} {:>18} {:>18} {:>18}",
-            cell(own),
-            cell(caught(forests, name, thresholds[0])),
-            cell(caught(trees, name, thresholds[1]))
-        );
-    }
+    // A warning keeps no count of the orders before it.
+    let warned = |trial: &Trial| trial.warned.then_some(0);
+    table(
+        "at 0.75, four false alarms a bot-year",
+        ours,
+        [forests, trees],
+        (4.0 * years) as usize,
+        warned,
+    );
     let mean = |scored: &[Scored]| scored.iter().map(|one| one.nanos).sum::<f64>() / scored.len().max(1) as f64;
     println!(
         "ns an order: random cut forest {:.0}, half-space trees {:.0}; ours: bench `score`",
         mean(forests),
         mean(trees)
     );
+}
+
+/// One table: ours as `detected` says it, the peers at the threshold that allows so many false alarms.
+fn table(
+    title: &str,
+    ours: &[AgentOutcome],
+    peers: [&[Scored]; 2],
+    allowed: usize,
+    detected: impl Fn(&Trial) -> Option<usize>,
+) {
+    println!(
+        "{title:<40} {:>18} {:>18} {:>18}",
+        "ours", "random cut forest", "half-space trees"
+    );
+    let thresholds = peers.map(|scored| threshold(scored, allowed));
+    let names = peers[0]
+        .first()
+        .map_or_else(Vec::new, |one| one.attacks.iter().map(|(name, _)| *name).collect());
+    let cell = |(caught, tried, median): (usize, usize, usize)| match median {
+        0 => format!("{caught} of {tried}"),
+        _ => format!("{caught} of {tried}, {median}"),
+    };
+    for name in names {
+        let trials = ours
+            .iter()
+            .flat_map(|one| &one.trials)
+            .filter(|trial| trial.scenario.name == name);
+        let (mut tried, mut orders) = (0, Vec::new());
+        for trial in trials {
+            tried += 1;
+            orders.extend(detected(trial));
+        }
+        orders.sort_unstable();
+        let median = orders.get(orders.len().saturating_sub(1) / 2).copied().unwrap_or(0);
+        println!(
+            "{name:<40} {:>18} {:>18} {:>18}",
+            cell((orders.len(), tried, median)),
+            cell(caught(peers[0], name, thresholds[0])),
+            cell(caught(peers[1], name, thresholds[1]))
+        );
+    }
 }
 
 fn main() {

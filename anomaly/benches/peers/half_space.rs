@@ -1,12 +1,11 @@
 //! Half-Space Trees (Tan, Ting and Liu, *Fast Anomaly Detection for Streaming Data*, IJCAI 2011): trees of random half-spaces over the working
 //! range, masses of the last window as the reference for the next. Written from the paper.
 
-/// As in the paper: 25 trees; windows of 250 points; a node of less than a tenth of a window is not split further when scored. Ten levels in place of its
-/// fifteen: 250 points do not fill more.
+/// As in the paper: 25 trees; windows of 250 points, or of what there is to learn from; a node of less than a tenth of a window is not split further
+/// when scored. Ten levels in place of its fifteen: 250 points do not fill more.
 const TREES: usize = 25;
 const DEPTH: u32 = 10;
-const WINDOW: usize = 250;
-const SIZE_LIMIT: u32 = (WINDOW / 10) as u32;
+const LONGEST_WINDOW: usize = 250;
 
 /// The trees over `N` features.
 #[derive(Clone)]
@@ -14,6 +13,7 @@ pub(crate) struct HalfSpaceTrees<const N: usize> {
     ranges: [(f32, f32); N],
     trees: Vec<Tree>,
     seen: usize,
+    window: usize,
 }
 
 /// A perfect tree in an array: the cut of node `n`, whose children are `2n + 1` and `2n + 2`, and masses by node.
@@ -35,7 +35,12 @@ impl<const N: usize> HalfSpaceTrees<N> {
         }
         let mut random = seed;
         let trees = (0..TREES).map(|_| Tree::grown::<N>(&mut random)).collect();
-        Self { ranges, trees, seen: 0 }
+        Self {
+            ranges,
+            trees,
+            seen: 0,
+            window: points.len().clamp(1, LONGEST_WINDOW),
+        }
     }
 
     /// The score, higher for less mass; the point is learned.
@@ -44,9 +49,10 @@ impl<const N: usize> HalfSpaceTrees<N> {
             let (low, high) = self.ranges[at];
             (point[at] - low) / (high - low).max(1e-6)
         });
-        let mass: f64 = self.trees.iter_mut().map(|tree| tree.take(&scaled)).sum();
+        let limit = (self.window / 10) as u32;
+        let mass: f64 = self.trees.iter_mut().map(|tree| tree.take(&scaled, limit)).sum();
         self.seen += 1;
-        if self.seen.is_multiple_of(WINDOW) {
+        if self.seen.is_multiple_of(self.window) {
             for tree in &mut self.trees {
                 tree.reference = std::mem::replace(&mut tree.latest, vec![0; tree.cuts.len()]);
             }
@@ -74,12 +80,12 @@ impl Tree {
         }
     }
 
-    fn take<const N: usize>(&mut self, point: &[f32; N]) -> f64 {
+    fn take<const N: usize>(&mut self, point: &[f32; N], limit: u32) -> f64 {
         let (mut node, mut score) = (0, None);
         for depth in 0..=DEPTH {
             self.latest[node] += 1;
             let mass = self.reference[node];
-            if score.is_none() && (mass <= SIZE_LIMIT || depth == DEPTH) {
+            if score.is_none() && (mass <= limit || depth == DEPTH) {
                 score = Some(f64::from(mass) * f64::from(1_u32 << depth));
             }
             if depth < DEPTH {

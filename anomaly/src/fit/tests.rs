@@ -131,6 +131,22 @@ fn quiet_hours_are_rare_and_circular() {
     );
 }
 
+/// An hour never seen is the rarer the further it lies from one that was, up to six hours. Negative control: one mass for all of them turns this
+/// red.
+#[test]
+fn far_hours_are_rarer_than_near_ones() {
+    let all = rows(&sample::orders(1, 0, 28));
+    let hours = hour::fit(&all.iter().collect::<Vec<_>>(), 1_000_000);
+    // Orders come from 7 to 18; what the smoothing reaches counts as seen.
+    let mut falling: Vec<_> = (0..7).rev().map(|hour| (hours[hour].mass_ppb, hours[hour].p)).collect();
+    assert!(falling.windows(2).all(|pair| pair[0] >= pair[1]), "{falling:?}");
+    falling.dedup();
+    assert!(
+        falling.len() > 3,
+        "from 6 back to midnight it falls more than once: {falling:?}"
+    );
+}
+
 #[test]
 fn a_healthy_fortnight_is_admitted() {
     let proposed = sample::proposed(&sample::orders(1, 0, 14));
