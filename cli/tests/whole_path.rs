@@ -373,9 +373,19 @@ async fn verified_and_then_not(world: &World) {
     assert!(report.entries > 20 && report.head_file_checked, "{report}");
     let file = world.config.paths.ledger.join("ledger.db");
     let mut bytes = std::fs::read(&file).unwrap();
-    let needle = b"\"client_order_id\":\"first\"";
-    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
-    bytes[at + needle.len() - 2] = b'T';
+    // One that does not lie across two pages of the file.
+    let needles = [
+        r#""client_order_id":"first""#,
+        r#""counterparty":"exchange_a""#,
+        r#""decision":"permit""#,
+    ];
+    let found = needles.iter().find_map(|needle| {
+        let mut windows = bytes.windows(needle.len());
+        windows
+            .position(|window| window == needle.as_bytes())
+            .map(|at| at + needle.len() - 2)
+    });
+    bytes[found.unwrap()] = b'T';
     std::fs::write(&file, bytes).unwrap();
     let fault = ledger::verify::verify_directory(&world.config.paths.ledger, options())
         .await
