@@ -32,6 +32,7 @@ impl Console {
     /// Does what is owed now.
     pub(crate) async fn carry_out(&self) -> Result<(), Problem> {
         self.revoke_each().await?;
+        self.queue_replacements().await?;
         proposals::complete_all(self).await
     }
 

@@ -19,6 +19,7 @@ mod passkeys;
 mod problem;
 mod record;
 mod refusals;
+mod replacements;
 mod strict;
 mod tls;
 mod view;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use anomaly::{BaselineApproved, BaselineProposed};
 use ca_core::{Event, Register, register::Place};
-use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, OwnerId, StreamId, Timestamp, canonical};
+use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, MandateId, OwnerId, StreamId, Timestamp, canonical};
 use ledger::{CommittedEntry, Head, Ledger, LedgerError};
 use revocation_core::{
-    HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent, StandingState,
-    incident::IncidentEvent, jobs::DeliveryEvent,
+    Actor, HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent,
+    StandingState, incident::IncidentEvent, jobs::DeliveryEvent,
 };
 
 /// Entries read at once.
@@ -37,6 +37,8 @@ pub(crate) struct Baselines {
     pub(crate) approved: Option<(BaselineApproved, Option<u64>)>,
     /// The first that was approved: the anchor of all later ones, kept however many proposals came since.
     pub(crate) first: Option<Proposed>,
+    /// The number the one in force was approved under.
+    pub(crate) approved_at: Option<u64>,
 }
 
 /// A house revocation that is in force.
@@ -64,6 +66,8 @@ pub(crate) struct AgentRevocation {
     pub(crate) number: u64,
     /// The incident it opened.
     pub(crate) incident: Option<IncidentId>,
+    /// By the scorer, or by the mandate after its warning: the agent comes back under another baseline.
+    pub(crate) behavioural: bool,
 }
 
 /// The fold.
@@ -180,6 +184,7 @@ impl View {
                 let revocation = AgentRevocation {
                     number: place.number,
                     incident: event.incident,
+                    behavioural: matches!(event.by, Actor::Scorer | Actor::Mandate),
                 };
                 self.revocations.insert(agent, revocation);
                 self.revoked_with
@@ -294,6 +299,7 @@ impl View {
                 let mut proposed = baselines.proposed.iter().rev();
                 let content = proposed.find(|proposed| proposed.digest == event.baseline);
                 baselines.first = baselines.first.or(content.copied());
+                baselines.approved_at = Some(place.number);
                 baselines.approved = Some((event, content.map(|proposed| proposed.position)));
             }
             _ => {}
@@ -317,6 +323,22 @@ impl View {
     /// The latest revocation of an agent that nobody reinstated, once it stands in the ledger.
     pub(crate) fn revocation_of(&self, agent: &AgentId) -> Option<AgentRevocation> {
         self.revocations.get(agent).copied()
+    }
+
+    /// The number of the behavioural revocation in force, as long as no baseline was approved behind it.
+    pub(crate) fn baseline_owed(&self, agent: &AgentId) -> Option<u64> {
+        let revocation = self.revocation_of(agent).filter(|revocation| revocation.behavioural)?;
+        let approved = self.baselines.get(agent).and_then(|baselines| baselines.approved_at);
+        approved
+            .is_none_or(|approved| approved < revocation.number)
+            .then_some(revocation.number)
+    }
+
+    /// Whether the agent's next certificate waits under this mandate: after the behavioural revocation that is in force.
+    pub(crate) fn replacement_waits(&self, agent: &AgentId, mandate: &MandateId) -> bool {
+        let queued = self.register.replacement(mandate);
+        let revocation = self.revocation_of(agent).map(|revocation| revocation.number);
+        queued.is_some_and(|queued| queued.agent == *agent && Some(queued.revoked) == revocation)
     }
 
     /// What became of an agent's cancels at the revocation of this number.

@@ -158,6 +158,7 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
         shown["halt"] = reports.iter().map(super::incidents::halt_shown).collect();
     }
     shown["incidents"] = incidents.map(|(id, _)| json!(id)).collect();
+    shown["replacements"] = json!(crate::replacements::shown(&view, agent));
     shown["scored"] = scored;
     Ok(Json(shown))
 }

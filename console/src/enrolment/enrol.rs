@@ -78,7 +78,14 @@ fn bound(
         );
         return Err(Problem::unknown("TOKEN_EXPIRED", &detail).asking_for_token());
     }
-    may_hold(console, view, mandate, csr)?;
+    // The replacement of a stopped agent is asked for while it is inactive; it goes to the `ca` role when the agent is reinstated.
+    let waits = view.replacement_waits(mandate.agent(), mandate.id())
+        && view.house.mode_of(mandate.owner()) != HouseMode::Revoked;
+    if waits {
+        may_use(view, mandate, csr)?;
+    } else {
+        may_hold(console, view, mandate, csr)?;
+    }
     let event = TokenBound {
         agent: *mandate.agent(),
         csr: Base64(der.to_vec()),
@@ -88,14 +95,14 @@ fn bound(
         token,
     };
     let mut draft = Draft::new(event, console.clocks.real.now());
-    if mandate.in_force().is_some() {
+    if mandate.in_force().is_some() && !waits {
         draft = draft.task(issue_task(mandate.id(), csr.digest(), now));
     }
     Ok((*mandate.id(), draft))
 }
 
-/// Whether this agent may hold a certificate with this key at all.
-pub(super) fn may_hold(console: &Console, view: &View, mandate: &Mandate, csr: &InspectedCsr) -> Result<(), Problem> {
+/// Whether nobody else holds this key.
+fn may_use(view: &View, mandate: &Mandate, csr: &InspectedCsr) -> Result<(), Problem> {
     key_is_free(&view.register, &csr.spki_digest(), mandate.agent())
         .map_err(|error| Problem::forbidden("KEY_IN_USE", &error.to_string()))?;
     if view
@@ -106,6 +113,12 @@ pub(super) fn may_hold(console: &Console, view: &View, mandate: &Mandate, csr: &
         let detail = "this key is an officer's: make a new key for the bot";
         return Err(Problem::forbidden("KEY_IN_USE", detail));
     }
+    Ok(())
+}
+
+/// Whether this agent may hold a certificate with this key at all.
+pub(super) fn may_hold(console: &Console, view: &View, mandate: &Mandate, csr: &InspectedCsr) -> Result<(), Problem> {
+    may_use(view, mandate, csr)?;
     let standing = view
         .standing_of(mandate.agent())
         .effective(console.clocks.decision.now());
@@ -140,6 +153,9 @@ fn stand(view: &View, mandate: &MandateId, csr: &Digest, now: Timestamp) -> Resu
         }
         let issuer = view.register.issuer_of(CaCertificateUse::AgentIssuing, certificate);
         return Ok(Stand::Issued(certificate.clone(), issuer.unwrap_or_default()));
+    }
+    if view.replacement_waits(found.agent(), mandate) {
+        return Ok(Stand::Undecided);
     }
     // What is in force answers; a change that waits or was refused takes nothing from it.
     if found.in_force().is_some() {

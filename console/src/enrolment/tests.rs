@@ -131,6 +131,8 @@ fn certificate(at: &Path, name: &str) -> String {
     leaf
 }
 
+mod replacement;
+
 async fn listening(bench: &Bench) -> (String, CancellationToken) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!(

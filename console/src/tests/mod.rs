@@ -4,9 +4,9 @@ mod access;
 mod approvals;
 mod bench;
 mod bounds;
-mod pages;
+pub(crate) mod pages;
 mod scored;
-mod standing;
+pub(crate) mod standing;
 mod webhooks;
 
 pub(crate) use bench::{Bench, csr};

@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 
 use super::{Bench, approvals::rows};
 
-/// An agent with a baseline in force; gives the baseline.
-async fn learned(bench: &Bench) -> anomaly::ApprovedBaseline {
-    bench.agent("mm-1", "desk").await;
+/// Has a first baseline of mm-1 approved; gives it.
+pub(crate) async fn learn(bench: &Bench) -> anomaly::ApprovedBaseline {
     let batch = json!({"batch": 0, "batches": 1, "rows": rows(bench), "source": Digest::of(b"file")});
     bench.done(&bench.ada, "/v1/agents/mm-1/observations", batch).await;
     let path = "/v1/agents/mm-1/baselines";
@@ -88,7 +87,8 @@ fn decided(bench: &Bench, id: &str, observation: &Observation, score: anomaly::S
 #[tokio::test]
 async fn a_warning_names_its_order_and_its_reason() {
     let bench = Bench::new().await;
-    let baseline = learned(&bench).await;
+    bench.agent("mm-1", "desk").await;
+    let baseline = learn(&bench).await;
     let shown = async || bench.get(&bench.ada, "/v1/agents/mm-1").await.1["scored"].clone();
     let usual = Observation {
         at: bench.now(),

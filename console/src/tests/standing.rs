@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use super::Bench;
 
-async fn state(bench: &Bench, agent: &str) -> Value {
+pub(crate) async fn state(bench: &Bench, agent: &str) -> Value {
     bench.get(&bench.ada, &format!("/v1/agents/{agent}")).await.1["standing"]["state"].clone()
 }
 
-fn signatures_of(asked: &Value) -> String {
+pub(crate) fn signatures_of(asked: &Value) -> String {
     let proposal = asked["proposal"].as_str().unwrap().trim_start_matches("officer/");
     format!("/v1/proposals/{proposal}/signatures")
 }
 
 /// Acknowledged by Ada, reviewed by both.
-async fn review(bench: &Bench, incident: &Value) {
+pub(crate) async fn review(bench: &Bench, incident: &Value) {
     let at = |act: &str| format!("/v1/incidents/{}/{act}", incident.as_str().unwrap());
     bench.done(&bench.ada, &at("acknowledge"), json!({})).await;
     let found = json!({"finding": "confirmed", "root_cause": "a loop"});
@@ -147,7 +147,9 @@ async fn nobody_comes_back_before_the_review() {
     assert_eq!(state(&bench, "mm-1").await, "active");
 }
 
-/// What the scorer's halt appends. Control: the same agent once the incident it names is reviewed.
+/// What the scorer's halt appends. Control: the same agent once the incident it names is reviewed and another baseline is in force.
+///
+/// Control tried: `may_be_reinstated` without `baseline_owed`, the console appends it; `explained` always `Ok` as well, it is obeyed.
 #[tokio::test]
 async fn a_halted_agent_comes_back_only_by_the_review_of_its_halt() {
     let bench = Bench::new().await;
@@ -205,6 +207,13 @@ async fn a_halted_agent_comes_back_only_by_the_review_of_its_halt() {
         assert_eq!(halt["kept"], json!(["stop"]));
     }
     review(&bench, &json!(incident)).await;
+    bench.console.carry_out().await.unwrap();
+    assert_eq!(
+        state(&bench, "mm-1").await,
+        "revoked",
+        "what it is held to is still the same"
+    );
+    super::scored::learn(&bench).await;
     bench.console.carry_out().await.unwrap();
     assert_eq!(state(&bench, "mm-1").await, "active");
 }

@@ -22,10 +22,10 @@ fn rt() -> tokio::runtime::Runtime {
 fn revoked() -> AgentRevoked {
     AgentRevoked {
         agent: agent("mm-1"),
-        by: Actor::Scorer,
+        by: Actor::Officer("ada".parse().expect("id")),
         incident: None,
         reason: RevocationReason::PrivilegeWithdrawn,
-        score: Some(900_000),
+        score: None,
     }
 }
 
@@ -93,6 +93,61 @@ fn only_signed_reinstatements_are_obeyed() {
         world.record(revoked()).await;
         world.record(reinstated(good)).await;
         assert_eq!(standing(&world).await, Standing::Revoked, "a signature decides once");
+    });
+}
+
+/// After a behavioural halt the signed reinstatement alone is not obeyed, nor with the review; only once a baseline was approved behind the
+/// halt.
+///
+/// Control tried: `explained` always `Ok`, the first one reinstates.
+#[test]
+fn a_behavioural_halt_ends_by_review_and_baseline() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world.scored("mm-1", ["cancel_all", "freeze", "enforce"]).await;
+        let incident: extensions::IncidentId = "i-1".parse().expect("id");
+        let number = world
+            .record(AgentRevoked {
+                by: Actor::Scorer,
+                incident: Some(incident),
+                score: Some(900_000),
+                ..revoked()
+            })
+            .await;
+        let both = ["ada", "op"];
+        let document = json!({"agent": "mm-1", "purpose": "reinstate", "revoked_at": number});
+        let (signatures, _) = world.decided("agent.reinstated", &document, &both).await;
+        world.record(reinstated(signatures.clone())).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "not reviewed");
+        let root_cause = extensions::Digest::of(b"a loop");
+        let document = json!({
+            "agent": "mm-1", "finding": "confirmed", "incident": incident, "purpose": "review", "root_cause": root_cause,
+        });
+        let (review, _) = world.decided("incident.reviewed", &document, &both).await;
+        let reviewed = revocation_core::incident::IncidentReviewed {
+            agent: agent("mm-1"),
+            finding: revocation_core::incident::Finding::Confirmed,
+            incident,
+            root_cause,
+            signatures: review,
+        };
+        world.record(reviewed).await;
+        world.record(reinstated(signatures.clone())).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "held to the same baseline");
+        let proposed = world::proposed("mm-1");
+        world.record(anomaly::BaselineProposed::of(&proposed)).await;
+        let document = serde_json::to_value(proposed.content()).expect("document");
+        let (_, approvals) = world.decided("baseline.approved", &document, &both).await;
+        world
+            .record(anomaly::BaselineApproved {
+                agent: agent("mm-1"),
+                approvals,
+                baseline: proposed.digest(),
+                version: proposed.content().version,
+            })
+            .await;
+        world.record(reinstated(signatures)).await;
+        assert_eq!(standing(&world).await, Standing::Active);
     });
 }
 

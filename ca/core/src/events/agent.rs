@@ -1,6 +1,8 @@
 //! Registration of agents: an owner, a purpose, a declared model, an end.
 
-use extensions::{AgentId, Digest, Environment, OfficerId, OwnerId, Timestamp, record::SealedText};
+use extensions::{
+    AgentId, Digest, Environment, IncidentId, MandateId, OfficerId, OwnerId, Timestamp, record::SealedText,
+};
 use serde::{Deserialize, Serialize};
 
 /// `agent.registered`: the first entry of an agent's stream.
@@ -27,4 +29,19 @@ pub struct AgentRegistered {
     /// The purpose's text, beside the entry.
     #[serde(skip)]
     pub sealed: Vec<SealedText>,
+}
+
+/// `replacement.queued`: after a behavioural halt, the place of the agent's next certificate, under the mandate it had. It stays inactive
+/// until officers have signed the incident's review, a baseline younger than the revocation, and the reinstatement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplacementQueued {
+    /// The bot.
+    pub agent: AgentId,
+    /// The incident that has to be reviewed.
+    pub incident: IncidentId,
+    /// The mandate.
+    pub mandate: MandateId,
+    /// The number of the `agent.revoked` it follows.
+    pub revoked: u64,
 }

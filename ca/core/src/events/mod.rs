@@ -8,7 +8,7 @@ mod house;
 mod mandate;
 mod officer;
 
-pub use agent::AgentRegistered;
+pub use agent::{AgentRegistered, ReplacementQueued};
 pub use certificate::{CertificateIssued, CertificateReserved};
 pub use enrolment::{EnrolmentTokenIssued, RenewalRequested, TokenBound};
 pub use house::{CaCertificateInstalled, CaCertificateUse, HouseCertificateReserved, HouseFounded, ServerCertified};
@@ -86,6 +86,8 @@ macro_rules! events {
 events! {
     /// An operator registered an agent.
     AgentRegistered = "agent.registered", |event| extensions::StreamId::agent(&event.agent), gating: false, sealed: |event| &event.sealed;
+    /// A stopped bot's next certificate waits.
+    ReplacementQueued = "replacement.queued", |event| extensions::StreamId::agent(&event.agent), gating: false, sealed: |_| &[];
     /// A mandate was asked for, or its document changed.
     ApplicationSubmitted = "application.submitted", |event| extensions::StreamId::mandate(&event.mandate), gating: false, sealed: |event| &event.sealed;
     /// An officer signed yes or no.

@@ -193,6 +193,13 @@ fn samples() -> Vec<Event> {
             officer,
         }
         .into(),
+        ReplacementQueued {
+            agent,
+            incident: extensions::IncidentId::new("i-1").unwrap(),
+            mandate,
+            revoked: 4,
+        }
+        .into(),
         OfficerSignedIn {
             count: 1,
             key: digest,

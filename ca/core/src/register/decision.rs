@@ -92,6 +92,12 @@ pub enum Undecided {
     /// An officer whom no token invited, under these roles.
     #[error("registers {0} under roles that no open one-time token gave")]
     Uninvited(OfficerId),
+    /// The incident of the revocation is open.
+    #[error("comes before the review of incident {0}")]
+    Unreviewed(String),
+    /// The agent was stopped for its behaviour, and what it is held to is still the same.
+    #[error("comes before a baseline that was approved after the revocation number {0}")]
+    SameBaseline(u64),
     /// A reinstatement that answers another revocation than the latest.
     #[error("{proposal} answers another revocation than the latest one")]
     Outlived {
@@ -103,20 +109,43 @@ pub enum Undecided {
 /// What has to be known of earlier entries, besides officers and proposals.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Decided {
-    /// The number of the revocation that a reinstatement has to answer: the latest of an agent, the first of a scope of the house.
-    revoked: BTreeMap<String, u64>,
-    /// Agents with a baseline in force: another one takes two officers.
-    baselines: BTreeSet<AgentId>,
+    /// The revocation that a reinstatement has to answer: the latest of an agent, the first of a scope of the house.
+    revoked: BTreeMap<String, Revocation>,
+    /// Agents with a baseline in force, and the number it was approved under: another one takes two officers.
+    baselines: BTreeMap<AgentId, u64>,
+    /// Incidents whose review was signed, by the agent's stream.
+    reviewed: BTreeSet<(String, String)>,
     /// The proposal that a signature answers, by where the signature stands.
     pub(super) signed: BTreeMap<String, String>,
 }
 
+#[derive(Debug, Clone)]
+struct Revocation {
+    number: u64,
+    /// By the scorer, or by the mandate after its warning.
+    behavioural: bool,
+    incident: Option<String>,
+}
+
+impl Revocation {
+    fn of(body: &Value, number: u64) -> Self {
+        let by = body.get("by").and_then(Value::as_str);
+        Self {
+            number,
+            behavioural: matches!(by, Some("scorer" | "mandate")),
+            incident: body.get("incident").and_then(Value::as_str).map(str::to_owned),
+        }
+    }
+}
+
 impl Decided {
     fn revoked(&mut self, kind: &str, stream: &StreamId, body: &Value, number: u64) {
-        let revocation = self.revoked.entry(revocation_key(kind, stream, body)).or_insert(number);
+        let (key, revocation) = (revocation_key(kind, stream, body), Revocation::of(body, number));
         // A second revocation of an agent has to be explained by itself; one of a scope that is revoked moves nothing.
         if kind == "agent.revoked" {
-            *revocation = number;
+            self.revoked.insert(key, revocation);
+        } else {
+            self.revoked.entry(key).or_insert(revocation);
         }
     }
 }
@@ -151,7 +180,14 @@ impl Register {
         }
         proposal.became = Some(place.position);
         match kind {
-            "baseline.approved" => self.decided.baselines.extend(AgentId::new(stream.name())),
+            "baseline.approved" => {
+                let agent = AgentId::new(stream.name()).ok();
+                self.decided.baselines.extend(agent.map(|agent| (agent, place.number)));
+            }
+            "incident.reviewed" => {
+                let incident = body.get("incident").and_then(Value::as_str).unwrap_or_default();
+                self.decided.reviewed.insert((stream.to_string(), incident.to_owned()));
+            }
             "agent.reinstated" | "house.reinstated" => {
                 self.decided.revoked.remove(&revocation_key(kind, stream, &body));
             }
@@ -179,12 +215,15 @@ impl Register {
             return Err(Undecided::Refused(proposal.reference().to_owned()));
         }
         if kind.ends_with(".reinstated") {
-            let latest = self.decided.revoked.get(&revocation_key(kind, stream, body));
-            if latest.is_none() || proposal.document().get("revoked_at").and_then(Value::as_u64) != latest.copied() {
-                return Err(Undecided::Outlived {
+            let revocation = self.decided.revoked.get(&revocation_key(kind, stream, body));
+            let answered = proposal.document().get("revoked_at").and_then(Value::as_u64);
+            let revocation = revocation.filter(|revocation| Some(revocation.number) == answered);
+            self.explained(
+                stream,
+                revocation.ok_or_else(|| Undecided::Outlived {
                     proposal: proposal.reference().to_owned(),
-                });
-            }
+                })?,
+            )?;
         }
         let signed = proposal.approvals(needed);
         if signed < needed {
@@ -195,6 +234,24 @@ impl Register {
             });
         }
         Ok(proposal.reference().to_owned())
+    }
+
+    /// That the incident of a revocation was reviewed and, where the agent was stopped for its behaviour, that it has a baseline younger
+    /// than that.
+    fn explained(&self, stream: &StreamId, revocation: &Revocation) -> Result<(), Undecided> {
+        let open = |incident: &&String| {
+            let incident = (stream.to_string(), (*incident).clone());
+            !self.decided.reviewed.contains(&incident)
+        };
+        if let Some(incident) = revocation.incident.as_ref().filter(open) {
+            return Err(Undecided::Unreviewed(incident.clone()));
+        }
+        let agent = AgentId::new(stream.name()).ok();
+        let baseline = agent.and_then(|agent| self.decided.baselines.get(&agent));
+        if revocation.behavioural && baseline.is_none_or(|approved| *approved < revocation.number) {
+            return Err(Undecided::SameBaseline(revocation.number));
+        }
+        Ok(())
     }
 
     /// That a certificate of the house's own was signed by the CA above it, and an officer's roles given by the token.
@@ -275,7 +332,7 @@ impl Register {
     }
 
     fn officers_of_baseline(&self, stream: &StreamId) -> usize {
-        let replaces = AgentId::new(stream.name()).is_ok_and(|agent| self.decided.baselines.contains(&agent));
+        let replaces = AgentId::new(stream.name()).is_ok_and(|agent| self.decided.baselines.contains_key(&agent));
         if replaces { 2 } else { 1 }
     }
 }

@@ -19,7 +19,9 @@ use std::collections::BTreeMap;
 
 use extensions::{AgentId, ApprovalDecision, Digest, MandateId, OfficerId, Serial, Timestamp};
 
-use crate::events::{AgentRegistered, CaCertificateInstalled, CaCertificateUse, Event, HouseFounded, PasskeyAdded};
+use crate::events::{
+    AgentRegistered, CaCertificateInstalled, CaCertificateUse, Event, HouseFounded, PasskeyAdded, ReplacementQueued,
+};
 
 /// Where an entry stands and when it was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,7 @@ pub struct Register {
     house: Option<HouseFounded>,
     authority: Vec<CaCertificateInstalled>,
     decided: decision::Decided,
+    replacements: BTreeMap<MandateId, ReplacementQueued>,
     servers: BTreeMap<String, Vec<u8>>,
 }
 
@@ -73,6 +76,9 @@ impl Register {
         match event {
             Event::AgentRegistered(event) => {
                 self.agents.entry(event.agent).or_insert_with(|| event.clone());
+            }
+            Event::ReplacementQueued(event) => {
+                self.replacements.insert(event.mandate, *event);
             }
             Event::HouseFounded(event) => self.house = Some(event.clone()),
             Event::CaCertificateInstalled(event) => self.authority.push(event.clone()),
@@ -215,6 +221,12 @@ impl Register {
     #[must_use]
     pub fn agent(&self, agent: &AgentId) -> Option<&AgentRegistered> {
         self.agents.get(agent)
+    }
+
+    /// The replacement that was queued last under a mandate: of the agent's revocation of that number, and of no later one.
+    #[must_use]
+    pub fn replacement(&self, mandate: &MandateId) -> Option<&ReplacementQueued> {
+        self.replacements.get(mandate)
     }
 
     /// All agents, by id.

@@ -12,7 +12,7 @@ use revocation_core::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{problem::Problem, record::Draft, view::View};
+use crate::{problem::Problem, record::Draft, replacements, view::View};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,7 +98,8 @@ pub(super) fn entry(
                 incident: wanted.incident,
                 signatures,
             };
-            Ok(Draft::new(event, decided))
+            let tasks = replacements::tasks(view, wanted.agent, real);
+            Ok(tasks.into_iter().fold(Draft::new(event, decided), Draft::task))
         }
         "house.reinstated" => {
             let wanted: ScopeDocument = read(document)?;
@@ -217,6 +218,12 @@ fn may_be_reinstated(view: &View, wanted: &AgentDocument, now: Timestamp) -> Res
     if let Some((id, _)) = of_agent.find(|(_, (_, incident, _))| incident.finding().is_none()) {
         let detail = format!("incident {id} is not reviewed: acknowledge it and have its review signed first");
         return Err(Problem::conflict("INCIDENT_OPEN", &detail));
+    }
+    if let Some(number) = view.baseline_owed(&wanted.agent) {
+        let detail = format!(
+            "the agent was stopped for its behaviour (revocation number {number}): have a baseline signed that was proposed after it"
+        );
+        return Err(Problem::conflict("BASELINE_OWED", &detail));
     }
     let of_another = |incident: IncidentId| {
         let found = view.incidents.get(&incident);

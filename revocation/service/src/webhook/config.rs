@@ -58,6 +58,7 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "warning.opened",
     "warning.closed",
     "halt.reported",
+    "replacement.queued",
     "incident.opened",
     "incident.acknowledged",
     "incident.reviewed",
