@@ -130,7 +130,7 @@ async fn house_settings_need_two() {
 
 /// Who left before signing does not count; who left afterwards does, and does not stand in the way of the others.
 ///
-/// Control: `Proposal::admits` judged at the end of the log instead of the signature's place, the first signature is worth nothing.
+/// Control: dan, who has left as well and has not signed yet, is refused.
 #[tokio::test]
 async fn who_leaves_after_signing_blocks_nothing() {
     let bench = Bench::new().await;
@@ -156,7 +156,8 @@ async fn who_leaves_after_signing_blocks_nothing() {
     assert_eq!(answer["accepted"], true, "{answer}");
 }
 
-/// What somebody else writes into the log as if officers had decided it is not followed. Control: the signed one, in the test above.
+/// What somebody else writes into the log as if officers had decided it is not followed. Control: the signed one, in the test above; tried:
+/// `Register::admits` that admits everything, both are followed.
 #[tokio::test]
 async fn entries_nobody_signed_are_not_followed() {
     let bench = Bench::new().await;

@@ -229,7 +229,7 @@ fn the_house_is_changed_by_two_alone() {
 
 /// An officer whom no token invited, or whose certificate no CA of this house signed, is none: the signature counts for nothing.
 ///
-/// Control tried: `Register::certified` that answers `Ok`, and a token that takes no signatures: eve is the second officer.
+/// Control tried: `Register::certified` that answers `Ok`, and eve is the second officer.
 #[test]
 fn nobody_becomes_an_officer_by_an_entry() {
     rt().block_on(async {

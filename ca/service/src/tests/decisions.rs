@@ -82,7 +82,7 @@ fn asked(token: &OfficerTokenIssued) -> Value {
 
 /// A token that is merely written makes nobody an officer, nor does one with more roles than the officers signed; the signed one does.
 ///
-/// Control tried: `View::apply` without `admits`, eve is certified.
+/// Control tried: `Register::admits` that admits everything, and this test and the two below are red.
 #[tokio::test]
 async fn a_token_nobody_signed_certifies_nobody() {
     let bench = bench().await;

@@ -42,7 +42,8 @@ async fn waits_for(bench: &Bench) -> Value {
 /// It is queued by itself, takes the bot's request, and stays inactive until review, baseline and reinstatement are signed; then the
 /// certificate is there, without anybody asking again.
 ///
-/// Control tried: `bound` that gives the request to the `ca` role at once, it is refused there and the bot is told so.
+/// Control: the bot polls after each step, and is answered 202 until the last one. Given to the `ca` role at once (tried), the request is
+/// refused there as long as the agent is revoked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replacement_waits_for_review_and_baseline() {
     if !has("curl") || !has("openssl") {
