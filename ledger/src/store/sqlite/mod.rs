@@ -490,6 +490,15 @@ impl Store for SqliteStore {
             self.catch_up().await?;
             let mut write = self.write.lock().await;
             write.broken = Some(StoreError::Busy("the ledger is closed".into()));
+            // The file holds all of the record from here on. The last connection to close would do it too, but not every time: a driver closes its
+            // connections on threads of their own. A reader in its way is no error, the next start reads the log as it is.
+            let mut bulk = self.bulk.lock().await;
+            drop(
+                sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                    .execute(&mut *bulk)
+                    .await,
+            );
+            drop(bulk);
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
             Ok(())
         })
