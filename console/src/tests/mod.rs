@@ -5,7 +5,7 @@ mod approvals;
 mod bench;
 mod bounds;
 pub(crate) mod pages;
-mod scored;
+pub(crate) mod scored;
 pub(crate) mod standing;
 mod webhooks;
 
