@@ -168,7 +168,7 @@ async fn an_order_is_proven_by_its_bot_alone() {
             said.contains("PROOF_INVALID") && !said.contains(" 200 "),
             "{what}: {said}"
         );
-        // Told to the bot's developer as the cause of this one. Control tried: without `explained` all say the same.
+        // Told to the bot's developer as the cause of this one. Control: without `explained` all say the same.
         assert!(said.contains(why), "{what}: {said}");
         assert_eq!(house.orders(), 1, "{what}: nothing was forwarded");
     }

@@ -120,7 +120,7 @@ async fn both_versions_of_http_serve_all_of_it() {
 }
 
 /// A freeze of all reaches a bot that only reads: `/v1/me` says what its orders would meet, an open event stream is told as it happens,
-/// a new one at once, and the numbers that a bot resumes by stay those of its own stream. Controls tried: `/v1/me` from the agent's own
+/// a new one at once, and the numbers that a bot resumes by stay those of its own stream. Controls: `/v1/me` from the agent's own
 /// standing reads `active`; without the house's stream in `Feed::read` the open stream stays silent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_freeze_of_the_house_is_told() {

@@ -1,6 +1,6 @@
 //! A slow ledger and one without room: orders are answered in time and never sent late, cancels and halts wait for neither (ARCHITECTURE §1).
 //!
-//! Negative controls, tried: see each test.
+//! Negative controls: see each test.
 
 mod world;
 
@@ -69,7 +69,7 @@ async fn hanging(name: &str, orders: &[String]) -> (World, Arc<Session>) {
 /// The bot hears within the send deadline and a margin that the ledger is slow. The append goes on: once it is durable the permit's deadline is
 /// over, so nothing is sent, and the same id is answered with that. The next order passes.
 ///
-/// Controls tried: without the wait's end in `in_time` the answer comes when the disk is back, as a story instead of the 503; with a gate that
+/// Controls: without the wait's end in `in_time` the answer comes when the disk is back, as a story instead of the 503; with a gate that
 /// asks no deadline the order is sent a minute late.
 #[test]
 fn a_slow_commit_is_answered_in_time_and_sent_never() {
@@ -123,7 +123,7 @@ fn a_hung_disk_holds_no_cancel() {
 /// The queue has no room, not for what narrows either. A cancel reaches the venue; the last order of a runaway halts it: gate, connections,
 /// cancels. Both records lie in the reserve file; the halt's is brought into the log when there is room, and officers may then reinstate.
 ///
-/// Controls tried: without `report_owed` in `settle` the stream holds no revocation until a restart; when the halt stays owed after it is
+/// Controls: without `report_owed` in `settle` the stream holds no revocation until a restart; when the halt stays owed after it is
 /// recorded, the gate stays closed after the reinstatement.
 #[test]
 fn a_full_queue_stops_neither_cancels_nor_a_halt() {

@@ -1,6 +1,6 @@
 //! What a bot is told of an order that has left memory: the same as before, looked up, not searched for.
 //!
-//! Negative controls, tried: see each test.
+//! Negative controls: see each test.
 
 mod world;
 
@@ -34,7 +34,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// One order of each end: refused, filled at once, filled by executions that the watch read, cancelled, withheld, in doubt, open. Each is told
-/// from the record as it was told from memory. Controls tried: without the order that the state holds, the open one reads as filled; without
+/// from the record as it was told from memory. Controls: without the order that the state holds, the open one reads as filled; without
 /// the look-up of its end, so does the cancelled one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_orders_are_told_as_young_ones_are() {

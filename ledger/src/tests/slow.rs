@@ -92,7 +92,9 @@ async fn what_narrows_is_kept_when_the_queue_is_full() {
     assert_eq!(refused.reason, QueueRefusal::Full { waiting: MOST_WAITING });
     let reserve = folder.path().join("store/reserve");
     let kept = || String::from_utf8_lossy(&std::fs::read(&reserve).expect("reads")).contains("\"id\":\"revoked\"");
+    let began = std::time::Instant::now();
     while !kept() {
+        assert!(began.elapsed() < LONG, "it is kept while the queue is full");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     disk.wake();
