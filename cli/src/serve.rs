@@ -212,15 +212,8 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     };
     let mut tasks = JoinSet::new();
     let ca = Arc::new(issuing(&start).await?);
-    let working = ca.clone();
     let (issuing, registering) = (start.stop.child_token(), start.stop.child_token());
-    let until = issuing.clone();
-    tasks.spawn(async move {
-        tokio::select! {
-            () = working.run() => {}
-            () = until.cancelled() => {}
-        }
-    });
+    tasks.spawn(issue_until(ca.clone(), issuing.clone()));
     let status = status::start(&start).await?;
     let listeners = Arc::new(Listeners::open(&start).await?);
     tasks.spawn(listeners.clone().follow(ledger.clone(), start.stop.clone()));
@@ -281,6 +274,13 @@ fn keys(config: &Config, passphrase: Option<&SecretString>, published: &Publishe
         }
     }
     Ok(keys)
+}
+
+async fn issue_until(ca: Arc<CaService>, until: CancellationToken) {
+    tokio::select! {
+        () = ca.run() => {}
+        () = until.cancelled() => {}
+    }
 }
 
 async fn issuing(start: &Start<'_>) -> anyhow::Result<CaService> {

@@ -6,13 +6,13 @@ use std::{fs, process::Command, time::Instant};
 
 use crate::{benches, calendar, steps, tools};
 
-/// The parts that can be run by name: what they are, in which package, and the test's filter.
+/// The parts that can be run by name, each with the package and the test file that are built for it.
 const PARTS: &[(&str, &str, &str)] = &[
-    ("crash", "ledger", "killed_at_any_point"),
-    ("fuzz", "fuzz-targets", "every_target_holds"),
-    ("kills", "gateway-service", "a_killed_gateway"),
-    ("model", "ledger-model", ""),
-    ("races", "gateway-service", "no_permit_is_numbered"),
+    ("crash", "ledger", "crash"),
+    ("fuzz", "fuzz-targets", "corpus"),
+    ("kills", "gateway-service", "kills"),
+    ("model", "ledger-model", "model"),
+    ("races", "gateway-service", "races"),
 ];
 
 const HEADING: &str = "# Long runs\n\nWritten by `cargo xtask soak`, newest first.\n";
@@ -23,7 +23,7 @@ fn chosen(args: &[String]) -> (Vec<&str>, Vec<&str>) {
         .first()
         .and_then(|name| PARTS.iter().find(|(part, ..)| part == name));
     match part {
-        Some((_, package, filter)) => (vec!["-p", package], vec![filter]),
+        Some((_, package, file)) => (vec!["-p", package, "--test", file], Vec::new()),
         None => (vec!["--workspace"], args.iter().map(String::as_str).collect()),
     }
 }
@@ -96,7 +96,7 @@ mod tests {
         let of = |name: &str| vec![name.to_owned()];
         assert_eq!(
             chosen(&of("kills")),
-            (vec!["-p", "gateway-service"], vec!["a_killed_gateway"])
+            (vec!["-p", "gateway-service", "--test", "kills"], vec![])
         );
         assert_eq!(chosen(&of("judges")), (vec!["--workspace"], vec!["judges"]));
         assert_eq!(chosen(&[]), (vec!["--workspace"], vec![]));

@@ -254,7 +254,7 @@ fn signed_at(export: &Export, position: usize) -> usize {
     end
 }
 
-/// Controls: the export as it is verifies; with `inspect` that does not compare the leaf, entries are named by their checkpoint instead.
+/// Control: the export as it is verifies.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_byte_in_each_field_of_each_kind_names_its_entry() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
