@@ -70,6 +70,42 @@ pub(super) struct Agent {
     mandates: Vec<String>,
     #[serde(default)]
     incidents: Vec<String>,
+    /// What became of a halt's cancels, in words.
+    #[serde(default)]
+    halt: Vec<Halt>,
+    #[serde(default)]
+    replacements: Vec<Replacement>,
+    /// The score that warned or stopped it, when one did.
+    #[serde(default)]
+    scored: Option<Scored>,
+}
+
+/// What a gateway did with the open orders of a halted bot.
+#[derive(Debug, Deserialize)]
+pub(super) struct Halt {
+    pub(super) gateway: String,
+    pub(super) in_words: String,
+}
+
+/// A mandate that waits to take the halted one's place.
+#[derive(Debug, Deserialize)]
+struct Replacement {
+    mandate: String,
+    waits_for: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Scored {
+    at: When,
+    client_order_id: String,
+    in_words: Option<String>,
+    contributions: Vec<Contribution>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Contribution {
+    component: String,
+    reason: Option<String>,
 }
 
 impl Agent {

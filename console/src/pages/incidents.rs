@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Session,
-    agents::After,
+    agents::{After, Halt},
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
     proposals,
@@ -27,6 +27,8 @@ pub(super) struct Incident {
     pub(super) opened_by: Value,
     pub(super) acknowledged_by: Option<String>,
     pub(super) finding: Option<String>,
+    #[serde(default)]
+    pub(super) halt: Vec<Halt>,
 }
 
 impl Incident {
