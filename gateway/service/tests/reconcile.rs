@@ -21,18 +21,7 @@ use world::{Mood, World, agent, order};
 
 /// What the gateway's stream holds, once all that was queued is committed.
 async fn found(world: &World) -> Vec<GatewayEvent> {
-    while world.instances[0].gateway.writer.waiting() > 0 {
-        tokio::task::yield_now().await;
-    }
-    // The last batch may be in its commit: an append behind it ends after it.
-    world
-        .raw(
-            StreamId::parse("job/filler").expect("stream"),
-            "test.noted",
-            b"{}",
-            false,
-        )
-        .await;
+    world.committed(0).await;
     let stream = StreamId::parse("gateway/gw-1").expect("stream");
     let entries = world.ledger.read_stream(&stream, 0, 100).await.expect("reads");
     let event = |entry: &Arc<CommittedEntry>| match Event::of(entry) {

@@ -109,10 +109,14 @@ fn no_limit_and_nothing_missing_holds_a_cancel_back() {
 
         let far = Wire::open(&world, 0, Some(&region), FAR);
         refused_and_cancelled(&world, &far, &order("next"), "REGION_NOT_ALLOWED").await;
+        // Two officers approve a baseline whose proposal stands nowhere.
+        let mut document = serde_json::to_value(crate::world::proposed("baseline").content()).expect("document");
+        document["version"] = serde_json::json!(2);
+        let (_, approvals) = world.decided("baseline.approved", &document, &["ada", "op"]).await;
         let unknown = anomaly::BaselineApproved {
             agent: agent("baseline"),
-            approvals: vec!["application 2".to_owned()],
-            baseline: extensions::Digest::of(b"another"),
+            approvals,
+            baseline: extensions::Digest::of(&extensions::canonical::to_vec(&document)),
             version: 2,
         };
         recorded(&world, unknown).await;

@@ -549,6 +549,19 @@ impl World {
         self.officer.append(append).await.expect("recorded");
     }
 
+    /// Returns when everything that a gateway has queued so far is committed: an entry of its own writer stands behind it.
+    pub async fn committed(&self, instance: usize) {
+        let raw = Raw {
+            stream: extensions::StreamId::parse("job/filler").expect("stream"),
+            kind: "test.noted",
+            body: b"{}".to_vec(),
+            gating: false,
+        };
+        let append = Append::next(raw, self.clock.now());
+        let writer = &self.instances[instance].gateway.writer;
+        writer.append(append).await.expect("recorded");
+    }
+
     /// Submits `order` on a session.
     pub async fn submit(&self, instance: usize, session: &Arc<Session>, order: &str) -> Submitted {
         let parsed = Order::from_json(order.as_bytes()).expect("order");

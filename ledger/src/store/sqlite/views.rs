@@ -196,12 +196,15 @@ impl Views {
     }
 
     pub(super) fn order(&self, agent: &StreamId, id: &str) -> Result<Option<u64>, StoreError> {
+        // The tail is taken before the file is asked, since what leaves the one is in the other by then; and the file's answer counts first:
+        // an id belongs to the oldest of its entries, and those in the tail are younger.
         let tail = self.tail_of(agent, 0);
-        if let Some(entry) = tail.iter().find(|entry| client_order_id(entry).as_deref() == Some(id)) {
-            return Ok(Some(entry.position));
-        }
-        self.stream_key(agent)
-            .map_or(Ok(None), |key| self.lookups().order(key, id))
+        let in_file = match self.stream_key(agent) {
+            Some(key) => self.lookups().order(key, id)?,
+            None => None,
+        };
+        let of_id = |entry: &&Arc<CommittedEntry>| client_order_id(entry).as_deref() == Some(id);
+        Ok(in_file.or_else(|| tail.iter().find(of_id).map(|entry| entry.position)))
     }
 
     pub(super) fn certificate(&self, wanted: &Serial) -> Result<Option<(StreamId, String)>, StoreError> {
