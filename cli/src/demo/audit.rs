@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use extensions::{AgentId, canonical};
-use gateway_policy::{AgentEvent, CancelState, DecisionKind, ScoreUse, VenueOrderId};
+use gateway_policy::{AgentEvent, CancelState, DecisionKind, OutcomeState, ScoreUse, VenueOrderId};
 use ledger::{Ledger, events::Event};
 use revocation_core::{
     StandingEvent,
@@ -61,6 +61,8 @@ pub struct Audit {
     pub orders_without_permit: Vec<String>,
     /// Orders the venue took.
     pub venue_orders: u64,
+    /// Permits that were never sent: their deadline had passed, or their agent was halted meanwhile.
+    pub withheld: u64,
     /// Webhook deliveries that were recorded as attempted.
     pub deliveries: u64,
     #[serde(skip)]
@@ -128,6 +130,9 @@ impl Audit {
                     decided.score_use,
                     Some(ScoreUse::WouldWarn | ScoreUse::WouldRevoke)
                 ));
+            }
+            AgentEvent::Outcome(outcome) => {
+                self.withheld += u64::from(matches!(outcome.state, OutcomeState::Withheld { .. }));
             }
             AgentEvent::Standing(event) => seen.standing(number, event),
             AgentEvent::CancelOutcome(outcome) if seen.revoked_at.is_some() => match outcome.state {

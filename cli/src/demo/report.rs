@@ -101,6 +101,8 @@ pub struct Report {
     pub permits_after_revocation: u64,
     /// Orders the venue took.
     pub venue_orders: u64,
+    /// Permits that were never sent.
+    pub withheld: u64,
     /// Orders the venue took without a permit in the ledger.
     pub orders_without_permit: u64,
     /// The order from a region that the certificate does not list: how it was answered.
@@ -130,6 +132,7 @@ impl Report {
     pub fn take(&mut self, audit: &Audit) {
         self.entries = audit.entries;
         self.venue_orders = audit.venue_orders;
+        self.withheld = audit.withheld;
         self.orders_without_permit = audit.orders_without_permit.len() as u64;
         for agent in audit.agents.values() {
             self.orders += agent.orders;

@@ -129,6 +129,9 @@ async fn a_full_day(house: &mut House) {
     house.ada.post(&at("acknowledge"), &json!({})).await.unwrap();
     let found = json!({"finding": "confirmed", "root_cause": "a loop"});
     both(house, &mut grace, &at("review"), found).await;
+    house.ada.post("/v1/agents/mm-1/baselines", &json!({})).await.unwrap();
+    house.ada.approve_baseline("mm-1").await.unwrap();
+    grace.approve_baseline("mm-1").await.unwrap();
     let back = json!({"incident": incident});
     both(house, &mut grace, "/v1/agents/mm-1/reinstate", back).await;
     the_last_hours(house).await;

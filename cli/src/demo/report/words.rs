@@ -48,8 +48,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             out,
-            "  venue orders {}, without a permit    {}",
-            self.venue_orders, self.orders_without_permit
+            "  venue orders {}, permits withheld {}, orders without a permit {}",
+            self.venue_orders, self.withheld, self.orders_without_permit
         )?;
         writeln!(
             out,
