@@ -106,6 +106,9 @@ pub fn check_signature(
             current: question.document,
         });
     }
+    if officer.retired_before(&record.key, position) {
+        return Err(SignatureFault::Key(who));
+    }
     officer.signed(record)
 }
 

@@ -226,7 +226,7 @@ pub(crate) struct SignatureBody {
     /// Why, in words; a refusal needs it.
     #[serde(default)]
     pub(crate) reason: Option<String>,
-    /// SHA-256 of the passkey's SubjectPublicKeyInfo; the key of the connection or session when absent.
+    /// SHA-256 of the passkey's SubjectPublicKeyInfo; the key of the session when absent. Without a passkey's answer it is not looked at.
     #[serde(default)]
     pub(crate) key: Option<Digest>,
     /// What the authenticator signed, when the key is a passkey's.
@@ -237,12 +237,12 @@ pub(crate) struct SignatureBody {
 }
 
 impl SignatureBody {
-    /// As it would be recorded: by the caller, under the key that is named or that of the connection.
+    /// As it would be recorded: by the caller, under the key of the connection or session; a passkey's answer names its own.
     pub(crate) fn record(&self, caller: Caller) -> ApprovalRecord {
         ApprovalRecord {
             decision: self.decision,
             document: self.document,
-            key: self.key.unwrap_or(caller.key),
+            key: self.key.filter(|_| self.passkey.is_some()).unwrap_or(caller.key),
             nonce: self.nonce,
             officer: caller.officer,
             passkey: self.passkey.clone(),

@@ -48,8 +48,8 @@ pub struct Passkey {
     pub party: RelyingParty,
     /// When it was added.
     pub added_at: Timestamp,
-    /// Whether it signs now: those of a former term in office do not.
-    current: bool,
+    /// Where its officer left: what it signs from there on does not count, in a later term neither.
+    retired_at: Option<u64>,
 }
 
 /// An officer, in office or not.
@@ -110,14 +110,15 @@ impl Officer {
             spki: event.spki.0.clone(),
             party: event.party.clone(),
             added_at: at,
-            current: true,
+            retired_at: None,
         });
     }
 
     pub(super) fn removed(&mut self, position: u64) {
         self.removed_at = Some(position);
         self.certified = false;
-        self.passkeys.iter_mut().for_each(|passkey| passkey.current = false);
+        let signing = self.passkeys.iter_mut().filter(|passkey| passkey.retired_at.is_none());
+        signing.for_each(|passkey| passkey.retired_at = Some(position));
     }
 
     /// The officer's id.
@@ -159,13 +160,20 @@ impl Officer {
 
     /// The passkeys that sign for the officer now.
     pub fn passkeys(&self) -> impl Iterator<Item = &Passkey> {
-        self.passkeys.iter().filter(|passkey| passkey.current)
+        self.passkeys.iter().filter(|passkey| passkey.retired_at.is_none())
     }
 
     /// A passkey of this officer, former ones included.
     #[must_use]
     pub fn passkey(&self, key: &Digest) -> Option<&Passkey> {
         self.passkeys.iter().find(|passkey| passkey.key == *key)
+    }
+
+    /// Whether a key is a passkey that its officer had given up before the entry at `position` was written.
+    #[must_use]
+    pub fn retired_before(&self, key: &Digest, position: u64) -> bool {
+        let retired = self.passkey(key).and_then(|passkey| passkey.retired_at);
+        retired.is_some_and(|retired| retired < position)
     }
 
     /// A key of the officer's certificates, former ones included: SubjectPublicKeyInfo DER.

@@ -101,7 +101,7 @@ impl World {
 }
 
 /// Controls tried: without the look at `used`, the second passkey of a token counts; without that at `use_before`, a late one does; without
-/// `current`, those of a former term do.
+/// `retired_at`, those of a former term do.
 #[test]
 fn a_first_passkey_needs_a_token_that_nobody_used() {
     let (mut world, [one, two, three]) = (World::new(), [0; 3].map(|_| TestKey::p256()));
@@ -187,6 +187,35 @@ fn a_passkey_signs_with_its_assertion_alone() {
         change(&mut changed);
         assert!(matches!(officer.signed(&changed), Err(SignatureFault::Passkey(..))));
     }
+}
+
+/// A passkey of a former term signs nothing in a later one; what it signed before stays signed.
+///
+/// Control tried: without `retired_before` in `check_signature` the later signature counts.
+#[test]
+fn a_passkey_of_a_former_term_signs_no_more() {
+    let (mut world, [one, two]) = (World::new(), [0; 2].map(|_| TestKey::p256()));
+    world.token("good", 60);
+    world.apply(added(&one, Some("good")));
+    let before = world.position;
+    world.apply(OfficerRemoved {
+        officer: ada(),
+        removed_by: ada(),
+    });
+    world.token("again", 60);
+    world.apply(added(&two, Some("again")));
+    let question = crate::approval::Question {
+        document: Digest::of(b"document"),
+        nonce: Digest::of(b"nonce"),
+        applicant: None,
+    };
+    let check = |key, position| {
+        let record = signed(record(question.document), key);
+        crate::approval::check_signature(question, &record, position, &[], &world.register)
+    };
+    assert_eq!(check(&one, before), Ok(()));
+    assert_eq!(check(&one, world.position), Err(SignatureFault::Key(ada())));
+    assert_eq!(check(&two, world.position), Ok(()));
 }
 
 #[test]
