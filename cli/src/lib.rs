@@ -19,3 +19,8 @@ pub mod proof;
 pub mod request;
 pub mod serve;
 mod suggest;
+
+/// Commits and answers take and give back large pieces of memory thousands of times a second; the system's allocator asks the kernel for each of
+/// them again (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -53,7 +53,8 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 impl Digest {
     /// The text form, in place: entries and receipts hold many.
-    fn text(&self) -> [u8; 64] {
+    #[must_use]
+    pub fn text(&self) -> [u8; 64] {
         let mut text = [0; 64];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
             pair[0] = HEX[usize::from(byte >> 4)];

@@ -177,7 +177,7 @@ pub struct Founded {
 struct Maker<'a> {
     plan: &'a Plan<'a>,
     note: &'a mut Note,
-    throwaways: [SecretKey; 2],
+    throwaway: SecretKey,
     now: Timestamp,
     random: SystemRandom,
     transcript: String,
@@ -226,9 +226,7 @@ impl Maker<'_> {
             not_before: begin,
             not_after: issuer.map_or(end, |issuer| end.min(issuer.not_after())),
         };
-        let throwaway = self.throwaways.iter().find(|key| key.algorithm() == signer.algorithm());
-        let throwaway = throwaway.unwrap_or(&self.throwaways[0]);
-        let issued = prepare_house(profile, particulars, issuer, throwaway)?
+        let issued = prepare_house(profile, particulars, issuer, &self.throwaway)?
             .sign(signer)?
             .seal()?;
         let _ = writeln!(
@@ -307,10 +305,7 @@ async fn founded(
     let mut maker = Maker {
         plan,
         note,
-        throwaways: [
-            SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP256Sha256)?,
-            SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP384Sha384)?,
-        ],
+        throwaway: SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP256Sha256)?,
         now,
         random: SystemRandom::new(),
         transcript: format!(
@@ -358,10 +353,10 @@ async fn founded(
 fn authorities(maker: &mut Maker<'_>) -> Result<Certificates, CeremonyError> {
     let plan = maker.plan;
     let apart = "ROOT: take this file offline now; no server ever loads it";
-    let p384 = KeyAlgorithm::EcdsaP384Sha384;
+    // The roots too: every handshake verifies a signature of theirs, and P-384 costs it four times all the rest (docs/performance.md).
     let p256 = KeyAlgorithm::EcdsaP256Sha256;
-    let agent_root_key = maker.key(&plan.root_folder, AGENT_ROOT_KEY, p384, apart)?;
-    let house_root_key = maker.key(&plan.root_folder, HOUSE_ROOT_KEY, p384, apart)?;
+    let agent_root_key = maker.key(&plan.root_folder, AGENT_ROOT_KEY, p256, apart)?;
+    let house_root_key = maker.key(&plan.root_folder, HOUSE_ROOT_KEY, p256, apart)?;
     let issuing = "held by the role ca";
     let agent_key = maker.key(&plan.key_folder, keys::AGENT_ISSUING, p256, issuing)?;
     let house_key = maker.key(&plan.key_folder, keys::HOUSE_ISSUING, p256, issuing)?;

@@ -74,7 +74,6 @@ struct Rekeying<'a> {
     writer: Writer,
     view: View,
     settings: Settings,
-    throwaway: SecretKey,
     now: Timestamp,
     transcript: String,
 }
@@ -113,7 +112,6 @@ async fn rekeyed(plan: &Rekey<'_>, keys: &CaKeys, ledger: &Ledger, now: Timestam
     let mut rekeying = Rekeying {
         plan,
         settings: settings.ok_or(CeremonyError::NotFounded)?,
-        throwaway: SecretKey::generate("throwaway", KeyAlgorithm::EcdsaP384Sha384)?,
         transcript: format!("Mandatum: new issuing CAs of {} at {now}\n\n", ledger.id()),
         ledger: ledger.clone(),
         writer,
@@ -163,7 +161,9 @@ impl Rekeying<'_> {
             not_before: begin,
             not_after: begin.plus_seconds(ISSUING_LIFE_SECONDS).min(issuer.not_after()),
         };
-        let prepared = prepare_house(&profile, particulars, Some(&issuer), &self.throwaway)?;
+        // Of the root's kind: houses have P-256 roots, older ones P-384.
+        let throwaway = SecretKey::generate("throwaway", root_key.algorithm())?;
+        let prepared = prepare_house(&profile, particulars, Some(&issuer), &throwaway)?;
         // Nobody else writes while the ledger is held open here.
         let epoch = self.view.catch_up(&self.ledger).await?;
         let next = self.ledger.stream_next(&StreamId::house());

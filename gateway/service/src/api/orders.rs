@@ -36,15 +36,6 @@ use crate::{
     session::Session,
 };
 
-/// The answer to an order that was forwarded, or was before.
-#[derive(Debug, Serialize)]
-struct Answer {
-    #[serde(flatten)]
-    story: OrderStory,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<ledger::Receipt>,
-}
-
 /// `POST /v1/orders`.
 pub(super) async fn post(
     State(bots): State<Arc<Side>>,
@@ -277,7 +268,23 @@ pub(super) fn told(story: OrderStory, receipt: Option<ledger::Receipt>) -> Respo
         OrderStatus::Permitted | OrderStatus::InDoubt => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
-    (status, Json(Answer { story, receipt })).into_response()
+    let body = answered(&story, receipt.as_ref());
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// The body of an answer to an order that was forwarded, or was before: the story, and the receipt beside its members.
+fn answered(story: &OrderStory, receipt: Option<&ledger::Receipt>) -> Vec<u8> {
+    let mut body = Vec::with_capacity(4_096);
+    if let Err(error) = serde_json::to_writer(&mut body, story) {
+        tracing::error!(%error, "an order's story could not be written");
+    }
+    if let (Some(receipt), Some(b'}')) = (receipt, body.last()) {
+        body.pop();
+        body.extend_from_slice(b",\"receipt\":");
+        receipt.write_json(&mut body);
+        body.push(b'}');
+    }
+    body
 }
 
 fn refused(id: &ClientOrderId, checks: &[gateway_policy::FailedCheck], receipt: Option<serde_json::Value>) -> Problem {
