@@ -10,6 +10,7 @@
 mod access;
 mod api;
 mod background;
+mod books;
 mod config;
 mod enrolment;
 mod listener;
@@ -45,7 +46,10 @@ use tokio::{net::TcpListener, sync::RwLock};
 use tokio_util::sync::CancellationToken;
 use webpki::KeyUsage;
 
-use crate::{nonces::Nonces, pages::Sessions, passkeys::Challenges, refusals::Refusals, tls::PathVerifier, view::View};
+use crate::{
+    books::Books, nonces::Nonces, pages::Sessions, passkeys::Challenges, refusals::Refusals, tls::PathVerifier,
+    view::View,
+};
 
 /// The name of this role, also in outbox tasks.
 pub const ROLE: &str = "console";
@@ -76,6 +80,7 @@ pub struct Console {
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) challenges: Arc<Challenges>,
+    pub(crate) books: Arc<Books>,
 }
 
 impl Console {
@@ -92,6 +97,7 @@ impl Console {
             refusals: Arc::default(),
             sessions: Arc::default(),
             challenges: Arc::default(),
+            books: Arc::default(),
         }
     }
 

@@ -1,10 +1,14 @@
 //! What the console knows: the ledger folded up to a position, caught up before each judgement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anomaly::{BaselineApproved, BaselineProposed};
-use ca_core::{Event, Register, register::Place};
+use ca_core::{
+    Event, Register,
+    register::{Place, is_held},
+};
 use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, MandateId, OwnerId, StreamId, Timestamp, canonical};
+use gateway_policy::OrderDecided;
 use ledger::{CommittedEntry, Head, Ledger, LedgerError};
 use revocation_core::{
     Actor, HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent,
@@ -19,6 +23,9 @@ const MOST_PROPOSED: usize = 8;
 const MOST_DEAD: usize = 10_000;
 /// Reports of one revocation's cancels remembered: as many gateways as tell.
 const MOST_REPORTS: usize = 16;
+
+/// Entries nobody signed that are told apart.
+const MOST_REFUSED: usize = 4_096;
 
 /// A proposed baseline: its content is read where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +96,10 @@ pub(crate) struct View {
     pub(crate) baselines: BTreeMap<AgentId, Baselines>,
     /// Webhook subscriptions with their dead letters, by the position of the entry each tells of.
     pub(crate) webhooks: BTreeMap<String, BTreeMap<u64, DeadLetter>>,
+    /// The positions of entries that officers should have decided and did not.
+    refused: BTreeSet<u64>,
+    /// The position of each agent's latest order.
+    pub(crate) latest_order: BTreeMap<AgentId, u64>,
     numbers: BTreeMap<StreamId, u64>,
     epoch: u64,
     next: u64,
@@ -115,6 +126,11 @@ impl View {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether the entry may be followed: it takes no signatures, or has them. Once too many have none, none that takes some is.
+    pub(crate) fn obeys(&self, entry: &CommittedEntry) -> bool {
+        !is_held(&entry.kind) || self.refused.len() < MOST_REFUSED && !self.refused.contains(&entry.position)
     }
 
     /// The epoch under which is judged.
@@ -144,10 +160,16 @@ impl View {
         };
         let (kind, body) = (&*entry.kind, entry.body());
         if kind.starts_with("order.") {
+            let agent = (kind == OrderDecided::KIND).then(|| AgentId::new(entry.stream.name()).ok());
+            self.latest_order
+                .extend(agent.flatten().map(|agent| (agent, entry.position)));
             return;
         }
         if let Err(why) = self.register.admits(kind, &entry.stream, body, place) {
             tracing::error!(position = entry.position, kind, %why, "an entry that officers did not decide is not followed");
+            if self.refused.len() < MOST_REFUSED {
+                self.refused.insert(entry.position);
+            }
             return;
         }
         if let Some(event) = Event::decode(kind, body) {

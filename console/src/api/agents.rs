@@ -1,11 +1,17 @@
 //! Agents: registering one, looking at them. What the owner declares is shown as declared, never as verified.
 
+use std::collections::HashMap;
+
 use axum::{
     Extension, Json,
     extract::{Path, Query, State},
 };
-use ca_core::events::AgentRegistered;
-use extensions::{AgentId, Digest, Environment, OwnerId, Timestamp, mandate::LONGEST_MODEL};
+use ca_core::{events::AgentRegistered, register::Mandate};
+use extensions::{
+    AgentId, Digest, Environment, OwnerId, Timestamp, canonical, limits::LimitsDocument, mandate::LONGEST_MODEL,
+};
+use gateway_policy::OrderDecided;
+use ledger::Ledger;
 use revocation_core::standing::Standing;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -116,12 +122,53 @@ fn brief(view: &View, agent: &AgentRegistered, now: Timestamp) -> Value {
 }
 
 pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
-    let view = console.view().await?;
-    let now = console.clocks.decision.now();
-    let rows = view.register.agents();
-    let rows = rows.map(|agent| (agent.agent.to_string(), brief(&view, agent, now)));
-    let (agents, next) = page.of(rows);
+    let (rows, next) = {
+        let view = console.view().await?;
+        let now = console.clocks.decision.now();
+        let rows = view.register.agents().map(|agent| (agent.agent.to_string(), agent));
+        let (agents, next) = page.of(rows);
+        let limits = limits_of(&view, &agents);
+        let row = |agent: &AgentRegistered| {
+            let mut row = brief(&view, agent, now);
+            row["limits"] = json!(limits.get(&agent.agent));
+            (row, view.latest_order.get(&agent.agent).copied())
+        };
+        (agents.into_iter().map(row).collect::<Vec<_>>(), next)
+    };
+    let mut agents = Vec::with_capacity(rows.len());
+    for (mut row, latest) in rows {
+        row["latest_order"] = match latest {
+            Some(position) => latest_order(&console.ledger, position).await?,
+            None => Value::Null,
+        };
+        agents.push(row);
+    }
     Ok(Json(json!({"agents": agents, "next": next})))
+}
+
+/// What one order and one day may come to under each mandate in force, by agent.
+fn limits_of(view: &View, agents: &[&AgentRegistered]) -> HashMap<AgentId, Vec<Value>> {
+    let mut limits: HashMap<AgentId, Vec<Value>> = agents.iter().map(|one| (one.agent, Vec::new())).collect();
+    for revision in view.register.mandates().filter_map(Mandate::in_force) {
+        let document = revision.document();
+        if let Some(of_agent) = limits.get_mut(&document.agent) {
+            let shown = LimitsDocument::from(&document.limits);
+            of_agent.push(json!({"mandate": document.mandate, "per_day": shown.per_day, "per_order": shown.per_order}));
+        }
+    }
+    limits
+}
+
+/// When the latest order was decided, how, and its score.
+async fn latest_order(ledger: &Ledger, position: u64) -> Result<Value, Problem> {
+    let entries = ledger.read_range(position, 1).await;
+    let entries = entries.map_err(|error| Problem::unavailable(&error.to_string()))?;
+    let decided = entries
+        .first()
+        .and_then(|entry| Some((entry.at, canonical::from_slice::<OrderDecided>(entry.body()).ok()?)));
+    Ok(decided.map_or(Value::Null, |(at, decided)| {
+        json!({"at": at, "decision": decided.decision, "score": decided.score.map(|score| score.score)})
+    }))
 }
 
 pub(super) async fn show(State(console): State<Console>, Path(agent): Path<String>) -> Answer {

@@ -210,7 +210,7 @@ pub(super) async fn show(State(console): State<Console>) -> Answer {
 }
 
 /// The levels in force. They are the house's numbers either way, and are named so wherever they are told.
-fn score_levels(thresholds: &Thresholds) -> Value {
+pub(super) fn score_levels(thresholds: &Thresholds) -> Value {
     let default = anomaly::Thresholds::default();
     let (warn, revoke) = match &thresholds.score {
         Some(levels) => (levels.warn(), levels.revoke()),

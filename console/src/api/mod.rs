@@ -1,8 +1,10 @@
 //! The officers' API: one table of routes, each with the roles that open it. The tests walk the same table.
 
+mod activity;
 mod agents;
 mod applications;
 mod baselines;
+mod book;
 mod certificates;
 mod entries;
 mod house;
@@ -73,6 +75,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/agents", ANY, || get(agents::list)),
     route("POST", "/v1/agents", &[Operator], || post(agents::register)),
     route("GET", "/v1/agents/{agent}", ANY, || get(agents::show)),
+    route("GET", "/v1/agents/{agent}/book", ANY, || get(book::show)),
+    route("GET", "/v1/agents/{agent}/orders", ANY, || get(activity::orders)),
     route("POST", "/v1/agents/{agent}/freeze", &[Responder], || post(standing::freeze)),
     route("POST", "/v1/agents/{agent}/reduce-only", &[Responder], || post(standing::reduce_only)),
     route("POST", "/v1/agents/{agent}/resume", &[Responder], || post(standing::resume)),

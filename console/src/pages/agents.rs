@@ -12,9 +12,11 @@ use serde_json::json;
 
 use super::{
     Pages, Session,
+    activity::{Book, Orders, score_in_words},
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
     incidents::Incident,
+    plot::Plot,
     render::{self, Frame, When, page, page_with, state_in_words},
 };
 
@@ -78,6 +80,23 @@ pub(super) struct Agent {
     /// The score that warned or stopped it, when one did.
     #[serde(default)]
     scored: Option<Scored>,
+    /// In the list: what it may do, and its latest order.
+    #[serde(default)]
+    limits: Vec<Limits>,
+    #[serde(default)]
+    latest_order: Option<LatestOrder>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Limits {
+    per_day: Vec<String>,
+    per_order: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LatestOrder {
+    at: When,
+    score: Option<u64>,
 }
 
 /// What a gateway did with the open orders of a halted bot.
@@ -111,6 +130,12 @@ struct Contribution {
 impl Agent {
     fn house_words(&self) -> &str {
         state_in_words(&self.house)
+    }
+
+    /// The score of the latest order.
+    fn score_now(&self) -> String {
+        let score = self.latest_order.as_ref().and_then(|order| order.score);
+        score.map_or_else(|| "–".to_owned(), score_in_words)
     }
 }
 
@@ -230,6 +255,9 @@ const ACTS: [Act; 4] = [
 struct One<'a> {
     frame: Frame,
     agent: Agent,
+    book: Option<Book>,
+    orders: Option<Orders>,
+    plot: Option<Plot>,
     acts: &'a [Act],
     /// The act that was refused, why, and the reason that was typed.
     failed: &'a str,
@@ -261,10 +289,16 @@ impl Pages {
             Ok(agent) => agent,
             Err(refusal) => return render::refused(session, &refusal),
         };
+        // What cannot be read just now is left out: the acts below must stay within reach.
+        let book = Book::of(client, &agent.agent).await.ok();
+        let orders = Orders::of(client, &agent.agent, None).await.ok();
         let status = failed.map_or(StatusCode::OK, |(_, refusal, _)| status_of(refusal));
         let one = One {
             frame: Frame::of(session),
             agent,
+            book,
+            plot: orders.as_ref().and_then(Orders::plot),
+            orders,
             acts: &ACTS,
             failed: failed.map_or("", |(act, _, _)| act),
             fault: failed.map_or("", |(_, refusal, _)| &refusal.detail),

@@ -3,6 +3,7 @@
 //! Without JavaScript every page reads and every form but a passkey's works. Scripts are files of this house under a strict policy;
 //! nothing is inline, nothing comes from elsewhere, and nothing changes by a GET.
 
+mod activity;
 mod agents;
 mod applications;
 mod assets;
@@ -13,6 +14,7 @@ mod guard;
 mod incidents;
 mod live;
 mod officers;
+mod plot;
 mod proposals;
 mod render;
 mod session;
@@ -49,6 +51,7 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/agents", get(agents::list))
         .route("/agents/new", get(agents::form).post(agents::register))
         .route("/agents/{agent}", get(agents::show).post(agents::act))
+        .route("/agents/{agent}/orders", get(activity::list))
         .route("/agents/{agent}/baselines", get(proposals::baselines))
         .route("/agents/{agent}/token", post(applications::token))
         .route("/applications", get(applications::list))

@@ -225,6 +225,11 @@ impl Bench {
         assert_eq!(answer["code"], code, "{path}: {answer}");
     }
 
+    /// Ada asks for what is not there.
+    pub(crate) async fn refused_get(&self, path: &str) {
+        assert_eq!(self.get(&self.ada, path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+
     pub(crate) async fn agent(&self, id: &str, owner: &str) {
         let body = json!({
             "agent": id, "declared_model": "m", "environment": "sandbox", "owner": owner, "purpose": "makes markets",

@@ -1,6 +1,7 @@
 //! A whole house on loopback: ceremony, `ca` role, officers with real certificates, the API behind its gate.
 
 mod access;
+mod activity;
 mod approvals;
 mod bench;
 mod bounds;

@@ -34,7 +34,7 @@ pub(crate) async fn learn(bench: &Bench) -> anomaly::ApprovedBaseline {
     proposed.approve(&approved).unwrap()
 }
 
-fn decided(bench: &Bench, id: &str, observation: &Observation, score: anomaly::ScoreRecord) -> OrderDecided {
+pub(crate) fn decided(bench: &Bench, id: &str, observation: &Observation, score: anomaly::ScoreRecord) -> OrderDecided {
     let order = OrderTerms {
         client_order_id: id.parse().unwrap(),
         counterparty: observation.counterparty,
