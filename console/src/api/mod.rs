@@ -6,6 +6,7 @@ mod applications;
 mod baselines;
 mod book;
 mod certificates;
+mod compared;
 mod entries;
 mod house;
 mod incidents;
@@ -85,6 +86,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/agents/{agent}/warnings/answer", &[Responder], || post(standing::answer)),
     route("POST", "/v1/agents/{agent}/enrolment-tokens", &[Operator], || post(applications::token)),
     route("GET", "/v1/agents/{agent}/baselines", ANY, || get(baselines::show)),
+    route("GET", "/v1/agents/{agent}/baselines/compared", ANY, || get(compared::show)),
     route("POST", "/v1/agents/{agent}/baselines", &[Operator], || post(baselines::propose)),
     route("POST", "/v1/agents/{agent}/baselines/{digest}/signatures", &[Approver], || post(baselines::sign)),
     route("POST", "/v1/agents/{agent}/observations", &[Operator], || {

@@ -21,6 +21,7 @@ mod session;
 mod sign_in;
 mod signing;
 mod webhooks;
+mod week;
 
 pub(crate) use session::{Session, Sessions};
 

@@ -18,6 +18,7 @@ use super::{
     forms::Fields,
     render::{self, Frame, When, page, page_with},
     signing::Question,
+    week::{Compared, Drawing},
 };
 
 #[derive(Debug, Deserialize)]
@@ -222,6 +223,8 @@ struct Baselines {
 struct OfAgent {
     frame: Frame,
     baselines: Baselines,
+    compared: Option<Compared>,
+    drawing: Option<Drawing>,
 }
 
 /// An agent's baselines: what each says, and which waits for a signature.
@@ -232,10 +235,16 @@ pub(super) async fn baselines(
 ) -> Response {
     let path = format!("/v1/agents/{}/baselines", segment(&agent));
     match client.get::<Baselines>(&path).await {
-        Ok(baselines) => page(&OfAgent {
-            frame: Frame::of(&session),
-            baselines,
-        }),
+        Ok(baselines) => {
+            // The comparison is beside the point of signing: a page without it is better than none.
+            let compared = Compared::of(&client, &agent).await.ok();
+            page(&OfAgent {
+                frame: Frame::of(&session),
+                baselines,
+                drawing: compared.as_ref().and_then(Compared::drawing),
+                compared,
+            })
+        }
         Err(refusal) => render::refused(&session, &refusal),
     }
 }

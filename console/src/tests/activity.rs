@@ -138,3 +138,34 @@ async fn a_book_tells_what_is_held_open_and_left() {
     assert_eq!(book["open_orders"], json!([]));
     assert_eq!(book["day"][0]["used"], "120");
 }
+
+/// The baseline in force beside what the last week's orders were: shares sum to one, and a week without orders is empty, not an error.
+#[tokio::test]
+async fn the_last_week_stands_beside_the_baseline() {
+    let bench = Bench::new().await;
+    traded(&bench).await;
+    let (_, compared) = bench.get(&bench.ada, "/v1/agents/mm-1/baselines/compared").await;
+    let sum = |hours: &Value| {
+        hours
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!(compared["week"]["orders"], 2);
+    assert_eq!(sum(&compared["week"]["hours"]), 1_000_000);
+    assert!((999_000..=1_000_000).contains(&sum(&compared["baseline"]["hours"])));
+    assert_eq!(
+        compared["week"]["instruments"],
+        json!([{"name": "BTC_EUR", "share": 1_000_000}])
+    );
+    assert_eq!(
+        compared["week"]["sizes"],
+        json!([{"currency": "EUR", "p50": "300", "p99": "300"}])
+    );
+    assert_eq!(compared["week"]["whole"], true);
+    bench.agent("mm-2", "desk").await;
+    let (_, none) = bench.get(&bench.ada, "/v1/agents/mm-2/baselines/compared").await;
+    assert_eq!((&none["baseline"], &none["week"]["orders"]), (&Value::Null, &json!(0)));
+}
