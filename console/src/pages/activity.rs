@@ -12,7 +12,7 @@ use super::{
     Session,
     client::{Client, Refusal, segment},
     plot::Plot,
-    render::{self, Frame, When, page},
+    render::{self, Amount, Frame, When, page},
 };
 
 /// Orders of one page.
@@ -39,7 +39,7 @@ pub(super) struct Order {
     pub(super) checks: Vec<Check>,
     decision: String,
     #[serde(default)]
-    notional: Option<String>,
+    notional: Option<Amount>,
     pub(super) order: Terms,
     #[serde(default)]
     outcome: Option<Outcome>,
@@ -58,9 +58,9 @@ pub(super) struct Terms {
     pub(super) side: String,
     #[serde(rename = "type")]
     kind: String,
-    quantity: String,
+    quantity: Amount,
     #[serde(default)]
-    price: Option<String>,
+    price: Option<Amount>,
     currency: String,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Check {
 struct Outcome {
     became: String,
     #[serde(default)]
-    executed: Option<String>,
+    executed: Option<Amount>,
     #[serde(default)]
     why: Option<String>,
 }
@@ -195,10 +195,10 @@ pub(super) struct Book {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Day {
-    pub(super) limit: String,
+    pub(super) limit: Amount,
     pub(super) unit: String,
-    pub(super) used: Option<String>,
-    pub(super) left: Option<String>,
+    pub(super) used: Option<Amount>,
+    pub(super) left: Option<Amount>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -227,7 +227,7 @@ pub(super) struct Open {
     pub(super) mark: String,
     pub(super) order: Terms,
     pub(super) permitted_at: When,
-    pub(super) remaining: String,
+    pub(super) remaining: Amount,
 }
 
 impl Open {
@@ -243,7 +243,7 @@ impl Open {
 #[derive(Debug, Deserialize)]
 pub(super) struct Position {
     pub(super) instrument: String,
-    quantity: String,
+    quantity: Amount,
     unknown: bool,
 }
 
@@ -252,9 +252,10 @@ impl Position {
         if self.unknown {
             return "unknown: an officer must attest it".to_owned();
         }
-        match self.quantity.strip_prefix('-') {
+        let quantity = self.quantity.to_string();
+        match quantity.strip_prefix('-') {
             Some(short) => format!("short {short}"),
-            None => format!("long {}", self.quantity),
+            None => format!("long {quantity}"),
         }
     }
 }

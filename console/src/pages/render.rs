@@ -124,6 +124,31 @@ impl fmt::Display for When {
     }
 }
 
+/// An amount as the API writes it; pages group its digits by three.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Amount(String);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) = match self.0.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (self.0.as_str(), None),
+        };
+        let digits = whole.trim_start_matches('-');
+        if digits.len() < whole.len() {
+            formatter.write_str("-")?;
+        }
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                formatter.write_str(",")?;
+            }
+            write!(formatter, "{digit}")?;
+        }
+        fraction.map_or(Ok(()), |fraction| write!(formatter, ".{fraction}"))
+    }
+}
+
 /// A standing, or a mode of the house, in words.
 pub(super) fn state_in_words(state: &str) -> &str {
     match state {
@@ -139,6 +164,19 @@ pub(super) fn state_in_words(state: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_grouped_before_the_point_alone() {
+        for (text, grouped) in [
+            ("2000000", "2,000,000"),
+            ("-1234.56789", "-1,234.56789"),
+            ("999", "999"),
+            ("0", "0"),
+            ("", ""),
+        ] {
+            assert_eq!(Amount(text.into()).to_string(), grouped);
+        }
+    }
 
     #[test]
     fn moments_are_written_to_the_second() {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     client::{Client, Refusal, segment},
-    render::When,
+    render::{Amount, When},
 };
 
 /// The drawing's own units: an hour's width, a day's height.
@@ -47,8 +47,8 @@ struct Share {
 #[derive(Debug, Deserialize)]
 struct Size {
     currency: String,
-    p50: Option<String>,
-    p99: Option<String>,
+    p50: Option<Amount>,
+    p99: Option<Amount>,
 }
 
 /// One line of the table beside the drawing.
@@ -94,10 +94,11 @@ impl Compared {
     pub(super) fn drawing(&self) -> Option<Drawing> {
         let baseline = &self.baseline.as_ref()?.hours;
         let week = &self.week.seen.hours;
-        let most = baseline.iter().chain(week).copied().max().filter(|most| *most > 0)?;
         let days = (0..).zip(DAYS).map(|(row, name)| {
             let ground = (row + 1) * DAY - 2;
             let bar = |class, shares: &[u64], hour: u32, beside: u32| {
+                // Each by its own busiest hour: a week has fewer active hours than a baseline.
+                let most = shares.iter().copied().max().unwrap_or(0).max(1);
                 let share = shares.get((row * 24 + hour) as usize).copied().unwrap_or(0);
                 let height = u32::try_from(share * u64::from(DAY - 6) / most).unwrap_or(0);
                 (height > 0).then_some(Bar {
@@ -157,7 +158,7 @@ fn names(what: &str, baseline: &[Share], week: &[Share]) -> Vec<Row> {
 }
 
 fn sizes(baseline: &[Size], week: &[Size]) -> Vec<Row> {
-    let told = |amount: &Option<String>, currency: &str| match amount {
+    let told = |amount: &Option<Amount>, currency: &str| match amount {
         Some(amount) => format!("{amount} {currency}"),
         None => "–".to_owned(),
     };
@@ -197,14 +198,14 @@ mod tests {
         .unwrap()
     }
 
-    /// Every bar stands inside its day's row and hour; the week's is twice as high as the baseline's where it is twice as much.
+    /// Every bar stands inside its day's row and hour; each side is drawn by its own busiest hour.
     #[test]
     fn bars_stand_in_their_hour() {
         let drawing = compared(167).drawing().unwrap();
         let (first, last) = (&drawing.days[0].bars[0], &drawing.days[6].bars[0]);
         assert_eq!((first.class, first.x), ("of-baseline", LEFT + 2));
         assert_eq!((last.class, last.x), ("of-week", LEFT + 23 * HOUR + HOUR / 2));
-        assert_eq!(last.height, first.height * 2);
+        assert_eq!(last.height, first.height);
         assert!(last.x < drawing.width && last.y + last.height <= drawing.height);
     }
 
