@@ -29,6 +29,7 @@ pub use config::{
     Anchors, Bounds, Clocks, Config, DEEPEST_JSON, Identity, LARGEST_BODY, LARGEST_IMPORT, LARGEST_REQUEST,
     LONGEST_TEXT, MOST_ROWS,
 };
+pub use passkeys::fuzz_passkey;
 pub use strict::fuzz_json;
 
 use std::sync::Arc;

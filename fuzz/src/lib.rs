@@ -76,6 +76,10 @@ pub const TARGETS: &[Target] = &[
         name: "json",
         run: console::fuzz_json,
     },
+    Target {
+        name: "passkey",
+        run: console::fuzz_passkey,
+    },
 ];
 
 /// A request that is accepted names its own bytes, and has a key of ours.

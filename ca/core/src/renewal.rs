@@ -42,6 +42,9 @@ pub enum RenewalError {
     /// The key is another agent's.
     #[error("this key is in use by another agent: make a new key")]
     KeyInUse,
+    /// The key is an officer's.
+    #[error("this key is an officer's: make a new key for the bot")]
+    KeyOfOfficer,
     /// The same request again, under another certificate.
     #[error("this request was answered already: make a new one, with a new signature")]
     Repeated,
@@ -102,13 +105,14 @@ pub fn admit<'a>(
     Ok(mandate)
 }
 
-/// One live key per bot: a key that another agent has ever asked with is refused (certificates.md §2).
+/// One live key per bot: a key that another agent has ever asked with, or that is an officer's, is refused (certificates.md §2).
 ///
 /// # Errors
-/// When it is another's.
+/// When it is somebody else's.
 pub fn key_is_free(register: &Register, spki: &Digest, agent: &AgentId) -> Result<(), RenewalError> {
     match register.agent_of_key(spki) {
         Some(other) if other != agent => Err(RenewalError::KeyInUse),
+        _ if register.officer_of_any_key(spki).is_some() => Err(RenewalError::KeyOfOfficer),
         _ => Ok(()),
     }
 }

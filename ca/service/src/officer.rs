@@ -85,11 +85,7 @@ fn asked(view: &View, task: &OfficerTask) -> Result<Option<Asked>, CaError> {
         .as_ref()
         .ok_or_else(|| refused("the token was not used"))?;
     let csr = csr::inspect(request)?;
-    let spki = csr.spki_digest();
-    let taken = register
-        .officers()
-        .any(|officer| officer.id() != &token.officer && officer.key(&spki).is_some());
-    if taken || register.agent_of_key(&spki).is_some() {
+    if !register.may_certify(&csr.spki_digest(), &token.officer) {
         return Err(refused("this key is in use by somebody else"));
     }
     Ok(Some(Asked {

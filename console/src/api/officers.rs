@@ -246,12 +246,8 @@ fn requested(
         );
         return Err(Problem::unknown("TOKEN_EXPIRED", &detail));
     }
-    let of_another = view
-        .register
-        .officers()
-        .any(|one| one.id() != &token.officer && one.key(key).is_some());
-    if of_another || view.register.agent_of_key(key).is_some() {
-        let detail = "this key is somebody else's: an officer needs a key of their own";
+    if !view.register.may_certify(key, &token.officer) {
+        let detail = "this key is somebody else's or a passkey: an officer's certificate needs a key of its own";
         return Err(Problem::forbidden("KEY_IN_USE", detail));
     }
     let event = OfficerRequested {

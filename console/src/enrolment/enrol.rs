@@ -104,16 +104,7 @@ fn bound(
 /// Whether nobody else holds this key.
 fn may_use(view: &View, mandate: &Mandate, csr: &InspectedCsr) -> Result<(), Problem> {
     key_is_free(&view.register, &csr.spki_digest(), mandate.agent())
-        .map_err(|error| Problem::forbidden("KEY_IN_USE", &error.to_string()))?;
-    if view
-        .register
-        .officers()
-        .any(|officer| officer.key(&csr.spki_digest()).is_some())
-    {
-        let detail = "this key is an officer's: make a new key for the bot";
-        return Err(Problem::forbidden("KEY_IN_USE", detail));
-    }
-    Ok(())
+        .map_err(|error| Problem::forbidden("KEY_IN_USE", &error.to_string()))
 }
 
 /// Whether this agent may hold a certificate with this key at all.

@@ -277,17 +277,10 @@ impl Pages {
                 found.ok_or_else(|| Problem::forbidden("NOT_IN_OFFICE", "this passkey does not sign for you now"))?;
             let signed = found.signed(&record);
             signed.map_err(|fault| Problem::forbidden("SIGNATURE_REFUSED", &fault.to_string()))?;
-            if view.register.officer_of_any_key(&spki).is_some() {
-                let detail = "this passkey is known already: use another authenticator";
-                return Err(Problem::conflict("KEY_IN_USE", detail));
-            }
-            if found.passkeys().count() >= ca_core::register::MOST_PASSKEYS {
-                let detail = format!(
-                    "you have {} passkeys, as many as anybody may have",
-                    ca_core::register::MOST_PASSKEYS
-                );
-                return Err(Problem::conflict("TOO_MANY", &detail));
-            }
+            let may_add = view
+                .register
+                .may_add_passkey(&officer, &spki, &registration.credential);
+            may_add.map_err(|refused| Problem::conflict("PASSKEY_REFUSED", &refused.to_string()))?;
             Ok(Draft::new(event.clone(), now))
         });
         admitted.await.map(drop)

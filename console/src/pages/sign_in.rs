@@ -302,10 +302,10 @@ impl Pages {
                 let free = found.filter(|one| !one.used && one.request.is_none() && now < one.use_before);
                 let free =
                     free.ok_or_else(|| Problem::unknown("TOKEN_UNKNOWN", "this one-time token was used meanwhile"))?;
-                if view.register.officer_of_any_key(&key).is_some() {
-                    let detail = "this passkey is somebody else's: an officer needs one of their own";
-                    return Err(Problem::forbidden("KEY_IN_USE", detail));
-                }
+                let may_add = view
+                    .register
+                    .may_add_passkey(&free.officer, &key, &registration.credential);
+                may_add.map_err(|refused| Problem::forbidden("PASSKEY_REFUSED", &refused.to_string()))?;
                 officer = Some(free.officer);
                 let name = seal(format!("officer:{}", free.officer), "name", name)?;
                 Ok(Draft::new(

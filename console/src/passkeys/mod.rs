@@ -8,4 +8,5 @@ mod challenges;
 mod registration;
 
 pub(crate) use challenges::{Challenges, Purpose};
+pub use registration::fuzz_passkey;
 pub(crate) use registration::{Registration, read};

@@ -4,12 +4,16 @@
 //! before it signs.
 
 mod decision;
+mod held;
+mod keys;
 mod mandate;
 mod officer;
 mod proposal;
 mod revision;
 
 pub use decision::{Undecided, is_held};
+pub use held::Held;
+pub use keys::PasskeyRefused;
 pub use mandate::{MOST_REQUESTS, MOST_TOKENS, Mandate, MandateToken, Request, RequestState};
 pub use officer::{MOST_PASSKEYS, Officer, OfficerToken, Passkey};
 pub use proposal::Proposal;
@@ -179,8 +183,9 @@ impl Register {
 
     /// A passkey counts when a one-time token stands behind it that nobody has used, or a signature of the officer in office.
     fn passkey_added(&mut self, event: &PasskeyAdded, place: Place) {
-        let owner = self.officer_of_any_key(&Digest::of(&event.spki.0));
-        if owner.is_some_and(|owner| *owner.id() != event.officer || owner.key(&Digest::of(&event.spki.0)).is_some()) {
+        // Asked first: what adds nothing uses no token up.
+        let key = Digest::of(&event.spki.0);
+        if self.may_add_passkey(&event.officer, &key, &event.credential.0).is_err() {
             return;
         }
         let roles = match (&event.token, &event.authorised_by) {
@@ -249,13 +254,6 @@ impl Register {
     #[must_use]
     pub fn officer_of_key(&self, key: &Digest) -> Option<&Officer> {
         self.officers.values().find(|officer| officer.holds(key))
-    }
-
-    /// Whoever has or had a key, as a certificate's or a passkey.
-    #[must_use]
-    pub fn officer_of_any_key(&self, key: &Digest) -> Option<&Officer> {
-        let had = |officer: &&Officer| officer.key(key).is_some() || officer.passkey(key).is_some();
-        self.officers.values().find(had)
     }
 
     /// The officer in office whose passkey has this credential id, and the passkey.

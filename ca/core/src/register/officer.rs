@@ -99,14 +99,9 @@ impl Officer {
             self.roles = roles.to_vec();
             self.removed_at = None;
         }
-        if self.passkeys().count() >= MOST_PASSKEYS {
-            return;
-        }
-        let key = Digest::of(&event.spki.0);
-        self.passkeys.retain(|passkey| passkey.key != key);
         self.passkeys.push(Passkey {
             credential: event.credential.0.clone(),
-            key,
+            key: Digest::of(&event.spki.0),
             spki: event.spki.0.clone(),
             party: event.party.clone(),
             added_at: at,
@@ -167,6 +162,11 @@ impl Officer {
     #[must_use]
     pub fn passkey(&self, key: &Digest) -> Option<&Passkey> {
         self.passkeys.iter().find(|passkey| passkey.key == *key)
+    }
+
+    /// Whether a passkey of this officer, former ones included, has this credential id.
+    pub(super) fn had_credential(&self, credential: &[u8]) -> bool {
+        self.passkeys.iter().any(|passkey| passkey.credential == credential)
     }
 
     /// Whether a key is a passkey that its officer had given up before the entry at `position` was written.

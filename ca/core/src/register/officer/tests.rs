@@ -6,7 +6,7 @@ use extensions::{ApprovalDecision, Base64, Signer as _, passkey::Assertion};
 use super::*;
 use crate::{
     events::{Event, OfficerRemoved},
-    register::{Place, Register},
+    register::{PasskeyRefused, Place, Register},
     samples::{TestKey, now},
 };
 
@@ -218,8 +218,11 @@ fn a_passkey_of_a_former_term_signs_no_more() {
     assert_eq!(check(&two, world.position), Ok(()));
 }
 
+/// No room leaves the token as it was: it adds a passkey once there is room, in the next term.
+///
+/// Controls tried: without the look at `MOST_PASSKEYS` there are ten; with that look behind `token.used = true`, the token adds nothing later.
 #[test]
-fn passkeys_are_bounded() {
+fn passkeys_are_bounded_and_a_token_that_meets_the_bound_is_not_used_up() {
     let mut world = World::new();
     world.token("good", 60);
     let first = TestKey::p256();
@@ -229,6 +232,55 @@ fn passkeys_are_bounded() {
         let authorised_by = Some(signed(record(event.document()), &first));
         world.apply(PasskeyAdded { authorised_by, ..event });
     }
-    let officer = world.register.officer(&ada()).unwrap();
-    assert_eq!(officer.passkeys().count(), MOST_PASSKEYS);
+    let count = |world: &World| world.register.officer(&ada()).unwrap().passkeys().count();
+    assert_eq!(count(&world), MOST_PASSKEYS);
+    world.token("one more", 60);
+    let late = TestKey::p256();
+    world.apply(added(&late, Some("one more")));
+    assert_eq!(count(&world), MOST_PASSKEYS);
+    assert!(!world.holds(&late));
+    world.apply(OfficerRemoved {
+        officer: ada(),
+        removed_by: ada(),
+    });
+    world.apply(added(&late, Some("one more")));
+    assert!(world.holds(&late));
+}
+
+/// One key, one holder: what was seen once, as an officer's certificate, as a passkey or as a credential id, is nobody's new passkey, nor a
+/// bot's key, nor another officer's certificate.
+///
+/// Controls tried: without the look at credential ids the second of an id counts; without `officer_of_any_key` in `may_certify` or `key_is_free`
+/// the passkey's key is free.
+#[test]
+fn a_key_and_a_credential_have_one_holder() {
+    let (mut world, [one, two]) = (World::new(), [0; 2].map(|_| TestKey::p256()));
+    let (bo, bot) = (OfficerId::new("bo").unwrap(), extensions::AgentId::new("bot").unwrap());
+    world.token("good", 60);
+    world.apply(added(&one, Some("good")));
+    let key = Digest::of(one.public_key_spki());
+    let alike = PasskeyAdded {
+        credential: added(&one, None).credential,
+        ..added(&two, Some("again"))
+    };
+    world.token("again", 60);
+    world.apply(alike.clone());
+    assert!(!world.holds(&two), "a credential id of two passkeys");
+    let register = &world.register;
+    let may_add = |who, key, credential| register.may_add_passkey(who, &key, credential);
+    assert_eq!(may_add(&bo, key, b"other"), Err(PasskeyRefused::KeyKnown));
+    let other = Digest::of(two.public_key_spki());
+    assert_eq!(
+        may_add(&bo, other, &alike.credential.0),
+        Err(PasskeyRefused::CredentialKnown)
+    );
+    assert_eq!(may_add(&bo, other, b"other"), Ok(()));
+    assert!(!register.may_certify(&key, &bo), "another officer's certificate");
+    assert!(!register.may_certify(&key, &ada()), "nor that of the passkey's officer");
+    assert!(register.may_certify(&other, &bo));
+    let free = |key| crate::renewal::key_is_free(register, &key, &bot);
+    assert_eq!(free(key), Err(crate::renewal::RenewalError::KeyOfOfficer));
+    assert_eq!(free(other), Ok(()));
+    world.apply(added(&two, Some("again")));
+    assert!(world.holds(&two), "the token was not used up by what did not count");
 }
