@@ -56,6 +56,12 @@ impl MemoryLog {
         position
     }
 
+    /// How many entries a stream has.
+    pub(crate) fn of_stream(&self, stream: &StreamId) -> u64 {
+        let entries = self.entries.lock().unwrap();
+        entries.iter().filter(|entry| entry.stream == *stream).count() as u64
+    }
+
     pub(crate) fn of_kind(&self, kind: &str) -> Vec<serde_json::Value> {
         let entries = self.entries.lock().unwrap();
         let of_kind = entries.iter().filter(|entry| &*entry.kind == kind);
@@ -154,6 +160,7 @@ pub(crate) fn real_now() -> Timestamp {
 
 /// A CA with a delegated OCSP responder, as the `ca` role would have made them.
 pub(crate) struct TestCa {
+    pair: rcgen::KeyPair,
     pub(crate) key: ca_keys::SecretKey,
     pub(crate) certificate: Vec<u8>,
     pub(crate) responder: Vec<u8>,
@@ -165,17 +172,18 @@ fn key(pair: &rcgen::KeyPair) -> ca_keys::SecretKey {
     ca_keys::SecretKey::from_pkcs8("test", extensions::KeyAlgorithm::EcdsaP256Sha256, pkcs8).unwrap()
 }
 
-pub(crate) fn test_ca() -> TestCa {
-    use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose};
+fn params(name: &str, serial: u8) -> rcgen::CertificateParams {
     let now = time::OffsetDateTime::from_unix_timestamp(real_now().seconds()).unwrap();
-    let params = |name: &str, serial: u8| {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.serial_number = Some(rcgen::SerialNumber::from_slice(&[serial; 18]));
-        params.not_before = now - time::Duration::days(1);
-        params.not_after = now + time::Duration::days(7);
-        params
-    };
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.serial_number = Some(rcgen::SerialNumber::from_slice(&[serial; 18]));
+    params.not_before = now - time::Duration::days(1);
+    params.not_after = now + time::Duration::days(7);
+    params
+}
+
+pub(crate) fn test_ca() -> TestCa {
+    use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose};
     let pair = rcgen::KeyPair::generate().unwrap();
     let mut ca = params("Issuing CA", 1);
     ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -189,6 +197,7 @@ pub(crate) fn test_ca() -> TestCa {
     let responder = leaf.signed_by(&responder_pair, &issuer).unwrap().der().to_vec();
     TestCa {
         key: key(&pair),
+        pair,
         certificate,
         responder,
         responder_key: Arc::new(key(&responder_pair)),
@@ -196,6 +205,14 @@ pub(crate) fn test_ca() -> TestCa {
 }
 
 impl TestCa {
+    /// A certificate of this CA, and its key.
+    pub(crate) fn leaf(&self, name: &str, serial: u8) -> (Vec<u8>, ca_keys::SecretKey) {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let issuer = rcgen::Issuer::from_ca_cert_der(&self.certificate.as_slice().into(), &self.pair).unwrap();
+        let certificate = params(name, serial).signed_by(&pair, &issuer).unwrap();
+        (certificate.der().to_vec(), key(&pair))
+    }
+
     /// A CRL of this CA with all that `serials` name, as recorded.
     pub(crate) fn crl(&self, number: u64, serials: &[u8], now: Timestamp) -> revocation_core::jobs::CrlPublished {
         let serials = serials.iter().map(|serial| [*serial; 18]);

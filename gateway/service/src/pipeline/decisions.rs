@@ -9,11 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ca_core::{
-    Event, Register,
-    register::{Place, is_held},
-};
-use extensions::StreamKind;
+use ca_core::register::{Held, Place, is_held};
 use ledger::{CommittedEntry, Ledger, LedgerError};
 
 /// Entries read at a time.
@@ -27,7 +23,7 @@ pub struct Decisions(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    register: Register,
+    held: Held,
     /// The position of the next entry to be folded.
     next: u64,
     refused: BTreeSet<u64>,
@@ -75,31 +71,15 @@ impl Decisions {
 
 impl Inner {
     fn fold(&mut self, entry: &CommittedEntry) {
-        let kind = &*entry.kind;
-        let concerns = match entry.stream.kind() {
-            StreamKind::Agent => is_held(kind) || kind == "agent.revoked",
-            StreamKind::House | StreamKind::Officer => true,
-            _ => false,
-        };
-        if !concerns {
-            return;
-        }
         let place = Place {
             position: entry.position,
             number: entry.number,
             at: entry.at,
         };
-        if let Err(why) = self.register.admits(kind, &entry.stream, entry.body(), place) {
-            tracing::error!(position = entry.position, kind, %why, "an entry that officers did not decide is not obeyed");
+        if let Err(why) = self.held.fold(&entry.kind, &entry.stream, entry.body(), place) {
+            tracing::error!(position = entry.position, kind = &*entry.kind, %why, "an entry that officers did not decide is not obeyed");
             if self.refused.len() < MOST_REFUSED {
                 self.refused.insert(entry.position);
-            }
-            return;
-        }
-        if let Some(Ok(event)) = Event::decode(kind, entry.body()) {
-            self.register.apply(&event, place);
-            if matches!(event, Event::ProposalClosed(_)) {
-                self.register.forget_decided();
             }
         }
     }

@@ -64,6 +64,8 @@ pub enum Refused {
     InternalError,
     /// Too many requests, or the responder is not ready.
     TryLater,
+    /// Asked for certificates of several CAs at once: no one signature may speak for all (RFC 5019 §2.2.3).
+    Unauthorized,
 }
 
 /// The unsigned reply that refuses.
@@ -74,6 +76,7 @@ pub fn refused(why: Refused) -> Vec<u8> {
         Refused::MalformedRequest => 1,
         Refused::InternalError => 2,
         Refused::TryLater => 3,
+        Refused::Unauthorized => 6,
     };
     vec![0x30, 3, 0x0a, 1, status]
 }

@@ -254,6 +254,7 @@ fn refusals_are_responses() {
         (Refused::MalformedRequest, OcspResponseStatus::MalformedRequest),
         (Refused::InternalError, OcspResponseStatus::InternalError),
         (Refused::TryLater, OcspResponseStatus::TryLater),
+        (Refused::Unauthorized, OcspResponseStatus::Unauthorized),
     ] {
         let response = OcspResponse::from_der(&refused(why)).unwrap();
         assert_eq!((response.response_status, response.response_bytes), (status, None));

@@ -61,13 +61,10 @@ async fn role() -> (Role, Arc<FakeCa>) {
 async fn role_with_file(file: Option<std::path::PathBuf>) -> (Role, Arc<FakeCa>) {
     let (log, ca) = (MemoryLog::new(), test_ca());
     let certificate = Base64(ca.certificate.clone());
-    log.commit(
-        &CaCertificateInstalled {
-            certificate,
-            purpose: CaCertificateUse::AgentIssuing,
-        },
-        real_now(),
-    );
+    for purpose in [CaCertificateUse::AgentRoot, CaCertificateUse::AgentIssuing] {
+        let certificate = certificate.clone();
+        log.commit(&CaCertificateInstalled { certificate, purpose }, real_now());
+    }
     let clock: Arc<dyn Clock> = HandClock::at(real_now().plus_seconds(2));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)

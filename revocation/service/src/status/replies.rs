@@ -141,11 +141,15 @@ impl Replies {
         keys.last().is_some_and(|key| self.clock.now() < key.not_after())
     }
 
-    /// The key of the CA that is asked about; the newest CA's for a stranger's, who is told that nothing is known.
-    fn key_for(&self, query: &OcspQuery) -> Option<Arc<OcspKey>> {
+    /// The key of the CA that is asked about; the newest CA's for a stranger's, who is told that nothing is known. A reply has one signature:
+    /// for two CAs of ours at once nobody may sign (RFC 6960 §4.2.2.2).
+    fn key_for(&self, query: &OcspQuery) -> Result<Arc<OcspKey>, Refused> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let asked = keys.iter().find(|key| key.responder.is_asked(query));
-        asked.or(keys.last()).cloned()
+        let mut asked = keys.iter().filter(|key| key.responder.is_asked(query));
+        match (asked.next(), asked.next()) {
+            (Some(_), Some(_)) => Err(Refused::Unauthorized),
+            (one, _) => one.or(keys.last()).cloned().ok_or(Refused::InternalError),
+        }
     }
 
     /// The answer to a query, always one: refusals are answers too.
@@ -168,7 +172,11 @@ impl Replies {
         if !bucket.take(now) {
             return refusal(Refused::TryLater);
         }
-        let Some(reply) = self.sign(query, now).await else {
+        let key = match self.key_for(&query) {
+            Ok(key) => key,
+            Err(why) => return refusal(why),
+        };
+        let Some(reply) = self.sign(key, query, now).await else {
             return refusal(Refused::InternalError);
         };
         let cached = Cached {
@@ -214,8 +222,7 @@ impl Replies {
         );
     }
 
-    async fn sign(&self, query: OcspQuery, now: Timestamp) -> Option<Reply> {
-        let key = self.key_for(&query)?;
+    async fn sign(&self, key: Arc<OcspKey>, query: OcspQuery, now: Timestamp) -> Option<Reply> {
         let _permit = self.signing.acquire().await.ok()?;
         let state = Arc::clone(&self.state);
         let life = state

@@ -5,14 +5,14 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use ca_core::events::{CaCertificateUse, Event as CaEvent};
+use ca_core::register::{Held, Place};
 use ca_core::succession::Issuing;
 use extensions::{Digest, Serial, Timestamp};
 use ledger::CommittedEntry;
-use revocation_core::actor::distinct_officers;
 use revocation_core::crl::{accept_crl, listed_serials};
 use revocation_core::house::HouseEvent;
 use revocation_core::jobs::{CrlPublished, JobEvent};
-use revocation_core::standing::{REINSTATEMENT_OFFICERS, StandingEvent};
+use revocation_core::standing::StandingEvent;
 use revocation_core::status::{CertificateStatus, Revoked, StatusBook};
 
 /// What the entries folded since the last look ask for.
@@ -61,6 +61,8 @@ fn path_of(url: &str, otherwise: String) -> String {
 #[derive(Default)]
 struct Inner {
     book: StatusBook,
+    /// What officers decided, by their signatures in the log.
+    held: Held,
     certificates: BTreeMap<CaCertificateUse, Vec<Bytes>>,
     /// Each list by the number of its CA, from 1; likewise those whose bytes have not come yet.
     crls: BTreeMap<usize, ServedCrl>,
@@ -250,6 +252,15 @@ impl StatusState {
 impl Inner {
     fn fold_one(&mut self, entry: &CommittedEntry, now: Timestamp) {
         let (kind, body, at) = (&*entry.kind, entry.body(), entry.recorded_at.min(now));
+        let place = Place {
+            position: entry.position,
+            number: entry.number,
+            at: entry.at,
+        };
+        if let Err(why) = self.held.fold(kind, &entry.stream, body, place) {
+            tracing::error!(position = entry.position, kind, %why, "an entry that officers did not decide is not obeyed");
+            return;
+        }
         if let Some(event) = StandingEvent::decode(kind, body) {
             match event {
                 Ok(event) => self.fold_standing(event, at),
@@ -288,9 +299,7 @@ impl Inner {
                 self.book
                     .certificate_revoked(event.serial, event.not_after, Revoked { at, reason });
             }
-            StandingEvent::Reinstated(event) if distinct_officers(&event.signatures) >= REINSTATEMENT_OFFICERS => {
-                self.book.agent_reinstated(event.agent);
-            }
+            StandingEvent::Reinstated(event) => self.book.agent_reinstated(event.agent),
             _ => {}
         }
     }
@@ -301,9 +310,7 @@ impl Inner {
                 let reason = event.reason;
                 self.book.house_revoked(event.scope, Revoked { at, reason });
             }
-            HouseEvent::Reinstated(event) if distinct_officers(&event.signatures) >= REINSTATEMENT_OFFICERS => {
-                self.book.house_reinstated(event.scope);
-            }
+            HouseEvent::Reinstated(event) => self.book.house_reinstated(event.scope),
             _ => {}
         }
     }

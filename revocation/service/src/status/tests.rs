@@ -12,6 +12,8 @@ use revocation_core::standing::AgentRevoked;
 use revocation_core::{Actor, RevocationReason};
 use tokio_util::sync::CancellationToken;
 
+mod decided;
+
 use super::*;
 use crate::follow::Follower;
 use crate::log::Log;
@@ -61,8 +63,11 @@ async fn running(bounds: Bounds) -> Running {
         follower,
     };
     let certificate = Base64(running.ca.certificate.clone());
-    let purpose = ca_core::events::CaCertificateUse::AgentIssuing;
-    running.commit(&CaCertificateInstalled { certificate, purpose }).await;
+    use ca_core::events::CaCertificateUse::{AgentIssuing, AgentRoot};
+    for purpose in [AgentRoot, AgentIssuing] {
+        let certificate = certificate.clone();
+        running.commit(&CaCertificateInstalled { certificate, purpose }).await;
+    }
     for number in [1, 2] {
         let issuer = Digest::of(&running.ca.certificate);
         running.commit(&reserved(number, issuer)).await;
