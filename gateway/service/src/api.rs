@@ -118,7 +118,7 @@ impl Service for Bots {
         };
         let closing = registered.closing.clone();
         // Registered first, looked at again now: a revocation in between closes this connection too.
-        if !session.may_stay(self.side.gateway.clock.now()) {
+        if !session.may_stay(&self.side.gateway, self.side.gateway.clock.now()) {
             closing.cancel();
         }
         Opened {

@@ -11,6 +11,7 @@ use extensions::{
     certificate::{AgentCertificate, AgentPathProfile},
 };
 use gateway_policy::{CertificateUsed, Validity};
+use revocation_core::{HouseMode, Standing};
 
 use crate::{
     api::proof::ProofKey,
@@ -79,16 +80,24 @@ impl Session {
         }
     }
 
-    /// Whether neither the agent nor this certificate is revoked at `now`: nothing is read and nothing is cancelled over another's connection,
-    /// though the agent may trade again under a newer certificate.
+    /// Whether neither the agent nor this certificate is revoked at `now`, by itself, with its owner or with all: nothing is read and nothing is
+    /// cancelled over another's connection, though the agent may trade again under a newer certificate.
     #[must_use]
-    pub fn may_stay(&self, now: Timestamp) -> bool {
+    pub fn may_stay(&self, gateway: &Gateway, now: Timestamp) -> bool {
         let leaf = self.certificate.leaf();
+        let house = gateway.house.load();
+        let (mode, from) = match self.owner(gateway) {
+            Some(owner) => (house.state.mode_of(&owner), house.state.certificates_from(&owner)),
+            None => (house.state.mode_of_all(), None),
+        };
+        if mode == HouseMode::Revoked || from.is_some_and(|from| leaf.not_before() < from) {
+            return false;
+        }
         let inner = self.slot.lock();
         let revoked = inner
             .state
             .certificate_revoked(&leaf.serial(), leaf.not_before(), leaf.not_after());
-        !revoked && inner.state.standing_at(now) != revocation_core::Standing::Revoked
+        !revoked && inner.state.standing_at(now) != Standing::Revoked
     }
 
     /// The key of the certificate, for signatures over requests.

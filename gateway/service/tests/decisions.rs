@@ -227,6 +227,50 @@ fn the_house_is_changed_by_two_alone() {
     });
 }
 
+/// A connection under a certificate that was revoked with its owner, or with all, does not stay: neither while that holds, nor under the same
+/// certificate after the reinstatement, though the gate is open again.
+///
+/// Controls tried: without the look at the mode, the first stays; without `certificates_from`, the last does.
+#[test]
+fn who_was_revoked_with_the_house_stays_out() {
+    rt().block_on(async {
+        for all in [false, true] {
+            let world = World::new(1).await;
+            let leaf = world.agent("mm-1").await;
+            let session = world.session(0, &leaf).await;
+            let gateway = &world.instances[0].gateway;
+            let owner = session.owner(gateway).expect("an owner");
+            let scope = if all { HouseScope::All } else { HouseScope::Owner(owner) };
+            let may_stay = || session.may_stay(gateway, world.clock.now());
+            assert!(may_stay());
+            let begins = session.certificate.leaf().not_before();
+            for (from, stays) in [(begins, true), (begins.plus_seconds(1), false)] {
+                let number = world
+                    .record(HouseRevoked {
+                        by: Actor::Officer("ada".parse().expect("id")),
+                        reason: RevocationReason::PrivilegeWithdrawn,
+                        scope,
+                    })
+                    .await;
+                world.followed(0).await;
+                assert!(!may_stay(), "{scope} is revoked");
+                let document = json!({"purpose": "reinstate", "revoked_at": number, "scope": scope});
+                let (signatures, _) = world.decided("house.reinstated", &document, &["ada", "op"]).await;
+                world
+                    .record(HouseReinstated {
+                        certificates_from: from,
+                        scope,
+                        signatures,
+                    })
+                    .await;
+                world.followed(0).await;
+                assert_eq!(gateway.house.load().state.mode_of(&owner), HouseMode::Active);
+                assert_eq!(may_stay(), stays, "{scope}, certificates from {from}");
+            }
+        }
+    });
+}
+
 /// An officer whom no token invited, or whose certificate no CA of this house signed, is none: the signature counts for nothing.
 ///
 /// Control tried: `Register::certified` that answers `Ok`, and eve is the second officer.
