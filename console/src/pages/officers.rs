@@ -277,9 +277,7 @@ impl Pages {
                 found.ok_or_else(|| Problem::forbidden("NOT_IN_OFFICE", "this passkey does not sign for you now"))?;
             let signed = found.signed(&record);
             signed.map_err(|fault| Problem::forbidden("SIGNATURE_REFUSED", &fault.to_string()))?;
-            let may_add = view
-                .register
-                .may_add_passkey(&officer, &spki, &registration.credential);
+            let may_add = view.register.may_add_passkey(&officer, &spki, &registration.credential);
             may_add.map_err(|refused| Problem::conflict("PASSKEY_REFUSED", &refused.to_string()))?;
             Ok(Draft::new(event.clone(), now))
         });

@@ -183,7 +183,10 @@ mod tests {
         for good in ["es256", "eddsa"] {
             let here = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/passkey/");
             let object = std::fs::read(format!("{here}{good}")).unwrap();
-            assert!(read(&client_data("webauthn.create"), &object, b"q", &party()).is_ok(), "{good}");
+            assert!(
+                read(&client_data("webauthn.create"), &object, b"q", &party()).is_ok(),
+                "{good}"
+            );
         }
         for end in 0..attestation(0x45, &es256()).len() {
             refused("webauthn.create", &attestation(0x45, &es256())[..end]);

@@ -2,6 +2,7 @@
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+mod believed;
 pub mod cancel;
 pub mod decisions;
 pub mod endings;

@@ -11,6 +11,7 @@ use gateway_policy::{CancelOutcome, CancelRequested, CancelSource, CancelState, 
 use tokio::sync::watch;
 
 use super::{
+    believed,
     forward::{About, state_of},
     slot::{Report, Slot},
 };
@@ -147,6 +148,9 @@ async fn at_venue(venues: &Venues, slot: &Slot, open: &OpenOrder, about: &About<
     let mut why = String::new();
     for _ in 0..MOST_TRIES {
         match venue.cancel(&key).await {
+            venue::CancelOutcome::Closed(report) if let Err(doubt) = believed::report(open, &report) => {
+                why = doubt.to_string();
+            }
             venue::CancelOutcome::Closed(report) => {
                 let cancelled = report.life == venue::OrderLife::Cancelled;
                 about.noticed(&[], Some(state_of(&report)));

@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use extensions::{AgentId, Counterparty, Instrument};
+use extensions::{AgentId, Counterparty, Decimal, Instrument};
 use gateway_policy::{CancelSource, OpenOrder, OutcomeState};
 use revocation_core::Standing;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    believed,
     forward::{About, state_of},
     halt, halt_report,
     reconcile::{self, Reconciling},
@@ -20,7 +21,8 @@ use super::{
 };
 use crate::{
     gateway::{Gateway, Venues},
-    venue::{ExecutionFill, OrderKey, OrderReport, Trade, Venue, VenueClientId},
+    metrics::Metrics,
+    venue::{Doubt, ExecutionFill, OrderKey, OrderReport, Trade, Venue, VenueClientId},
 };
 
 /// The most instruments whose open orders are asked for one by one.
@@ -167,7 +169,9 @@ impl Watch {
             };
             let found = listed.iter().find(|report| report.client_id == Some(id));
             if let Some(report) = found.filter(|_| order.confirmed()) {
-                self.read_fills(&about, order, report).await;
+                if is_believed(&about, believed::report(order, report)) {
+                    self.read_fills(&about, order, report).await;
+                }
                 continue;
             }
             self.ask(&about, order, id, seen).await;
@@ -198,6 +202,7 @@ impl Watch {
             return;
         };
         match found {
+            Some(report) if !is_believed(about, believed::report(order, &report)) => {}
             Some(report) => {
                 self.read_fills(about, order, &report).await;
                 about.noticed(&[], Some(state_of(&report)));
@@ -217,7 +222,7 @@ impl Watch {
         if report.executed <= order.filled {
             return;
         }
-        let mut after = None;
+        let (mut after, mut sum) = (None, Decimal::ZERO);
         for _ in 0..MOST_PAGES {
             let page = self
                 .venue
@@ -225,6 +230,13 @@ impl Watch {
             let Ok(trades) = page.await else { return };
             let Some(last) = trades.last() else { return };
             after = Some(last.execution_id);
+            match believed::trades(order, sum, &trades) {
+                Ok(so_far) => sum = so_far,
+                Err(doubt) => {
+                    is_believed(about, Err(doubt));
+                    return;
+                }
+            }
             let fill = |trade: &Trade| ExecutionFill {
                 execution_id: trade.execution_id,
                 quantity: trade.quantity,
@@ -275,4 +287,15 @@ impl Watch {
             self.halting.insert(agent, cancels);
         }
     }
+}
+
+/// Says so where it is not: the order stays as it is, and is asked for again in the next round.
+fn is_believed(about: &About<'_>, judged: Result<(), Doubt>) -> bool {
+    if let Err(doubt) = judged {
+        Metrics::count(&about.gateway.metrics.doubts);
+        let (agent, order) = (about.slot.agent, about.number);
+        tracing::error!(%agent, order, %doubt, "the venue's word of an order is not believed");
+        return false;
+    }
+    true
 }

@@ -260,6 +260,7 @@ impl World {
         self.start(count).await;
         for (instance, old) in self.instances.iter().zip(venues) {
             *instance.venue.sent.lock().expect("held") = old.sent.lock().expect("held").clone();
+            *instance.venue.ordered.lock().expect("held") = old.ordered.lock().expect("held").clone();
             *instance.venue.ended.lock().expect("held") = old.ended.lock().expect("held").clone();
         }
     }

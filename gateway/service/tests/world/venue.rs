@@ -32,6 +32,8 @@ pub struct CountingVenue {
     pub ended: Mutex<HashMap<String, OrderLife>>,
     /// Cancels that are still lost.
     pub deaf: AtomicI64,
+    /// What was ordered, of orders that are not for one.
+    pub ordered: Mutex<HashMap<String, extensions::Decimal>>,
     /// What it lists as open.
     pub listed: Mutex<OpenOrders>,
     /// What traded since.
@@ -48,6 +50,7 @@ impl CountingVenue {
             waits: AtomicI64::new(0),
             ended: Mutex::default(),
             deaf: AtomicI64::new(0),
+            ordered: Mutex::default(),
             listed: Mutex::default(),
             trades: Mutex::default(),
         })
@@ -64,6 +67,11 @@ impl CountingVenue {
         ids.sort_unstable();
         ids.dedup();
         ids
+    }
+
+    fn ordered(&self, id: &str) -> extensions::Decimal {
+        let ordered = self.ordered.lock().expect("held");
+        ordered.get(id).copied().unwrap_or(extensions::Decimal::from(1))
     }
 
     pub fn sends(&self) -> Vec<String> {
@@ -113,6 +121,8 @@ impl Venue for CountingVenue {
                 .lock()
                 .expect("held")
                 .push((id.clone(), std::time::Instant::now()));
+            let quantity = permit.record().order().quantity;
+            self.ordered.lock().expect("held").insert(id.clone(), quantity);
             tokio::task::yield_now().await;
             match mood {
                 Mood::LoseAnswers => return Outcome::Unknown(Doubt::Timeout),
@@ -145,7 +155,7 @@ impl Venue for CountingVenue {
             if !self.sends().contains(&id) {
                 return CancelOutcome::NotThere;
             }
-            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
+            let mut report = report(&id, order.instrument, self.ordered(&id));
             let mut ended = self.ended.lock().expect("held");
             report.life = *ended.entry(id).or_insert(OrderLife::Cancelled);
             if report.life == OrderLife::Filled {
@@ -161,7 +171,7 @@ impl Venue for CountingVenue {
             if !self.sends().contains(&id) {
                 return Ok(None);
             }
-            let mut report = report(&id, order.instrument, extensions::Decimal::from(1));
+            let mut report = report(&id, order.instrument, self.ordered(&id));
             if let Some(life) = self.ended.lock().expect("held").get(&id) {
                 report.life = *life;
                 if *life == OrderLife::Filled {

@@ -183,7 +183,11 @@ async fn a_request_that_mixes_two_cas_is_answered_by_neither() {
     let mixed = ocsp_request(folder.path(), &running.ca, &mixed);
     let kind = "application/ocsp-request";
     let (_, answer) = post(running.address, kind, &mixed).await;
-    assert_eq!(answer.get(6), Some(&0), "a stranger's beside ours is unknown: {answer:02x?}");
+    assert_eq!(
+        answer.get(6),
+        Some(&0),
+        "a stranger's beside ours is unknown: {answer:02x?}"
+    );
     running.replies.set_keys(vec![key(&running.ca), key(&other)]);
     let (_, answer) = post(running.address, kind, &mixed).await;
     assert_eq!(answer, [0x30, 3, 0x0a, 1, 6], "unauthorized");
