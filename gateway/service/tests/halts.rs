@@ -13,7 +13,6 @@ use std::{
 use extensions::{Clock, Timestamp, mandate::OnHalt};
 use gateway_policy::{AgentEvent, CancelOutcome, CancelState, Code, OpenMark, OrderDecided, ScoreUse};
 use gateway_service::{
-    listener::sessions::{Holder, Registered},
     pipeline::{endings::OrderStatus, settle, submit::Submitted, watch::Watch},
     session::Session,
     venue::{OrderLife, Trade, VenueOrderId},
@@ -25,7 +24,7 @@ use revocation_core::{
     standing::{AgentReinstated, AgentRevoked},
     warning::{WarningClosed, WarningOpened},
 };
-use world::{Mood, World, agent, execution, order, runaway};
+use world::{Mood, World, agent, by_ada, connection, execution, marks, open, order, reports, runaway, until, watch};
 
 const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
 
@@ -37,14 +36,6 @@ fn rt() -> tokio::runtime::Runtime {
         .expect("runtime")
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 fn codes(submitted: &Submitted) -> Vec<Code> {
     match submitted {
         Submitted::Refused(checks, _) | Submitted::Halted(checks, ..) => {
@@ -52,19 +43,6 @@ fn codes(submitted: &Submitted) -> Vec<Code> {
         }
         _ => Vec::new(),
     }
-}
-
-fn connection(world: &World, instance: usize, session: &Arc<Session>) -> Registered {
-    let holder = Holder {
-        agent: session.slot.agent,
-        owner: None,
-        serial: *session.certificate.serial().octets(),
-    };
-    world.instances[instance]
-        .gateway
-        .sessions
-        .register(holder)
-        .expect("room")
 }
 
 /// Sends orders forty times the usual size until one halts the agent; the incident it was told.
@@ -84,28 +62,6 @@ async fn place(world: &World, session: &Arc<Session>, orders: &[String]) {
         let submitted = world.submit(0, session, text).await;
         assert!(matches!(submitted, Submitted::Forwarded(..)), "{submitted:?}");
     }
-}
-
-fn marks(session: &Arc<Session>, mark: OpenMark) -> usize {
-    let inner = session.slot.lock();
-    inner
-        .state
-        .open_orders()
-        .iter()
-        .filter(|open| open.mark == mark)
-        .count()
-}
-
-fn open(session: &Arc<Session>) -> usize {
-    session.slot.lock().state.open_orders().len()
-}
-
-fn watch(world: &World, instance: usize, longest_delay: Duration) -> Watch {
-    let instance = &world.instances[instance];
-    let (gateway, venues) = (instance.gateway.clone(), instance.venues.clone());
-    let every = Duration::from_millis(20);
-    let exchange = world::EXCHANGE.parse().expect("name");
-    Watch::new(gateway, venues, exchange, instance.venue.clone(), every, longest_delay)
 }
 
 /// The kinds of an agent's entries, from the first of `kind` on.
@@ -208,33 +164,6 @@ fn a_runaway_is_halted_whole() {
     });
 }
 
-/// The reports of an agent's halts, once there are `count`.
-async fn reports(world: &World, name: &str, count: usize) -> Vec<HaltReported> {
-    let began = Instant::now();
-    loop {
-        let entries = world.stream(name).await;
-        let found = entries.iter().filter(|entry| &*entry.kind == HaltReported::KIND);
-        let found: Vec<HaltReported> = found
-            .map(|entry| extensions::canonical::from_slice(entry.body()).expect("report"))
-            .collect();
-        if found.len() >= count {
-            return found;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "the report is missing");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn by_ada(name: &str) -> AgentRevoked {
-    AgentRevoked {
-        agent: agent(name),
-        by: Actor::Officer("ada".parse().expect("id")),
-        incident: None,
-        reason: RevocationReason::PrivilegeWithdrawn,
-        score: None,
-    }
-}
-
 /// What became of the cancels is an entry, with the plan, whoever decided the revocation; a cancel without an answer is no success. What
 /// an earlier process left is finished and reported by the watch, once.
 ///
@@ -297,6 +226,8 @@ fn the_cancels_of_a_halt_are_reported() {
         let mut watch = watch(&world, 0, Duration::from_secs(10));
         for _ in 0..2 {
             watch.round().await;
+            watch.halts_carried_out().await;
+            world.committed(0).await;
             let [reported] = &reports(&world, "mm-3", 1).await[..] else {
                 panic!("one report")
             };

@@ -21,6 +21,8 @@ use crate::gateway::{Gateway, Venues};
 
 /// Entries behind a revocation that are looked through for cancels.
 const MOST_LOOKED_AT: usize = 4_096;
+/// How often a slot is folded again for the number of its revocation.
+const MOST_FOLDS: usize = 32;
 
 /// How one cancel ended, in the words of the report.
 pub(crate) fn end_of(state: CancelState) -> CancelEnd {
@@ -34,20 +36,32 @@ pub(crate) fn end_of(state: CancelState) -> CancelEnd {
 pub async fn report(gateway: &Arc<Gateway>, slot: &Arc<Slot>, plan: HaltPlan, ends: &Ends) {
     let report = plan.report(|id| ends.iter().find(|(ended, _)| ended == id).map(|(_, end)| end));
     tracing::warn!(agent = %slot.agent, %report, "the halt's cancels have ended");
-    // Only a folded slot knows the number; on a ledger that cannot write, the next process reports.
-    if slot.lock().is_stale()
-        && let Err(error) = slot.resync(&gateway.ledger, &gateway.writer).await
-    {
-        tracing::error!(agent = %slot.agent, %error, "the report of a halt is left to the next start");
-        return;
-    }
-    let Some((revoked, _)) = slot.lock().revocation() else {
+    let Some(revoked) = revocation(gateway, slot).await else {
         return;
     };
     let reported = HaltReported::new(slot.agent, gateway.settings.id, revoked, plan, report);
     let id = format!("halt-report-{revoked}-{}", gateway.settings.id);
     slot.report(&gateway.writer, [Report::new(reported, id, gateway.clock.now())]);
     slot.lock().halt_reported(revoked);
+}
+
+/// The number of the revocation. Only a folded slot knows it, and where several gateways report, each unseats the others' slots again and again; on
+/// a ledger that cannot write, the next process reports.
+async fn revocation(gateway: &Gateway, slot: &Arc<Slot>) -> Option<u64> {
+    for _ in 0..MOST_FOLDS {
+        {
+            let inner = slot.lock();
+            if !inner.is_stale() {
+                return inner.revocation().map(|(number, _)| number);
+            }
+        }
+        if let Err(error) = slot.resync(&gateway.ledger, &gateway.writer).await {
+            tracing::error!(agent = %slot.agent, %error, "the report of a halt is left to the next start");
+            return None;
+        }
+    }
+    tracing::error!(agent = %slot.agent, folds = MOST_FOLDS, "the report of a halt is left to the watch: others write faster than this is folded");
+    None
 }
 
 /// Carries out what is left of a halt that an earlier process began, and reports the whole.

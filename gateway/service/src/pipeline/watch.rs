@@ -103,6 +103,15 @@ impl Watch {
         }
     }
 
+    /// Waits until the cancels that rounds have begun for halted agents have ended: what a round did not begin will not come later.
+    pub async fn halts_carried_out(&mut self) {
+        for (agent, cancels) in self.halting.drain() {
+            if let Err(error) = cancels.await {
+                tracing::error!(%agent, %error, "the cancels of a halt ended early");
+            }
+        }
+    }
+
     /// Tells officers what asking does not explain.
     async fn tell(&mut self, open: &[(Arc<Slot>, OpenOrder)]) {
         let (gateway, counterparty) = (&self.gateway, self.counterparty);

@@ -49,11 +49,13 @@ use ledger::{
 };
 use tokio_util::sync::CancellationToken;
 
+mod halting;
 mod officers;
 mod papers;
 mod venue;
 pub mod wire;
 
+pub use halting::*;
 pub use papers::*;
 pub use venue::*;
 
@@ -100,6 +102,8 @@ pub struct World {
     /// The store that fails as told, since [`World::reopen`] was told to make one.
     pub disk: Option<Arc<FaultStore>>,
     pub stop: CancellationToken,
+    /// The one venue of all further instances; without it each has its own.
+    pub shared: Option<Arc<CountingVenue>>,
     /// What the settings of further instances are changed by.
     pub tune: fn(&mut Settings),
     root: Vec<u8>,
@@ -213,6 +217,7 @@ impl World {
             directory,
             disk: None,
             stop: CancellationToken::new(),
+            shared: None,
             tune: |_| {},
             root,
             issuing: IssuingCa::read(&issuing, &ceremony).expect("issuing"),
@@ -258,6 +263,9 @@ impl World {
         self.ledger = Ledger::open_on(config, store).await.expect("opens");
         self.officer = self.writer("console").await;
         self.start(count).await;
+        if self.shared.is_some() {
+            return;
+        }
         for (instance, old) in self.instances.iter().zip(venues) {
             *instance.venue.sent.lock().expect("held") = old.sent.lock().expect("held").clone();
             *instance.venue.ordered.lock().expect("held") = old.ordered.lock().expect("held").clone();
@@ -295,7 +303,7 @@ impl World {
             &[exchange],
         );
         let gateway = Arc::new(gateway);
-        let venue = CountingVenue::new();
+        let venue = self.shared.clone().unwrap_or_else(CountingVenue::new);
         let venues: Arc<Venues> = Arc::new([(exchange, venue.clone() as Arc<dyn Venue>)].into_iter().collect());
         self.quote(&gateway, "100");
         let next = follow::catch_up(&gateway, 0).await.expect("caught up");
