@@ -19,7 +19,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     Tool {
         probe: &["git", "--version"],
         package: "git",
@@ -49,6 +49,11 @@ const TOOLS: [Tool; 8] = [
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
         purpose: "bots and verifiers of other authors",
+    },
+    Tool {
+        probe: &["strace", "--version"],
+        package: "strace",
+        purpose: "sees that the disk is waited for before an answer",
     },
     Tool {
         probe: &["chromium", "--version"],
