@@ -11,7 +11,7 @@ use crate::{
 
 mod gateway;
 
-pub use gateway::{DoubtUnresolved, ForeignOrder, GatewayEvent, GatewayRun};
+pub use gateway::{DoubtUnresolved, ForeignOrder, ForeignTrade, GatewayEvent, GatewayRun};
 
 /// Any event of the log. Fold it with the crate it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +180,19 @@ mod tests {
             venue_reference: "28".into(),
         });
         assert_eq!(round_trip(&foreign), Event::Gateway(foreign.clone()));
+        let trade = GatewayEvent::ForeignTrade(ForeignTrade {
+            client_id: None,
+            counterparty: "exchange_a".parse().expect("name"),
+            execution: "7".into(),
+            gateway: "gateway-1".parse().expect("id"),
+            instrument: "BTC_EUR".parse().expect("name"),
+            price: "100".parse().expect("amount"),
+            quantity: "0.5".parse().expect("amount"),
+            side: gateway_policy::Side::Sell,
+            traded_at: extensions::Timestamp::from_seconds(1),
+            venue_reference: "28".into(),
+        });
+        assert_eq!(round_trip(&trade), Event::Gateway(trade.clone()));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use revocation_core::HouseState;
 use crate::{
     listener::sessions::Sessions,
     metrics::Metrics,
-    pipeline::{decisions::Decisions, mandates::Mandates, prices::Prices, slot::Slot},
+    pipeline::{bypass::Explained, decisions::Decisions, mandates::Mandates, prices::Prices, slot::Slot},
     venue::Venue,
 };
 
@@ -99,6 +99,8 @@ pub struct Gateway {
     pub decisions: Arc<Decisions>,
     /// Reference prices, by counterparty.
     pub prices: HashMap<Counterparty, Arc<Prices>>,
+    /// The venue's ids of orders of ours.
+    pub explained: Explained,
     /// Live connections.
     pub sessions: Sessions,
     /// Counters for operators.
@@ -130,6 +132,7 @@ impl Gateway {
             mandates: Mandates::default(),
             decisions: Arc::default(),
             prices: counterparties.iter().map(|c| (*c, Arc::default())).collect(),
+            explained: Explained::default(),
             sessions: Sessions::default(),
             metrics: Metrics::default(),
             slots: RwLock::default(),

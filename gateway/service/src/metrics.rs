@@ -47,6 +47,8 @@ counters! {
     malformed,
     /// Orders at the venue, under our credential, that no permit explains.
     foreign_orders,
+    /// Trades at the venue, under our credential, that no permit explains.
+    foreign_trades,
     /// Decisions taken again because another writer was first.
     conflicts,
     /// Orders refused because the ledger could not record.

@@ -3,6 +3,7 @@
 use ring::rand::{SecureRandom, SystemRandom};
 
 mod believed;
+pub mod bypass;
 pub mod cancel;
 pub mod decisions;
 pub mod endings;

@@ -13,13 +13,13 @@ use std::{
 use extensions::{Clock, Timestamp, mandate::OnHalt};
 use gateway_policy::{AgentEvent, CancelOutcome, CancelState, Code, OpenMark, OrderDecided, ScoreUse};
 use gateway_service::{
-    pipeline::{endings::OrderStatus, settle, submit::Submitted, watch::Watch},
+    pipeline::{endings::OrderStatus, settle, submit::Submitted},
     session::Session,
     venue::{OrderLife, Trade, VenueOrderId},
 };
 use ledger::Append;
 use revocation_core::{
-    Actor, HaltReported, IncidentOpened, RevocationReason, Standing, WarningEnd,
+    Actor, IncidentOpened, Standing, WarningEnd,
     incident::{IncidentCause, Trigger, incident_of},
     standing::{AgentReinstated, AgentRevoked},
     warning::{WarningClosed, WarningOpened},

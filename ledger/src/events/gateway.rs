@@ -4,6 +4,7 @@ use extensions::{
     AgentId, ClientOrderId, Counterparty, Decimal, GatewayId, Instrument, Record, StreamId, StreamKind, Timestamp,
     canonical::{self, CanonicalError},
 };
+use gateway_policy::Side;
 use serde::{Deserialize, Serialize};
 
 /// A gateway instance's own life.
@@ -53,6 +54,33 @@ pub struct ForeignOrder {
     pub venue_reference: String,
 }
 
+/// A trade at the venue, under our credential, of an order that no permit explains: a bypass of the gateway that has moved money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignTrade {
+    /// The id its order was placed under, where it is of an alphabet that we record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_id: Option<String>,
+    /// The venue.
+    pub counterparty: Counterparty,
+    /// The venue's id of the execution.
+    pub execution: String,
+    /// The instance that found it.
+    pub gateway: GatewayId,
+    /// What was traded.
+    pub instrument: Instrument,
+    /// At what price.
+    pub price: Decimal,
+    /// How much.
+    pub quantity: Decimal,
+    /// Which way.
+    pub side: Side,
+    /// When, by the venue.
+    pub traded_at: Timestamp,
+    /// The venue's own id of the order.
+    pub venue_reference: String,
+}
+
 /// What stands in a `gateway/` stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GatewayEvent {
@@ -64,6 +92,8 @@ pub enum GatewayEvent {
     DoubtUnresolved(DoubtUnresolved),
     /// An order that is not ours.
     ForeignOrder(ForeignOrder),
+    /// A trade that is not ours.
+    ForeignTrade(ForeignTrade),
 }
 
 impl GatewayEvent {
@@ -77,6 +107,7 @@ impl GatewayEvent {
             "gateway.stopped" => canonical::from_slice(body).map(Self::Stopped),
             "order.doubt_unresolved" => canonical::from_slice(body).map(Self::DoubtUnresolved),
             "venue.foreign_order" => canonical::from_slice(body).map(Self::ForeignOrder),
+            "venue.foreign_trade" => canonical::from_slice(body).map(Self::ForeignTrade),
             _ => return None,
         })
     }
@@ -86,6 +117,7 @@ impl GatewayEvent {
             Self::Started(run) | Self::Stopped(run) => &run.gateway,
             Self::DoubtUnresolved(doubt) => &doubt.gateway,
             Self::ForeignOrder(order) => &order.gateway,
+            Self::ForeignTrade(trade) => &trade.gateway,
         }
     }
 }
@@ -101,6 +133,7 @@ impl Record for GatewayEvent {
             Self::Stopped(_) => "gateway.stopped",
             Self::DoubtUnresolved(_) => "order.doubt_unresolved",
             Self::ForeignOrder(_) => "venue.foreign_order",
+            Self::ForeignTrade(_) => "venue.foreign_trade",
         }
     }
 
@@ -109,6 +142,7 @@ impl Record for GatewayEvent {
             Self::Started(run) | Self::Stopped(run) => canonical::write_presorted(run, out),
             Self::DoubtUnresolved(doubt) => canonical::write_presorted(doubt, out),
             Self::ForeignOrder(order) => canonical::write_presorted(order, out),
+            Self::ForeignTrade(trade) => canonical::write_presorted(trade, out),
         }
     }
 }

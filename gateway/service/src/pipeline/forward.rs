@@ -16,7 +16,7 @@ use super::{
 use crate::{
     gateway::{Gateway, Venues},
     metrics::Metrics,
-    venue::{ExecutionFill, OrderLife, OrderReport, Outcome},
+    venue::{ExecutionFill, OrderLife, OrderReport, Outcome, VenueOrderId},
 };
 
 /// How the ids of outcomes begin: one outcome of a kind for each permit.
@@ -135,6 +135,14 @@ impl About<'_> {
     }
 
     fn outcome(&self, state: OutcomeState) -> Report {
+        let reference = match &state {
+            OutcomeState::Accepted { venue_reference } => Some(venue_reference),
+            OutcomeState::Closed { venue_reference, .. } => venue_reference.as_ref(),
+            _ => None,
+        };
+        if let Some(id) = reference.and_then(|reference| VenueOrderId::new(reference)) {
+            self.gateway.explained.insert(self.order.counterparty, id);
+        }
         let tag = match &state {
             OutcomeState::Accepted { .. } => ACCEPTED,
             OutcomeState::Closed { .. } => CLOSED,

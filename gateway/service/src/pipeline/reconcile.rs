@@ -21,8 +21,9 @@ use crate::{
 
 /// How long a doubt may stay before officers hear of it.
 const DOUBTS_AFTER: Duration = Duration::from_secs(60);
-/// From one look at everything that the venue lists to the next: it counts that as many questions.
-const LOOKS_EVERY: Duration = Duration::from_secs(30);
+/// From one look at everything that the venue lists, open or traded, to the next, in whole rounds of the watch: officers hear of a bypass within
+/// 5 s, and the venue counts that as many questions.
+const LOOKS_EVERY: Duration = Duration::from_secs(3);
 /// The most foreign orders that are remembered as told; the ledger knows the same one again by its id.
 const MOST_TOLD: usize = 4_096;
 
@@ -135,7 +136,7 @@ fn tell_foreign(gateway: &Gateway, counterparty: Counterparty, report: &OrderRep
     record(gateway, GatewayEvent::ForeignOrder(order), id);
 }
 
-fn record(gateway: &Gateway, event: GatewayEvent, id: String) {
+pub(super) fn record(gateway: &Gateway, event: GatewayEvent, id: String) {
     let append = Append::next(event, gateway.clock.now()).with_id(id).patient();
     let queued = gateway.writer.tell(append, |answer| {
         if let Err(error) = answer {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     believed,
+    bypass::Bypass,
     forward::{About, state_of},
     halt, halt_report,
     reconcile::{self, Reconciling},
@@ -41,6 +42,7 @@ pub struct Watch {
     lease: Duration,
     first_seen: HashMap<(AgentId, u64), Instant>,
     reconciling: Reconciling,
+    bypass: Bypass,
     /// Cancels of halted agents that are on their way: they may take long, and the others' orders do not wait for them.
     halting: HashMap<AgentId, JoinHandle<()>>,
 }
@@ -68,6 +70,7 @@ impl Watch {
             lease,
             first_seen: HashMap::new(),
             reconciling: Reconciling::default(),
+            bypass: Bypass::default(),
             halting: HashMap::new(),
         }
     }
@@ -123,9 +126,12 @@ impl Watch {
             }
         }
         self.reconciling.forget(|key| self.first_seen.contains_key(key));
-        if self.reconciling.looks_now()
-            && let Ok(listed) = self.venue.open_orders(None).await
-        {
+        if !self.reconciling.looks_now() {
+            return;
+        }
+        let venue = self.venue.clone();
+        self.bypass.look(&self.gateway, self.counterparty, venue.as_ref()).await;
+        if let Ok(listed) = self.venue.open_orders(None).await {
             // The state as it is now: what was permitted while the venue answered is ours.
             let open = self.open_orders();
             let ours = |id: &VenueClientId| {

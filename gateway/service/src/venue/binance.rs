@@ -22,7 +22,8 @@ pub use back_off::BackOff;
 pub use credential::{Credential, CredentialError};
 pub use order::{Kind, Side, TimeInForce, VenueOrder};
 pub use reply::{
-    CancelReply, fuzz_reply, read_cancel, read_order, read_orders, read_price, read_prices, read_queried, read_trades,
+    CancelReply, fuzz_reply, read_cancel, read_numbered, read_order, read_orders, read_price, read_prices,
+    read_queried, read_trades,
 };
 pub use settings::{Settings, SettingsError};
 pub use venue::Binance;

@@ -84,6 +84,19 @@ pub trait Venue: Send + Sync {
         after: Option<ExecutionId>,
     ) -> Answer<'a, Result<Vec<Trade>, Doubt>>;
 
+    /// What may be traded here.
+    fn instruments(&self) -> Vec<Instrument>;
+
+    /// The executions of our account in one instrument after the given one, or the newest, whoever ordered them; oldest first, a bounded page.
+    fn trades(&self, instrument: Instrument, after: Option<ExecutionId>) -> Answer<'_, Result<Vec<Trade>, Doubt>>;
+
+    /// The order behind the venue's own id, whoever placed it; `Ok(None)` when the venue says that it knows none.
+    fn order_of<'a>(
+        &'a self,
+        instrument: Instrument,
+        order: &'a VenueOrderId,
+    ) -> Answer<'a, Result<Option<OrderReport>, Doubt>>;
+
     /// The present price of one instrument, for collars and notionals.
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>>;
 

@@ -1,6 +1,11 @@
 //! A whole small house in one process for the gateway's tests: real ledger, real certificates, several gateway instances.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
 
 use std::{
     collections::HashMap,

@@ -202,6 +202,36 @@ impl Venue for CountingVenue {
         })
     }
 
+    fn instruments(&self) -> Vec<Instrument> {
+        vec!["BTC_EUR".parse().expect("instrument")]
+    }
+
+    fn trades(&self, _: Instrument, after: Option<ExecutionId>) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
+        Box::pin(async move {
+            let trades = self.trades.lock().expect("held");
+            let new = trades
+                .iter()
+                .filter(|trade| after.is_none_or(|after| trade.execution_id > after));
+            Ok(new.cloned().collect())
+        })
+    }
+
+    fn order_of<'a>(
+        &'a self,
+        instrument: Instrument,
+        order: &'a VenueOrderId,
+    ) -> Answer<'a, Result<Option<OrderReport>, Doubt>> {
+        Box::pin(async move {
+            let listed = self.listed.lock().expect("held");
+            let found = listed.foreign.iter().chain(&listed.ours);
+            if let Some(found) = found.clone().find(|report| report.venue_order_id == *order) {
+                return Ok(Some(found.clone()));
+            }
+            let own = self.sends().into_iter().find(|id| format!("v-{id}") == order.as_str());
+            Ok(own.map(|id| report(&id, instrument, self.ordered(&id))))
+        })
+    }
+
     fn reference_price(
         &self,
         _instrument: Instrument,

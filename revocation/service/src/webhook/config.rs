@@ -70,6 +70,7 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "crl.published",
     "order.doubt_unresolved",
     "venue.foreign_order",
+    "venue.foreign_trade",
 ];
 
 /// Why a subscription is refused.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::venue::{Doubt, Refused};
 
-pub use orders::{CancelReply, read_cancel, read_order, read_orders, read_queried};
+pub use orders::{CancelReply, read_cancel, read_numbered, read_order, read_orders, read_queried};
 pub use trades::{read_price, read_prices, read_trades};
 
 /// "Cancel rejected": the venue found no open order of that id.
@@ -88,6 +88,7 @@ pub fn fuzz_reply(data: &[u8]) {
     let _ = read_order(status, body, &order, "BTCEUR");
     let _ = read_cancel(status, body, &key, "BTCEUR");
     let _ = read_queried(status, body, &key, "BTCEUR");
+    let _ = read_numbered(status, body, 7, instrument, "BTCEUR");
     let _ = read_orders(status, body, &symbols, None);
     let _ = read_trades(status, body, instrument, "BTCEUR", None);
     let _ = read_price(status, body, "BTCEUR");

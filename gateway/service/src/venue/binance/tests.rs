@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Binance, Credential, Kind, Settings, Side, TimeInForce, VenueOrder};
-use crate::venue::{CancelOutcome, Doubt, NotSent, OrderKey, OrderLife, Outcome, Venue, VenueClientId};
+use crate::venue::{CancelOutcome, Doubt, NotSent, OrderKey, OrderLife, Outcome, Venue, VenueClientId, VenueOrderId};
 
 pub(super) struct RealClock;
 
@@ -117,6 +117,13 @@ async fn an_order_lives_and_ends_at_the_paper_venue() {
             .expect("known"),
         vec![]
     );
+    assert_eq!(adapter.trades(btc(), None).await.expect("known"), listed);
+    let after = Some(listed[0].execution_id);
+    assert_eq!(adapter.trades(btc(), after).await.expect("known"), vec![]);
+    let behind = adapter.order_of(btc(), &trades.venue_order_id).await.expect("known");
+    assert_eq!(behind.map(|order| order.client_id), Some(trades.client_id));
+    let unknown = VenueOrderId::new("987654").expect("fits");
+    assert_eq!(adapter.order_of(btc(), &unknown).await.expect("known"), None);
     assert_eq!(adapter.reference_price(btc()).await.expect("known").price, d("50000"));
 
     let CancelOutcome::Closed(closed) = adapter.cancel(&key("m-1")).await else {

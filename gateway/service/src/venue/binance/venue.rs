@@ -182,6 +182,32 @@ impl Binance {
         })
     }
 
+    async fn list_all_trades(&self, instrument: Instrument, after: Option<ExecutionId>) -> Result<Vec<Trade>, Doubt> {
+        let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
+        let after = after.map(|id| id.as_str().parse::<u64>()).transpose();
+        let after = after.map_err(|_| Doubt::Contradiction("fromId"))?;
+        // Without a place to begin at the venue lists the newest.
+        let from = after.map_or(String::new(), |id| format!("&fromId={}", id.saturating_add(1)));
+        let parameters = format!("symbol={symbol}{from}&limit={TRADES_PAGE}");
+        let request = self.signed(Method::GET, "/api/v3/myTrades", parameters);
+        let answer = self.ask(request, LONGEST_LIST_REPLY).await?;
+        let trades = reply::read_trades(answer.status, &answer.body, instrument, symbol, after);
+        settled(answer, trades)
+    }
+
+    async fn query_numbered(&self, instrument: Instrument, order: &VenueOrderId) -> Result<Option<OrderReport>, Doubt> {
+        let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
+        let number: u64 = order.as_str().parse().map_err(|_| Doubt::Contradiction("orderId"))?;
+        let request = self.signed(
+            Method::GET,
+            "/api/v3/order",
+            format!("symbol={symbol}&orderId={number}"),
+        );
+        let answer = self.ask(request, LONGEST_ORDER_REPLY).await?;
+        let report = reply::read_numbered(answer.status, &answer.body, number, instrument, symbol);
+        settled(answer, report)
+    }
+
     async fn price(&self, instrument: Instrument) -> Result<ReferencePrice, Doubt> {
         let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
         let request = self.plain(&format!("/api/v3/ticker/price?symbol={symbol}"));
@@ -315,6 +341,22 @@ impl Venue for Binance {
         after: Option<ExecutionId>,
     ) -> Answer<'a, Result<Vec<Trade>, Doubt>> {
         Box::pin(self.list_trades(instrument, order, after))
+    }
+
+    fn instruments(&self) -> Vec<Instrument> {
+        self.settings.symbols.keys().copied().collect()
+    }
+
+    fn trades(&self, instrument: Instrument, after: Option<ExecutionId>) -> Answer<'_, Result<Vec<Trade>, Doubt>> {
+        Box::pin(self.list_all_trades(instrument, after))
+    }
+
+    fn order_of<'a>(
+        &'a self,
+        instrument: Instrument,
+        order: &'a VenueOrderId,
+    ) -> Answer<'a, Result<Option<OrderReport>, Doubt>> {
+        Box::pin(self.query_numbered(instrument, order))
     }
 
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>> {

@@ -214,6 +214,32 @@ pub fn read_queried(status: u16, body: &[u8], key: &OrderKey, symbol: &str) -> R
     }
 }
 
+/// The answer to `GET /api/v3/order` about the venue's own number, whoever placed the order.
+///
+/// # Errors
+/// When the answer does not settle the question.
+pub fn read_numbered(
+    status: u16,
+    body: &[u8],
+    number: u64,
+    instrument: Instrument,
+    symbol: &str,
+) -> Result<Option<OrderReport>, Doubt> {
+    let body: OrderBody<'_> = match sorted(status, body) {
+        Body::Good(body) => parsed(body)?,
+        Body::Refused(Refused {
+            code: NO_SUCH_ORDER | CANCEL_REJECTED,
+            ..
+        }) => return Ok(None),
+        Body::Refused(Refused { code, .. }) => return Err(Doubt::Refused { code }),
+        Body::Doubt(doubt) => return Err(doubt),
+    };
+    if body.order_id != number {
+        return Err(Doubt::Contradiction("orderId"));
+    }
+    body.report(instrument, symbol).map(Some)
+}
+
 fn named(body: &[u8], key: &OrderKey, symbol: &str) -> Result<OrderReport, Doubt> {
     let report = parsed::<OrderBody<'_>>(body)?.report(key.instrument, symbol)?;
     if report.client_id != Some(key.client_id) {

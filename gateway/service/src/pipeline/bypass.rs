@@ -1,0 +1,189 @@
+//! The bypass detector: what the venue lists as traded under our credential, matched against what was permitted. A trade of an order that no
+//! permit explains means that somebody else holds the key; officers are told of each, once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::{Mutex, PoisonError},
+};
+
+use extensions::{Counterparty, Instrument, Timestamp};
+use gateway_policy::{AgentEvent, DecisionKind, OrderDecided, Side, VenueOrderId as PermitId};
+use ledger::events::{ForeignTrade, GatewayEvent};
+
+use super::reconcile::record;
+use crate::{
+    gateway::Gateway,
+    metrics::Metrics,
+    venue::{Doubt, ExecutionId, OrderReport, Trade, Venue, VenueOrderId},
+};
+
+/// Instruments whose trades are asked for in one look: the venue counts each question.
+const MOST_INSTRUMENTS: usize = 4;
+/// Pages of one instrument's trades that are read in one look.
+const MOST_PAGES: usize = 4;
+/// Orders that are asked for by the venue's own id in one look.
+const MOST_QUESTIONS: usize = 8;
+/// Orders of ours that are known by the venue's id; further ones push the oldest out, and are asked for.
+const MOST_KNOWN: usize = 65_536;
+
+type Reference = (Counterparty, VenueOrderId);
+
+/// The venue's own ids of orders that permits explain. Two generations, so that a full one forgets nothing that came a moment ago.
+#[derive(Debug, Default)]
+pub struct Explained(Mutex<[HashSet<Reference>; 2]>);
+
+impl Explained {
+    /// Takes note of the venue's id of an order of ours.
+    pub fn insert(&self, counterparty: Counterparty, id: VenueOrderId) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known[0].len() >= MOST_KNOWN {
+            known[1] = mem::take(&mut known[0]);
+        }
+        known[0].insert((counterparty, id));
+    }
+
+    fn contains(&self, counterparty: Counterparty, id: VenueOrderId) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|generation| generation.contains(&(counterparty, id)))
+    }
+}
+
+/// Where one watch has read to.
+#[derive(Default)]
+pub(super) struct Bypass {
+    /// The newest trade of each instrument that is explained or told.
+    read_to: HashMap<Instrument, ExecutionId>,
+    /// The instrument whose turn is next.
+    turn: usize,
+    /// When this ledger began: what traded earlier is not its to explain.
+    began: Option<Timestamp>,
+}
+
+impl Bypass {
+    /// Looks at what has traded since the last look.
+    pub(super) async fn look(&mut self, gateway: &Gateway, counterparty: Counterparty, venue: &dyn Venue) {
+        let Some(began) = self.began(gateway).await else { return };
+        let instruments = venue.instruments();
+        let mut questions = MOST_QUESTIONS;
+        for _ in 0..instruments.len().min(MOST_INSTRUMENTS) {
+            let instrument = instruments[self.turn % instruments.len()];
+            self.turn = (self.turn + 1) % instruments.len();
+            for _ in 0..MOST_PAGES {
+                let after = self.read_to.get(&instrument).copied();
+                let Ok(trades) = venue.trades(instrument, after).await else {
+                    break;
+                };
+                let new = trades.iter().filter(|trade| trade.at >= began);
+                let looking = Looking {
+                    gateway,
+                    counterparty,
+                    venue,
+                };
+                let Ok(()) = looking.explain(new, &mut questions).await.map_err(|read_to| {
+                    self.read_to.extend(read_to.map(|id| (instrument, id)));
+                }) else {
+                    break;
+                };
+                let Some(last) = trades.last() else { break };
+                self.read_to.insert(instrument, last.execution_id);
+            }
+        }
+    }
+
+    async fn began(&mut self, gateway: &Gateway) -> Option<Timestamp> {
+        if self.began.is_none() {
+            let first = gateway.ledger.read_range(0, 1).await.ok()?;
+            self.began = first.first().map(|entry| entry.recorded_at.min(entry.at));
+        }
+        self.began
+    }
+}
+
+struct Looking<'a> {
+    gateway: &'a Gateway,
+    counterparty: Counterparty,
+    venue: &'a dyn Venue,
+}
+
+impl Looking<'_> {
+    /// Explains or tells each of these; one that has to wait for the next look ends it, with the last one before it.
+    async fn explain<'t>(
+        &self,
+        trades: impl Iterator<Item = &'t Trade>,
+        questions: &mut usize,
+    ) -> Result<(), Option<ExecutionId>> {
+        let (mut last, mut told) = (None, HashMap::new());
+        for trade in trades {
+            let id = trade.venue_order_id;
+            if !self.gateway.explained.contains(self.counterparty, id) {
+                if !told.contains_key(&id) {
+                    *questions = questions.checked_sub(1).ok_or(last)?;
+                    let Ok(found) = self.venue.order_of(trade.instrument, &id).await else {
+                        return Err(last);
+                    };
+                    let Ok(ours) = self.permitted(found.as_ref()).await else {
+                        return Err(last);
+                    };
+                    if ours {
+                        self.gateway.explained.insert(self.counterparty, id);
+                    } else {
+                        told.insert(id, found);
+                    }
+                }
+                if let Some(order) = told.get(&id) {
+                    self.tell(trade, order.as_ref());
+                }
+            }
+            last = Some(trade.execution_id);
+        }
+        Ok(())
+    }
+
+    /// Whether a permit explains the order: it stands under an id that the permit derived, and is what was permitted.
+    async fn permitted(&self, order: Option<&OrderReport>) -> Result<bool, Doubt> {
+        let named = order.and_then(|order| Some((order, PermitId::parse(order.client_id?.as_str())?)));
+        let Some((order, id)) = named else { return Ok(false) };
+        let slots = self.gateway.slots();
+        let Some(slot) = slots.iter().find(|slot| id.belongs_to(&slot.agent)) else {
+            return Ok(false);
+        };
+        // The permit was recorded before the order was sent, so it is there.
+        let entries = self.gateway.ledger.read_stream(slot.stream(), id.number(), 1).await;
+        let entries = entries.map_err(|_| Doubt::Broken)?;
+        let decided = entries
+            .first()
+            .map(|entry| AgentEvent::decode(&entry.kind, entry.body()));
+        let same = |decided: &OrderDecided| {
+            let terms = &decided.order;
+            decided.decision == DecisionKind::Permit
+                && terms.counterparty == self.counterparty
+                && terms.instrument == order.instrument
+                && terms.quantity == order.quantity
+        };
+        Ok(matches!(decided, Some(Ok(AgentEvent::Decided(decided))) if same(&decided)))
+    }
+
+    fn tell(&self, trade: &Trade, order: Option<&OrderReport>) {
+        let (gateway, counterparty) = (self.gateway, self.counterparty);
+        let told = ForeignTrade {
+            client_id: order.and_then(|order| order.client_id).map(|id| id.to_string()),
+            counterparty,
+            execution: trade.execution_id.to_string(),
+            gateway: gateway.settings.id,
+            instrument: trade.instrument,
+            price: trade.price,
+            quantity: trade.quantity,
+            side: if trade.bought { Side::Buy } else { Side::Sell },
+            traded_at: trade.at,
+            venue_reference: trade.venue_order_id.to_string(),
+        };
+        let id = format!(
+            "foreign-trade-{counterparty}-{}-{}",
+            trade.instrument, trade.execution_id
+        );
+        Metrics::count(&gateway.metrics.foreign_trades);
+        tracing::error!(%counterparty, trade = %trade.execution_id, "a trade under our credential that no permit explains");
+        record(gateway, GatewayEvent::ForeignTrade(told), id);
+    }
+}
