@@ -15,7 +15,7 @@ use super::reconcile::record;
 use crate::{
     gateway::Gateway,
     metrics::Metrics,
-    venue::{Doubt, ExecutionId, OrderReport, Trade, Venue, VenueOrderId},
+    venue::{Doubt, ExecutionId, OrderReport, Trade, Venue, VenueClientId, VenueOrderId},
 };
 
 /// Instruments whose trades are asked for in one look: the venue counts each question.
@@ -100,6 +100,14 @@ impl Bypass {
     }
 }
 
+/// What stands behind a trade.
+enum Behind {
+    /// An order that we permitted.
+    Permit,
+    /// One that nobody did; under which id, as far as the venue tells.
+    Nobody(Option<VenueClientId>),
+}
+
 struct Looking<'a> {
     gateway: &'a Gateway,
     counterparty: Counterparty,
@@ -113,31 +121,32 @@ impl Looking<'_> {
         trades: impl Iterator<Item = &'t Trade>,
         questions: &mut usize,
     ) -> Result<(), Option<ExecutionId>> {
-        let (mut last, mut told) = (None, HashMap::new());
+        let (mut last, mut foreign) = (None, HashMap::new());
         for trade in trades {
             let id = trade.venue_order_id;
-            if !self.gateway.explained.contains(self.counterparty, id) {
-                if !told.contains_key(&id) {
-                    *questions = questions.checked_sub(1).ok_or(last)?;
-                    let Ok(found) = self.venue.order_of(trade.instrument, &id).await else {
-                        return Err(last);
-                    };
-                    let Ok(ours) = self.permitted(found.as_ref()).await else {
-                        return Err(last);
-                    };
-                    if ours {
-                        self.gateway.explained.insert(self.counterparty, id);
-                    } else {
-                        told.insert(id, found);
-                    }
+            let known = self.gateway.explained.contains(self.counterparty, id) || foreign.contains_key(&id);
+            if !known {
+                *questions = questions.checked_sub(1).ok_or(last)?;
+                match self.ask(trade).await.map_err(|_| last)? {
+                    Behind::Permit => self.gateway.explained.insert(self.counterparty, id),
+                    Behind::Nobody(client) => drop(foreign.insert(id, client)),
                 }
-                if let Some(order) = told.get(&id) {
-                    self.tell(trade, order.as_ref());
-                }
+            }
+            if let Some(client) = foreign.get(&id) {
+                self.tell(trade, *client);
             }
             last = Some(trade.execution_id);
         }
         Ok(())
+    }
+
+    /// Asks the venue which order a trade is of, and the ledger who permitted it.
+    async fn ask(&self, trade: &Trade) -> Result<Behind, Doubt> {
+        let found = self.venue.order_of(trade.instrument, &trade.venue_order_id).await?;
+        Ok(match self.permitted(found.as_ref()).await? {
+            true => Behind::Permit,
+            false => Behind::Nobody(found.and_then(|order| order.client_id)),
+        })
     }
 
     /// Whether a permit explains the order: it stands under an id that the permit derived, and is what was permitted.
@@ -164,10 +173,10 @@ impl Looking<'_> {
         Ok(matches!(decided, Some(Ok(AgentEvent::Decided(decided))) if same(&decided)))
     }
 
-    fn tell(&self, trade: &Trade, order: Option<&OrderReport>) {
+    fn tell(&self, trade: &Trade, client: Option<VenueClientId>) {
         let (gateway, counterparty) = (self.gateway, self.counterparty);
         let told = ForeignTrade {
-            client_id: order.and_then(|order| order.client_id).map(|id| id.to_string()),
+            client_id: client.map(|id| id.to_string()),
             counterparty,
             execution: trade.execution_id.to_string(),
             gateway: gateway.settings.id,
