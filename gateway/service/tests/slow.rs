@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_policy::{CancelSource, CancelState};
+use gateway_policy::{CancelRequested, CancelSource, CancelState};
 use gateway_service::{
     listener::sessions::Holder,
     pipeline::{cancel::cancel, endings::OrderStatus, settle, submit::Submitted},
@@ -120,13 +120,14 @@ fn a_hung_disk_holds_no_cancel() {
 
 /// The queue has no room, not for what narrows either. A cancel reaches the venue; the last order of a runaway halts it: gate, connections,
 /// cancels. Both records lie in the reserve file; the halt's is brought into the log when there is room, and is owed no more: the gate is the
-/// officers' again.
+/// officers' again. The next start brings the cancel's in, marked late.
 ///
-/// Control: without `report_owed` in `settle` the stream holds no revocation until a restart.
+/// Controls tried: without `report_owed` in `settle` the stream holds no revocation until a restart; without `keep_aside` in the writer the cancel
+/// is never on record.
 #[test]
 fn a_full_queue_stops_neither_cancels_nor_a_halt() {
     rt().block_on(async {
-        let (world, session) = hanging("mm-1", &before_the_fuse().await).await;
+        let (mut world, session) = hanging("mm-1", &before_the_fuse().await).await;
         let instance = &world.instances[0];
         let open = session.slot.lock().state.open_orders().to_vec();
         let withdraw = async |place: usize| {
@@ -162,6 +163,20 @@ fn a_full_queue_stops_neither_cancels_nor_a_halt() {
             of.map(|entry| entry.late).collect::<Vec<_>>()
         };
         assert_eq!(revocations(&world.stream("mm-1").await), [false], "once");
+        let requests = async |world: &World| {
+            let entries = world.stream("mm-1").await;
+            let of_cancel = entries
+                .iter()
+                .filter(|entry| &*entry.kind == CancelRequested::KIND && entry.late);
+            of_cancel.count()
+        };
+        assert_eq!(requests(&world).await, 0);
+        world.reopen(1, None).await;
+        assert!(
+            requests(&world).await > 0,
+            "the cancel that found no room, from the reserve file"
+        );
+        assert_eq!(revocations(&world.stream("mm-1").await), [false], "still once");
     });
 }
 
