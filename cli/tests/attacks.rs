@@ -34,6 +34,8 @@ mod records;
 mod rekey;
 #[path = "attacks/renewals.rs"]
 mod renewals;
+#[path = "attacks/schema.rs"]
+mod schema;
 #[path = "attacks/small_disk.rs"]
 mod small_disk;
 #[path = "attacks/tls.rs"]

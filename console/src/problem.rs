@@ -93,6 +93,32 @@ impl Problem {
     }
 }
 
+/// The longest text of a refusal by the framework that is repeated, in bytes.
+const LONGEST_REPEATED: usize = 1_024;
+
+/// What the framework refuses by itself (a query or a path that does not read) is a problem document too.
+pub(crate) async fn always(response: Response) -> Response {
+    let status = response.status();
+    let refused = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let plain = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !refused || !plain {
+        return response;
+    }
+    let allowed = response.headers().get(header::ALLOW).cloned();
+    let text = axum::body::to_bytes(response.into_body(), LONGEST_REPEATED).await;
+    let text = text.unwrap_or_default();
+    let detail = match std::str::from_utf8(&text) {
+        Ok(text) if !text.is_empty() => text,
+        _ => "the request does not read",
+    };
+    let mut response = Problem::with_status(status, "REQUEST", detail).into_response();
+    if let Some(allowed) = allowed {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut body = json!({

@@ -626,6 +626,10 @@ impl Ledger {
         Ok(self.inner.store.certificate(serial).await?)
     }
 
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
     /// The streams of one family, by name: all agents, mandates, officers.
     pub fn streams(&self, kind: StreamKind) -> Vec<StreamId> {
         self.inner.store.streams(kind)

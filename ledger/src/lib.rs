@@ -18,6 +18,7 @@ pub mod receipt;
 mod recent;
 pub mod reserve;
 pub mod seal;
+pub mod search;
 pub mod store;
 pub mod tree;
 pub mod verify;

@@ -11,9 +11,11 @@ mod entries;
 mod house;
 mod incidents;
 mod officers;
+mod openapi;
 mod positions;
 pub(crate) mod proposals;
 mod scored;
+mod search;
 mod standing;
 mod warnings;
 mod webhooks;
@@ -128,6 +130,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/webhooks/{webhook}/test", OPERATES, || post(webhooks::test)),
     route("POST", "/v1/nonces", &[Approver], || post(positions::nonce)),
     route("POST", "/v1/erase", &[Administrator], || post(officers::erase)),
+    route("GET", "/v1/entries", ANY, || get(search::find)),
     route("GET", "/v1/entries/{position}", ANY, || get(entries::show)),
 ];
 
@@ -144,6 +147,7 @@ pub(crate) fn router(console: &Console) -> Router {
     }
     router
         .route("/v1/officers/enrol", post(officers::enrol))
+        .route("/v1/openapi.json", get(openapi::show))
         .route("/healthz", get(entries::healthz))
         .route("/readyz", get(entries::readyz))
         .fallback(|| async { Problem::missing("such address") })
@@ -155,6 +159,7 @@ pub(crate) fn router(console: &Console) -> Router {
             )
         })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::map_response(crate::problem::always))
         .layer(middleware::from_fn_with_state(console.config.officers.request, in_time))
         .with_state(console.clone())
 }

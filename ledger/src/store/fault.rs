@@ -11,11 +11,12 @@ use std::{
 
 use extensions::{Digest, Serial, StreamId, StreamKind, Timestamp};
 
-use super::{Answer, Batch, Committed, Settled, Store, StoreError, StoredCheckpoint};
+use super::{Answer, Batch, Committed, Marked, Settled, Store, StoreError, StoredCheckpoint};
 use crate::{
     append::CommittedEntry,
     ledger::{Head, LeasedTask, TaskId},
     seal::SealedRow,
+    search::Mark,
     tree::BatchTree,
 };
 
@@ -161,6 +162,17 @@ impl Store for FaultStore {
 
     fn append_position<'a>(&'a self, stream: &'a StreamId, id: &'a str) -> Answer<'a, Option<u64>> {
         self.inner.append_position(stream, id)
+    }
+
+    fn marked<'a>(
+        &'a self,
+        mark: &'a Mark,
+        stream: Option<&'a StreamId>,
+        lowest: u64,
+        highest: u64,
+        limit: usize,
+    ) -> Answer<'a, Marked> {
+        self.inner.marked(mark, stream, lowest, highest, limit)
     }
 
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>> {

@@ -14,6 +14,7 @@ use crate::{
     keys::CheckpointKey,
     ledger::{Head, LeasedTask, TaskId},
     seal::SealedRow,
+    search::Mark,
     tree::BatchTree,
 };
 
@@ -152,6 +153,16 @@ pub trait Store: Send + Sync {
     fn order_position<'a>(&'a self, agent: &'a StreamId, client_order_id: &'a str) -> Answer<'a, Option<u64>>;
     /// The position of an append by its id.
     fn append_position<'a>(&'a self, stream: &'a StreamId, id: &'a str) -> Answer<'a, Option<u64>>;
+    /// Positions from `lowest` to before `highest` that the index has under a mark, newest first; those of `stream` when one is given. It looks
+    /// at `limit` of them at most.
+    fn marked<'a>(
+        &'a self,
+        mark: &'a Mark,
+        stream: Option<&'a StreamId>,
+        lowest: u64,
+        highest: u64,
+        limit: usize,
+    ) -> Answer<'a, Marked>;
     /// Stream and last kind about a serial.
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>>;
     /// The sealed row of a commitment.
@@ -174,6 +185,17 @@ pub trait Store: Send + Sync {
     fn catch_up(&self) -> Answer<'_, ()>;
     /// Ends the connections in order.
     fn close(&self) -> Answer<'_, ()>;
+}
+
+/// What the index has under a mark.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// Where, newest first.
+    pub positions: Vec<u64>,
+    /// How many were looked at.
+    pub looked: usize,
+    /// The oldest position that was looked at.
+    pub through: u64,
 }
 
 /// What becomes of a task.

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use crate::*;
 
 mod recovery;
+mod search;
 mod slow;
 mod streams;
 mod tamper;

@@ -12,7 +12,8 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
-    Answer, Batch, Committed, Item, KnownIds, Outcome, OutcomeProof, Settled, Store, StoreError, StoredCheckpoint,
+    Answer, Batch, Committed, Item, KnownIds, Marked, Outcome, OutcomeProof, Settled, Store, StoreError,
+    StoredCheckpoint,
     sequence::{self, Numbered, Sequence, Truth},
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     files,
     ledger::{Head, LeasedTask, TaskId},
     seal::SealedRow,
+    search::Mark,
     tree::{self, BatchTree, Frontier},
 };
 
@@ -429,6 +431,17 @@ impl Store for SqliteStore {
 
     fn append_position<'a>(&'a self, stream: &'a StreamId, id: &'a str) -> Answer<'a, Option<u64>> {
         Box::pin(async move { self.views.append_id(stream, &Arc::from(id)) })
+    }
+
+    fn marked<'a>(
+        &'a self,
+        mark: &'a Mark,
+        stream: Option<&'a StreamId>,
+        lowest: u64,
+        highest: u64,
+        limit: usize,
+    ) -> Answer<'a, Marked> {
+        Box::pin(async move { self.views.marked(mark, stream, (lowest, highest), limit) })
     }
 
     fn certificate<'a>(&'a self, serial: &'a Serial) -> Answer<'a, Option<(StreamId, String)>> {

@@ -82,7 +82,12 @@ CREATE TABLE IF NOT EXISTS append_ids(stream INTEGER NOT NULL, id TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS orders(stream INTEGER NOT NULL, client_order_id TEXT NOT NULL, position INTEGER NOT NULL,
   PRIMARY KEY(stream, client_order_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS certificates(serial BLOB PRIMARY KEY, stream INTEGER NOT NULL, kind TEXT NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks(position INTEGER NOT NULL, ordinal INTEGER NOT NULL, stream INTEGER NOT NULL, kind TEXT NOT NULL,
+  decision TEXT, code TEXT, PRIMARY KEY(position, ordinal)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS marks_kind ON marks(kind, position, stream);
+CREATE INDEX IF NOT EXISTS marks_decision ON marks(decision, position, stream) WHERE decision IS NOT NULL;
+CREATE INDEX IF NOT EXISTS marks_code ON marks(code, position, stream) WHERE code IS NOT NULL;
 ";
 
 /// Raised when the views hold something else than before; older ones are made again.
-pub(crate) const VIEWS_VERSION: i64 = 1;
+pub(crate) const VIEWS_VERSION: i64 = 2;

@@ -16,7 +16,11 @@ mod facts;
 mod file;
 mod lookups;
 
-use crate::{append::CommittedEntry, store::StoreError};
+use crate::{
+    append::CommittedEntry,
+    search::Mark,
+    store::{Marked, StoreError},
+};
 use facts::{client_order_id, serial};
 use file::{Known, ViewsFile};
 use lookups::Lookups;
@@ -219,6 +223,24 @@ impl Views {
             Some(entry) => Ok(Some((entry.stream.clone(), entry.kind.to_string()))),
             None => self.lookups().certificate(wanted),
         }
+    }
+
+    /// What the file has under a mark; whoever asks has caught it up.
+    pub(super) fn marked(
+        &self,
+        mark: &Mark,
+        stream: Option<&StreamId>,
+        positions: (u64, u64),
+        limit: usize,
+    ) -> Result<Marked, StoreError> {
+        let key = match stream {
+            Some(stream) => match self.stream_key(stream) {
+                Some(key) => Some(key),
+                None => return Ok(Marked::default()),
+            },
+            None => None,
+        };
+        self.lookups().marked(mark, key, positions, limit)
     }
 
     /// Writes what is missing in the file up to `size`, from the tail or, at a start, from the entries. Blocks.

@@ -9,6 +9,7 @@ use super::facts::{client_order_id, serial};
 use crate::{
     append::CommittedEntry,
     entry,
+    search::Marks,
     store::{
         StoreError,
         sqlite::{append, schema, signed, unsigned},
@@ -101,7 +102,7 @@ impl ViewsFile {
     pub(super) fn clear(&mut self) -> Result<(), StoreError> {
         let sql = format!(
             "BEGIN IMMEDIATE; DELETE FROM streams; DELETE FROM stream_entries; DELETE FROM append_ids; DELETE FROM orders;
-            DELETE FROM certificates; DELETE FROM progress; INSERT INTO progress VALUES(1, 0, {}); COMMIT;",
+            DELETE FROM certificates; DELETE FROM marks; DELETE FROM progress; INSERT INTO progress VALUES(1, 0, {}); COMMIT;",
             schema::VIEWS_VERSION
         );
         self.views.execute_batch(&sql).map_err(failed)?;
@@ -179,12 +180,35 @@ fn insert(views: &Connection, entries: &[Arc<CommittedEntry>], keys: &HashMap<St
             let values = params![&serial.octets()[..], key, &*entry.kind, position];
             views.prepare_cached(sql)?.execute(values)?;
         }
+        let marks = Marks::of(entry);
+        if marks.indexed(&entry.kind) {
+            mark(views, entry, key, &marks)?;
+        }
         if entry.number == 0 {
             let sql = "INSERT OR IGNORE INTO streams(id, name) VALUES(?, ?)";
             views
                 .prepare_cached(sql)?
                 .execute(params![key, entry.stream.to_string()])?;
         }
+    }
+    Ok(())
+}
+
+/// One row for each code of an entry, and one for an entry without.
+fn mark(views: &Connection, entry: &CommittedEntry, key: i64, marks: &Marks) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO marks(position, ordinal, stream, kind, decision, code) VALUES(?, ?, ?, ?, ?, ?)";
+    let mut insert = views.prepare_cached(sql)?;
+    for ordinal in 0..marks.codes.len().max(1) {
+        let code = marks.codes.get(ordinal);
+        let values = params![
+            signed(entry.position),
+            ordinal as i64,
+            key,
+            &*entry.kind,
+            marks.decision,
+            code
+        ];
+        insert.execute(values)?;
     }
     Ok(())
 }

@@ -6,10 +6,15 @@ use extensions::{Serial, StreamId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::file::failed;
+use crate::search::Mark;
 use crate::store::{
-    StoreError,
-    sqlite::{append, unsigned},
+    Marked, StoreError,
+    sqlite::{append, signed, unsigned},
 };
+
+const BY_CODE: &str = "SELECT position, stream FROM marks WHERE code = ? AND position >= ? AND position < ? ORDER BY position DESC LIMIT ?";
+const BY_DECISION: &str = "SELECT position, stream FROM marks WHERE decision = ? AND position >= ? AND position < ? ORDER BY position DESC LIMIT ?";
+const BY_KIND: &str = "SELECT position, stream FROM marks WHERE kind = ? AND position >= ? AND position < ? ORDER BY position DESC LIMIT ?";
 
 pub(super) struct Lookups {
     views: Connection,
@@ -31,6 +36,35 @@ impl Lookups {
     pub(super) fn order(&self, key: i64, id: &str) -> Result<Option<u64>, StoreError> {
         let sql = "SELECT position FROM orders WHERE stream = ? AND client_order_id = ?";
         self.position_of(sql, key, id)
+    }
+
+    /// Positions under a mark, newest first.
+    pub(super) fn marked(
+        &self,
+        mark: &Mark,
+        stream: Option<i64>,
+        (lowest, highest): (u64, u64),
+        limit: usize,
+    ) -> Result<Marked, StoreError> {
+        let (sql, value) = match mark {
+            Mark::Code(code) => (BY_CODE, code),
+            Mark::Decision(decision) => (BY_DECISION, decision),
+            Mark::Kind(kind) => (BY_KIND, kind),
+        };
+        let mut query = self.views.prepare_cached(sql).map_err(failed)?;
+        let values = params![value, signed(lowest), signed(highest), limit as i64];
+        let mut rows = query.query(values).map_err(failed)?;
+        let mut marked = Marked::default();
+        while let Some(row) = rows.next().map_err(failed)? {
+            marked.looked += 1;
+            marked.through = unsigned(row.get(0).map_err(failed)?);
+            let of: i64 = row.get(1).map_err(failed)?;
+            let again = marked.positions.last() == Some(&marked.through);
+            if !again && stream.is_none_or(|stream| stream == of) {
+                marked.positions.push(marked.through);
+            }
+        }
+        Ok(marked)
     }
 
     fn position_of(&self, sql: &str, key: i64, id: &str) -> Result<Option<u64>, StoreError> {
