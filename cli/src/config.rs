@@ -327,7 +327,10 @@ impl Status {
 pub struct Webhook {
     /// Where to: `https`, or `http` into `allow_networks`.
     pub url: String,
-    /// A file with the secret, `whsec_` and base64 of 24 to 64 bytes.
+    /// What the receiver reads: `cloud_events`, `pagerduty` or `slack`.
+    #[serde(default)]
+    pub format: revocation_service::webhook::Format,
+    /// A file with the secret: `whsec_` and base64 of 24 to 64 bytes; PagerDuty's routing key; the path of Slack's address.
     pub secret_file: PathBuf,
     /// A file with the former secret during a rotation.
     #[serde(default)]

@@ -89,7 +89,8 @@ local = ["127.0.0.0/8"]
 
 # [webhooks.desk]
 # url = "https://desk.example.com/hooks"
-# secret_file = "webhooks/desk"         # whsec_ and base64 of 24 to 64 bytes
+# format = "cloud_events"               # pagerduty (Events API v2), slack (incoming webhook)
+# secret_file = "webhooks/desk"         # whsec_ and base64 of 24 to 64 bytes; routing key; /services/...
 # kinds = ["agent.*", "warning.*"]      # all that changes who may trade when absent
 # allow_networks = []          # private networks it may connect to
 

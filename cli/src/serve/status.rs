@@ -13,14 +13,18 @@ use revocation_service::{
 };
 
 use super::Start;
-use crate::{client, config::Webhook, founding, pem};
+use crate::{
+    client,
+    config::{Console, Webhook},
+    founding, pem,
+};
 
 pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Role> {
     let writer = start.writer("revocation").await?;
     let log: Arc<dyn Log> = Arc::new(LedgerLog::new(start.ledger.clone(), writer));
     let mut webhooks = BTreeMap::new();
     for (name, section) in &start.config.webhooks {
-        let read = subscription(section).with_context(|| format!("webhooks.{name}"))?;
+        let read = subscription(section, &start.config.console).with_context(|| format!("webhooks.{name}"))?;
         webhooks.insert(name.clone(), read);
     }
     let config = RoleConfig {
@@ -55,9 +59,11 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Role> {
     Ok(Role::start(config, given).await?)
 }
 
-fn subscription(section: &Webhook) -> anyhow::Result<SubscriptionConfig> {
+fn subscription(section: &Webhook, console: &Console) -> anyhow::Result<SubscriptionConfig> {
     let secret = |path| Ok::<_, anyhow::Error>(Secret(founding::read_private(path)?.trim().to_owned()));
     Ok(SubscriptionConfig {
+        console: Some(console.origin_at(console.officers.port())),
+        format: section.format,
         allow_networks: section.allow_networks.clone(),
         kinds: section.kinds.clone(),
         previous_secret: section.previous_secret_file.as_deref().map(secret).transpose()?,

@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod message;
 mod networks;
+mod people;
 mod progress;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 pub use backoff::MOST_ATTEMPTS;
 pub use client::ATTEMPT_TIMEOUT;
-pub use config::{DEFAULT_KINDS, Secret, SubscriptionConfig, SubscriptionError};
+pub use config::{DEFAULT_KINDS, Format, PAGED_KINDS, Secret, SubscriptionConfig, SubscriptionError};
 pub use progress::MOST_DEAD;
 pub use worker::{MOST_IN_FLIGHT, MOST_PENDING};
 

@@ -15,7 +15,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::config::Target;
-use super::message::CONTENT_TYPE as CLOUD_EVENT;
 use super::networks::permitted;
 
 /// A whole attempt, from resolving to the answer.
@@ -44,7 +43,8 @@ fn failed(fault: impl Into<String>) -> Outcome {
 /// What is sent.
 pub(super) struct Outgoing {
     pub(super) body: Vec<u8>,
-    pub(super) headers: [(&'static str, String); 3],
+    pub(super) content_type: &'static str,
+    pub(super) headers: Vec<(&'static str, String)>,
 }
 
 /// Sends, within [`ATTEMPT_TIMEOUT`].
@@ -121,7 +121,7 @@ where
     let driver = tokio::spawn(connection);
     let mut request = Request::post(&target.path)
         .header(HOST, target.authority())
-        .header(CONTENT_TYPE, CLOUD_EVENT)
+        .header(CONTENT_TYPE, out.content_type)
         .header(USER_AGENT, concat!("Mandatum/", env!("CARGO_PKG_VERSION")));
     for (name, value) in out.headers {
         request = request.header(name, value);

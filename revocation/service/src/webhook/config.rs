@@ -13,6 +13,9 @@ const SHORTEST_SECRET: usize = 24;
 /// The longest secret, in octets.
 const LONGEST_SECRET: usize = 64;
 
+/// The length of PagerDuty's routing keys.
+const ROUTING_KEY: usize = 32;
+
 /// A secret: `whsec_` and base64 of 24 to 64 octets. `Debug` does not show it.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
@@ -24,10 +27,29 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What a receiver reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// CloudEvents 1.0, signed as Standard Webhooks asks.
+    #[default]
+    CloudEvents,
+    /// PagerDuty's Events API v2. The secret is the integration's routing key.
+    Pagerduty,
+    /// A Slack incoming webhook. The secret is the path of its address, from `/services/` on.
+    Slack,
+}
+
 /// One subscription, as the configuration file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionConfig {
+    /// Where officers open the console; pages and messages to people lead there.
+    #[serde(default)]
+    pub console: Option<String>,
+    /// What the receiver reads.
+    #[serde(default)]
+    pub format: Format,
     /// Networks among those otherwise refused (private, loopback, link-local) to which it may connect, in CIDR form.
     #[serde(default)]
     pub allow_networks: Vec<Network>,
@@ -37,7 +59,7 @@ pub struct SubscriptionConfig {
     /// A former secret, still signed with during a rotation.
     #[serde(default)]
     pub previous_secret: Option<Secret>,
-    /// The secret.
+    /// The secret: of Standard Webhooks, or what `format` says.
     pub secret: Secret,
     /// Where to; `https`, or `http` into `allow_networks`.
     pub url: String,
@@ -73,6 +95,20 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "venue.foreign_trade",
 ];
 
+/// What people are paged or written to for, without `kinds`: what needs one of them, and its end.
+pub const PAGED_KINDS: &[&str] = &[
+    "warning.opened",
+    "warning.closed",
+    "incident.opened",
+    "incident.acknowledged",
+    "incident.reviewed",
+    "house.frozen",
+    "house.revoked",
+    "order.doubt_unresolved",
+    "venue.foreign_order",
+    "venue.foreign_trade",
+];
+
 /// Why a subscription is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SubscriptionError {
@@ -92,6 +128,12 @@ pub enum SubscriptionError {
     /// A secret that is none.
     #[error("webhook {0}: its secret must be `whsec_` and base64 of {SHORTEST_SECRET} to {LONGEST_SECRET} octets")]
     Secret(String),
+    /// A routing key that is none.
+    #[error("webhook {0}: its secret must be PagerDuty's routing key, 32 letters and digits")]
+    RoutingKey(String),
+    /// A path that is none.
+    #[error("webhook {0}: its secret must be the path of Slack's address, from /services/ on")]
+    SlackPath(String),
     /// A kind that names nothing.
     #[error("webhook {name}: {kind:?} names no kind: expected noun.verb, as in agent.revoked, or agent.*")]
     Kind {
@@ -152,12 +194,22 @@ impl Target {
     }
 }
 
+/// How a message is made for its receiver.
+pub(super) enum Sender {
+    CloudEvents(Vec<Webhook>),
+    /// With the routing key.
+    Pagerduty(Secret),
+    Slack,
+}
+
 /// A checked subscription.
 pub(super) struct Subscription {
+    /// Where the console is, for people.
+    pub(super) console: Option<String>,
     pub(super) allow: Vec<Network>,
     kinds: Vec<String>,
     pub(super) name: String,
-    pub(super) signers: Vec<Webhook>,
+    pub(super) sender: Sender,
     pub(super) stream: StreamId,
     pub(super) target: Target,
 }
@@ -165,19 +217,21 @@ pub(super) struct Subscription {
 impl Subscription {
     pub(super) fn new(name: &str, config: &SubscriptionConfig) -> Result<Self, SubscriptionError> {
         let stream = StreamId::new(StreamKind::Delivery, name).map_err(|_| SubscriptionError::Name(name.to_owned()))?;
-        let target = Target::parse(&config.url).map_err(|why| SubscriptionError::Url {
+        let mut target = Target::parse(&config.url).map_err(|why| SubscriptionError::Url {
             name: name.to_owned(),
             url: config.url.clone(),
             why,
         })?;
-        let secrets = [Some(&config.secret), config.previous_secret.as_ref()];
-        let signers = secrets
-            .into_iter()
-            .flatten()
-            .map(|secret| signer(name, secret))
-            .collect::<Result<_, _>>()?;
+        let sender = sender(name, config)?;
+        if matches!(sender, Sender::Slack) {
+            target.path.clone_from(&config.secret.0);
+        }
+        let usual = match sender {
+            Sender::CloudEvents(_) => DEFAULT_KINDS,
+            Sender::Pagerduty(_) | Sender::Slack => PAGED_KINDS,
+        };
         let kinds = if config.kinds.is_empty() {
-            DEFAULT_KINDS.iter().map(|kind| (*kind).to_owned()).collect()
+            usual.iter().map(|kind| (*kind).to_owned()).collect()
         } else {
             config.kinds.clone()
         };
@@ -194,8 +248,9 @@ impl Subscription {
         Ok(Self {
             allow: config.allow_networks.clone(),
             kinds,
+            console: config.console.clone(),
             name: name.to_owned(),
-            signers,
+            sender,
             stream,
             target,
         })
@@ -208,6 +263,29 @@ impl Subscription {
                 Some(noun) => kind.starts_with(noun),
                 None => kind == wanted,
             })
+    }
+}
+
+fn sender(name: &str, config: &SubscriptionConfig) -> Result<Sender, SubscriptionError> {
+    let secret = &config.secret;
+    match config.format {
+        Format::CloudEvents => {
+            let secrets = [Some(secret), config.previous_secret.as_ref()];
+            let signers = secrets.into_iter().flatten().map(|secret| signer(name, secret));
+            Ok(Sender::CloudEvents(signers.collect::<Result<_, _>>()?))
+        }
+        Format::Pagerduty => {
+            let fits = secret.0.len() == ROUTING_KEY && secret.0.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let key = fits.then(|| secret.clone());
+            key.map(Sender::Pagerduty)
+                .ok_or_else(|| SubscriptionError::RoutingKey(name.to_owned()))
+        }
+        Format::Slack => {
+            let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/';
+            let fits = secret.0.starts_with("/services/") && secret.0.len() <= 256 && secret.0.bytes().all(word);
+            fits.then_some(Sender::Slack)
+                .ok_or_else(|| SubscriptionError::SlackPath(name.to_owned()))
+        }
     }
 }
 
@@ -230,6 +308,8 @@ mod tests {
 
     fn config(url: &str) -> SubscriptionConfig {
         SubscriptionConfig {
+            console: None,
+            format: Format::CloudEvents,
             allow_networks: Vec::new(),
             kinds: Vec::new(),
             previous_secret: None,
@@ -275,6 +355,29 @@ mod tests {
             !format!("{:?}", config("https://x/")).contains("MfKQ"),
             "secrets are not shown"
         );
+    }
+
+    /// A routing key and a path are told apart from other secrets, and a path never stands in what is logged or refused.
+    #[test]
+    fn people_s_receivers_have_secrets_of_their_own() {
+        let of = |format, secret: &str| {
+            let mut config = config("https://hooks.example.com");
+            (config.format, config.secret) = (format, Secret(secret.to_owned()));
+            Subscription::new("desk", &config)
+        };
+        assert!(of(Format::Pagerduty, "0123456789abcdef0123456789abcdef").is_ok());
+        let slack = of(Format::Slack, "/services/T0/B0/abc").unwrap();
+        assert_eq!(slack.target.path, "/services/T0/B0/abc");
+        assert!(slack.wants("incident.reviewed") && !slack.wants("crl.published"));
+        for (format, secret) in [
+            (Format::Pagerduty, "short"),
+            (Format::Pagerduty, "0123456789abcdef0123456789abcde!"),
+            (Format::Slack, "https://hooks.example.com/services/T0"),
+            (Format::Slack, "/services/T0\r\nx: y"),
+        ] {
+            let refused = of(format, secret).err().unwrap().to_string();
+            assert!(!refused.contains(secret), "{refused}");
+        }
     }
 
     #[test]

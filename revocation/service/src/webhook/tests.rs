@@ -95,6 +95,8 @@ async fn black_hole() -> (String, Arc<AtomicUsize>) {
 
 fn subscription(url: &str, inside: bool) -> SubscriptionConfig {
     SubscriptionConfig {
+        console: None,
+        format: Format::CloudEvents,
         allow_networks: if inside {
             vec![Network::parse("127.0.0.0/8").unwrap()]
         } else {
@@ -337,6 +339,155 @@ async fn a_black_hole_delays_only_itself() {
     }
     let swallowed = hits.load(Ordering::SeqCst);
     assert!((1..=MOST_IN_FLIGHT).contains(&swallowed), "bounded: {swallowed}");
+    running.end().await;
+}
+
+const ROUTING_KEY: &str = "0123456789abcdef0123456789ABCDEF";
+
+/// What happens from a halt to its review, and a warning's beginning and end.
+fn a_hard_night(log: &MemoryLog) {
+    use revocation_core::incident::{
+        Finding, IncidentAcknowledged, IncidentCause, IncidentReviewed, Trigger, incident_of,
+    };
+    use revocation_core::warning::{WarningClosed, WarningOpened};
+    use revocation_core::{IncidentOpened, WarningDefault, WarningEnd};
+    let agent = AgentId::new("mm-1").unwrap();
+    let incident = incident_of(&agent, Trigger::Deadline(real_now()));
+    let opened = WarningOpened {
+        agent,
+        by: Actor::Scorer,
+        deadline: real_now(),
+        default: WarningDefault::Freeze,
+        score: Some(760_000),
+    };
+    log.commit(&opened, real_now());
+    let closed = WarningClosed {
+        agent,
+        by: Actor::Mandate,
+        why: WarningEnd::Defaulted,
+    };
+    log.commit(&closed, real_now());
+    let opened = IncidentOpened {
+        agent,
+        by: Actor::Scorer,
+        cause: IncidentCause::Score,
+        incident,
+    };
+    log.commit(&opened, real_now());
+    let seen = IncidentAcknowledged {
+        agent,
+        incident,
+        officer: OfficerId::new("ada").unwrap(),
+    };
+    log.commit(&seen, real_now());
+    let reviewed = IncidentReviewed {
+        agent,
+        finding: Finding::FalseAlarm,
+        incident,
+        root_cause: extensions::Digest::default(),
+        signatures: Vec::new(),
+    };
+    log.commit(&reviewed, real_now());
+}
+
+fn for_people(receiver: &Receiver, format: Format, secret: &str) -> SubscriptionConfig {
+    SubscriptionConfig {
+        console: Some("https://console.example:8444".to_owned()),
+        format,
+        kinds: Vec::new(),
+        secret: Secret(secret.to_owned()),
+        ..subscription(&receiver.url, true)
+    }
+}
+
+/// PagerDuty gets what its Events API v2 asks for, and one incident is one page: triggered, acknowledged, resolved under one key; so is a
+/// warning. No sign of life pages anybody by itself; one that an officer asks for does.
+///
+/// Controls, tried: with the position in the key the incident's three messages have three; with `for_programs` always true the heartbeat pages.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_is_one_page() {
+    let (log, mut receiver) = (MemoryLog::new(), receiver(|_| "202 Accepted").await);
+    let config = for_people(&receiver, Format::Pagerduty, ROUTING_KEY);
+    let running = start(&log, &[("pager", config)]).await;
+    running.hooks.heartbeat();
+    a_hard_night(&log);
+    let mut pages = Vec::new();
+    for _ in 0..5 {
+        let got = next(&mut receiver).await;
+        assert_eq!(got.headers["content-type"], "application/json");
+        pages.push(serde_json::from_str::<serde_json::Value>(&got.body).unwrap());
+    }
+    // Four may fly at once, and overtake one another.
+    pages.sort_by_key(|page| page["payload"]["custom_details"]["entry"].as_u64());
+    let of = |name: &str| {
+        pages
+            .iter()
+            .map(|page| page[name].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("event_action"),
+        ["trigger", "resolve", "trigger", "acknowledge", "resolve"]
+    );
+    let keys = of("dedup_key");
+    assert!(
+        keys[0] == keys[1] && keys[2] == keys[3] && keys[3] == keys[4] && keys[1] != keys[2],
+        "{keys:?}"
+    );
+    for page in &pages {
+        assert_eq!(page["routing_key"], ROUTING_KEY);
+        let severity = page["payload"]["severity"].as_str().unwrap();
+        assert!(["critical", "error", "warning", "info"].contains(&severity));
+        let summary = page["payload"]["summary"].as_str().unwrap();
+        assert!((1..=1_024).contains(&summary.chars().count()), "{summary}");
+        assert!(page["payload"]["source"].is_string() && page["payload"]["timestamp"].is_string());
+    }
+    assert_eq!(pages[2]["payload"]["severity"], "critical");
+    assert_eq!(
+        pages[2]["payload"]["summary"].as_str().unwrap().split(" (").next(),
+        Some("mm-1 was stopped")
+    );
+    let href = pages[2]["links"][0]["href"].as_str().unwrap();
+    assert!(
+        href.starts_with("https://console.example:8444/incidents/inc-"),
+        "{href}"
+    );
+    let asked = DeliveryAsked {
+        officer: OfficerId::new("ada").unwrap(),
+        replay: None,
+        subscription: "pager".to_owned(),
+    };
+    log.commit(&asked, real_now());
+    let test: serde_json::Value = serde_json::from_str(&next(&mut receiver).await.body).unwrap();
+    assert_eq!(test["payload"]["severity"], "info");
+    assert_eq!(receiver.hits.load(Ordering::SeqCst), 6, "the heartbeat paged nobody");
+    running.end().await;
+}
+
+/// Slack gets a line of text with the way to the console, at the address whose path is the secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_gets_a_line() {
+    let (log, mut receiver) = (MemoryLog::new(), receiver(|_| "200 OK").await);
+    let config = for_people(&receiver, Format::Slack, "/services/T0/B0/hidden");
+    let running = start(&log, &[("channel", config)]).await;
+    a_hard_night(&log);
+    let mut lines = Vec::new();
+    for _ in 0..5 {
+        let got = next(&mut receiver).await;
+        assert_eq!(got.path, "/services/T0/B0/hidden");
+        let body: serde_json::Value = serde_json::from_str(&got.body).unwrap();
+        assert_eq!(body.as_object().unwrap().len(), 1);
+        lines.push(body["text"].as_str().unwrap().to_owned());
+    }
+    let warned = lines.iter().find(|line| line.contains("mm-1 is warned")).unwrap();
+    assert!(
+        warned.contains("else freeze")
+            && warned.contains("<https://console.example:8444/agents/mm-1|Open the console>"),
+        "{warned}"
+    );
+    for record in log.of_kind("delivery.attempted") {
+        assert!(!record.to_string().contains("hidden"), "{record}");
+    }
     running.end().await;
 }
 

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::{MOST_ATTEMPTS, wait};
 use super::client::{Outcome, Outgoing, send};
-use super::config::Subscription;
-use super::message::{Message, heartbeat, id_of, of_entry, signatures};
+use super::config::{Sender, Subscription};
+use super::message::{CONTENT_TYPE, Message, id_of, signatures};
 use super::progress::Progress;
 use crate::follow::Follower;
 use crate::log::{AnyRecord, Log, LogError, Report};
@@ -216,7 +216,7 @@ impl Worker {
             };
             waiting.in_flight = true;
             let attempt = waiting.attempts + 1;
-            let message = of_entry(&self.shared.log.id(), &self.subscription.name, &waiting.entry);
+            let message = self.subscription.message(&self.shared.log.id(), &waiting.entry);
             self.fly(message, attempt, through);
         }
     }
@@ -314,13 +314,13 @@ impl Worker {
         }
         match asked.replay {
             Some(position) => drop(self.again(position).await),
-            None => self.sign_of_life(),
+            None => self.sign_of_life(true),
         }
     }
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Heartbeat => self.sign_of_life(),
+            Command::Heartbeat => self.sign_of_life(false),
             Command::Replay(position, answer) => {
                 let room = self.pending.len() < MOST_PENDING;
                 let found = room && self.again(position).await;
@@ -329,11 +329,13 @@ impl Worker {
         }
     }
 
-    fn sign_of_life(&mut self) {
-        if self.flights.len() < MOST_IN_FLIGHT {
+    /// People are not told each minute that nothing happened: only when an officer asked for it.
+    fn sign_of_life(&mut self, asked: bool) {
+        let for_programs = matches!(self.subscription.sender, Sender::CloudEvents(_));
+        if self.flights.len() < MOST_IN_FLIGHT && (asked || for_programs) {
             let log = &self.shared.log;
             let (ledger, size, now) = (log.id(), log.size(), self.shared.clock.now());
-            self.fly(heartbeat(&ledger, &self.subscription.name, size, now), 1, 0);
+            self.fly(self.subscription.sign_of_life(&ledger, size, now), 1, 0);
         }
     }
 
@@ -359,18 +361,28 @@ async fn sleep_until(due: Option<Instant>) {
 }
 
 async fn deliver(shared: &Shared, subscription: &Subscription, message: &Message) -> Outcome {
-    let sent = shared.clock.now();
-    let Some(signature) = signatures(&subscription.signers, message, sent) else {
-        let fault = "the message could not be signed".to_owned();
-        return Outcome::Failed { status: None, fault };
-    };
-    let out = Outgoing {
-        body: message.body.clone(),
-        headers: [
-            (standardwebhooks::HEADER_WEBHOOK_ID, message.id.clone()),
-            (standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, sent.seconds().to_string()),
-            (standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature),
-        ],
+    let out = match &subscription.sender {
+        Sender::CloudEvents(signers) => {
+            let sent = shared.clock.now();
+            let Some(signature) = signatures(signers, message, sent) else {
+                let fault = "the message could not be signed".to_owned();
+                return Outcome::Failed { status: None, fault };
+            };
+            Outgoing {
+                body: message.body.clone(),
+                content_type: CONTENT_TYPE,
+                headers: vec![
+                    (standardwebhooks::HEADER_WEBHOOK_ID, message.id.clone()),
+                    (standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, sent.seconds().to_string()),
+                    (standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature),
+                ],
+            }
+        }
+        Sender::Pagerduty(_) | Sender::Slack => Outgoing {
+            body: message.body.clone(),
+            content_type: "application/json",
+            headers: Vec::new(),
+        },
     };
     send(&subscription.target, &subscription.allow, &shared.tls, out).await
 }
