@@ -16,7 +16,7 @@ use revocation_core::standing::Standing;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Body, By, Page, parse};
+use super::{Answer, Body, By, Waiting, parse};
 use crate::{
     Console,
     problem::Problem,
@@ -121,12 +121,13 @@ fn brief(view: &View, agent: &AgentRegistered, now: Timestamp) -> Value {
     })
 }
 
-pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
+pub(super) async fn list(State(console): State<Console>, Query(page): Query<Waiting>) -> Answer {
     let (rows, next) = {
         let view = console.view().await?;
         let now = console.clocks.decision.now();
         let rows = view.register.agents().map(|agent| (agent.agent.to_string(), agent));
-        let (agents, next) = page.of(rows);
+        let trades = |agent: &AgentId| view.standing_of(agent).effective(now) == Standing::Active;
+        let (agents, next) = page.of(rows, |agent| !trades(&agent.agent));
         let limits = limits_of(&view, &agents);
         let row = |agent: &AgentRegistered| {
             let mut row = brief(&view, agent, now);

@@ -21,7 +21,7 @@ use extensions::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Body, By, Page, SignatureBody, parse};
+use super::{Answer, Body, By, SignatureBody, Waiting, parse};
 use crate::{
     Console,
     access::Caller,
@@ -173,11 +173,13 @@ fn brief(mandate: &Mandate, now: Timestamp) -> Value {
     })
 }
 
-pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
+pub(super) async fn list(State(console): State<Console>, Query(page): Query<Waiting>) -> Answer {
     let view = console.view().await?;
     let now = console.clocks.real.now();
     let rows = view.register.mandates();
-    let (applications, next) = page.of(rows.map(|mandate| (mandate.id().to_string(), brief(mandate, now))));
+    let rows = rows.map(|mandate| (mandate.id().to_string(), mandate));
+    let (applications, next) = page.of(rows, |mandate| status(mandate, now) == "pending");
+    let applications: Vec<Value> = applications.into_iter().map(|mandate| brief(mandate, now)).collect();
     Ok(Json(json!({"applications": applications, "next": next})))
 }
 

@@ -4,19 +4,20 @@ use axum::{
     Extension, Json,
     extract::{Path, Query, State},
 };
-use extensions::IncidentId;
+use extensions::{AgentId, IncidentId, Timestamp};
 use revocation_core::{
-    HaltReported,
+    HaltReported, IncidentState,
     incident::{Finding, IncidentAcknowledged, IncidentEvent},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Body, By, Page, parse, proposals};
+use super::{Answer, Body, By, Waiting, parse, proposals};
 use crate::{
     Console,
     problem::Problem,
     record::{Draft, place, seal},
+    view::View,
 };
 
 /// What became of a halt's cancels at one gateway.
@@ -31,22 +32,35 @@ pub(super) fn halt_shown(reported: &HaltReported) -> Value {
     })
 }
 
-pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
+/// An incident as lists and pages show it.
+fn shown(view: &View, id: &IncidentId, agent: &AgentId, incident: &IncidentState, at: Timestamp) -> Value {
+    json!({
+        "acknowledged_by": incident.acknowledged(),
+        "agent": agent,
+        "finding": incident.finding(),
+        "halt": view.halt_reports_of(agent, id).iter().map(halt_shown).collect::<Vec<_>>(),
+        "incident": id,
+        "opened_at": at,
+        "opened_by": incident.opened_by(),
+    })
+}
+
+pub(super) async fn list(State(console): State<Console>, Query(page): Query<Waiting>) -> Answer {
     let view = console.view().await?;
-    let rows = view.incidents.iter().map(|(id, (agent, incident, at))| {
-        let row = json!({
-            "acknowledged_by": incident.acknowledged(),
-            "agent": agent,
-            "finding": incident.finding(),
-            "halt": view.halt_reports_of(agent, id).iter().map(halt_shown).collect::<Vec<_>>(),
-            "incident": id,
-            "opened_at": at,
-            "opened_by": incident.opened_by(),
-        });
-        (id.to_string(), row)
-    });
-    let (incidents, next) = page.of(rows);
-    Ok(Json(json!({"incidents": incidents, "next": next})))
+    let rows = view.incidents.iter().map(|(id, of)| (id.to_string(), (id, of)));
+    let (incidents, next) = page.of(rows, |(_, (_, incident, _))| incident.finding().is_none());
+    let rows = incidents
+        .into_iter()
+        .map(|(id, (agent, incident, at))| shown(&view, id, agent, incident, *at));
+    Ok(Json(json!({"incidents": rows.collect::<Vec<_>>(), "next": next})))
+}
+
+pub(super) async fn show(State(console): State<Console>, Path(incident): Path<String>) -> Answer {
+    let incident: IncidentId = parse("INCIDENT", &incident)?;
+    let view = console.view().await?;
+    let found = view.incidents.get(&incident);
+    let (agent, state, at) = found.ok_or_else(|| Problem::missing("such incident"))?;
+    Ok(Json(shown(&view, &incident, agent, state, *at)))
 }
 
 #[derive(Deserialize)]

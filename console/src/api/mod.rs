@@ -120,6 +120,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/proposals/{officer}/{number}", ANY, || get(proposals::show)),
     route("POST", "/v1/proposals/{officer}/{number}/signatures", &[Approver], || post(proposals::sign)),
     route("GET", "/v1/incidents", ANY, || get(incidents::list)),
+    route("GET", "/v1/incidents/{incident}", ANY, || get(incidents::show)),
     route("POST", "/v1/incidents/{incident}/acknowledge", &[Responder], || post(incidents::acknowledge)),
     route("POST", "/v1/incidents/{incident}/review", PROPOSES, || post(incidents::review)),
     route("GET", "/v1/warnings", ANY, || get(warnings::list)),
@@ -221,6 +222,34 @@ impl Page {
         }
         let more = rows.next().is_some();
         (page, last.filter(|_| more))
+    }
+}
+
+/// One page of a list in which some rows wait for somebody: with `open=true` those alone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Waiting {
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    limit: Option<usize>,
+    #[serde(default)]
+    open: bool,
+}
+
+impl Waiting {
+    /// As [`Page::of`]; `waits` says which rows are open. What a row shows is made of this page's rows alone.
+    pub(crate) fn of<T>(
+        self,
+        rows: impl Iterator<Item = (String, T)>,
+        waits: impl Fn(&T) -> bool,
+    ) -> (Vec<T>, Option<String>) {
+        let open = self.open;
+        let page = Page {
+            after: self.after,
+            limit: self.limit,
+        };
+        page.of(rows.filter(|(_, row)| !open || waits(row)))
     }
 }
 

@@ -176,6 +176,7 @@ fn of_path(name: &str) -> Value {
 fn filter_schema(name: &str) -> Value {
     match name {
         "agent" => named("AgentId"),
+        "open" => json!({"type": "boolean"}),
         "from" | "until" => named("Moment"),
         "decision" => json!({"enum": ["permit", "refusal", "halt"]}),
         "code" => json!({"type": "string", "pattern": "^[A-Z0-9_]{1,64}$"}),

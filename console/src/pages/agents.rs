@@ -184,9 +184,13 @@ struct Overview {
     frame: Frame,
     house: String,
     stopped: Vec<Agent>,
+    more_stopped: bool,
     incidents: Vec<Incident>,
+    more_incidents: bool,
     applications: Vec<super::applications::Brief>,
+    more_applications: bool,
     proposals: Vec<super::proposals::Brief>,
+    more_proposals: bool,
 }
 
 #[derive(Deserialize)]
@@ -203,20 +207,21 @@ pub(super) async fn overview(Extension(session): Extension<Session>, Extension(c
 }
 
 async fn waiting(client: &Client, session: &Session) -> Result<Overview, Refusal> {
-    let agents = client.get::<Agents>("/v1/agents?limit=500").await?.agents;
-    let incidents = super::incidents::all(client).await?;
-    let applications = super::applications::all(client).await?;
-    let proposals = super::proposals::all(client).await?;
+    let agents = client.get::<Agents>("/v1/agents?limit=100&open=true").await?;
+    let (incidents, more_incidents) = super::incidents::open(client).await?;
+    let (applications, more_applications) = super::applications::open(client).await?;
+    let (proposals, more_proposals) = super::proposals::open(client).await?;
     Ok(Overview {
         frame: Frame::of(session),
         house: client.get::<House>("/v1/house").await?.all,
-        stopped: agents
-            .into_iter()
-            .filter(|agent| agent.standing.state != "active")
-            .collect(),
-        incidents: incidents.into_iter().filter(Incident::is_open).collect(),
-        applications: applications.into_iter().filter(|one| one.is_pending()).collect(),
-        proposals: proposals.into_iter().filter(|one| one.is_open()).collect(),
+        more_stopped: agents.next.is_some(),
+        stopped: agents.agents,
+        incidents,
+        more_incidents,
+        applications,
+        more_applications,
+        proposals,
+        more_proposals,
     })
 }
 

@@ -52,11 +52,12 @@ struct List {
 }
 
 /// The first rows, for the overview.
-pub(super) async fn all(client: &Client) -> Result<Vec<Brief>, Refusal> {
-    Ok(client
-        .get::<Applications>("/v1/applications?limit=500")
-        .await?
-        .applications)
+/// The first that wait for signatures, and whether there are more.
+pub(super) async fn open(client: &Client) -> Result<(Vec<Brief>, bool), Refusal> {
+    let found = client
+        .get::<Applications>("/v1/applications?limit=100&open=true")
+        .await?;
+    Ok((found.applications, found.next.is_some()))
 }
 
 pub(super) async fn list(

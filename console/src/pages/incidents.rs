@@ -69,8 +69,10 @@ struct List {
 }
 
 /// The first rows, for the overview.
-pub(super) async fn all(client: &Client) -> Result<Vec<Incident>, Refusal> {
-    Ok(client.get::<Incidents>("/v1/incidents?limit=500").await?.incidents)
+/// The first that nobody reviewed, and whether there are more.
+pub(super) async fn open(client: &Client) -> Result<(Vec<Incident>, bool), Refusal> {
+    let found = client.get::<Incidents>("/v1/incidents?limit=100&open=true").await?;
+    Ok((found.incidents, found.next.is_some()))
 }
 
 pub(super) async fn list(
@@ -98,11 +100,9 @@ struct One<'a> {
 }
 
 async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refusal, &str)>) -> Response {
-    let found = all(client)
-        .await
-        .map(|all| all.into_iter().find(|one| one.incident == id));
+    let found = client.get::<Incident>(&format!("/v1/incidents/{}", segment(id))).await;
     match found {
-        Ok(Some(incident)) => {
+        Ok(incident) => {
             let one = One {
                 frame: Frame::of(session),
                 incident,
@@ -111,11 +111,6 @@ async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refu
             };
             page_with(failed.map_or(StatusCode::OK, |(refusal, _)| status_of(refusal)), &one)
         }
-        Ok(None) => render::told(
-            StatusCode::NOT_FOUND,
-            "There is no such incident",
-            "Look for it in the list of incidents.",
-        ),
         Err(refusal) => render::refused(session, &refusal),
     }
 }

@@ -94,8 +94,10 @@ struct List {
 }
 
 /// The first rows, for the overview.
-pub(super) async fn all(client: &Client) -> Result<Vec<Brief>, Refusal> {
-    Ok(client.get::<Proposals>("/v1/proposals?limit=500").await?.proposals)
+/// The first that wait for signatures, and whether there are more.
+pub(super) async fn open(client: &Client) -> Result<(Vec<Brief>, bool), Refusal> {
+    let found = client.get::<Proposals>("/v1/proposals?limit=100&open=true").await?;
+    Ok((found.proposals, found.next.is_some()))
 }
 
 pub(super) async fn list(

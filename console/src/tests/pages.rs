@@ -241,3 +241,31 @@ async fn a_session_ends_with_the_office() {
     bench.done(&bench.ben, "/v1/officers/ada/remove", gone).await;
     assert_eq!(ada.get("/agents").await.0, StatusCode::SEE_OTHER);
 }
+
+/// What waits for somebody is on the first page whatever its place in the list is, also behind more rows than a list ever gives.
+///
+/// Control, tried: without `open=true` in `agents::waiting` the page shows a hundred bots that trade, and not the one that is frozen.
+#[tokio::test]
+async fn what_waits_is_found_among_many() {
+    let bench = Bench::new().await;
+    for number in 0..=crate::MOST_ROWS {
+        bench.agent(&format!("bot-{number:04}"), "desk").await;
+    }
+    bench.agent("last", "desk").await;
+    bench.agent("zz-last", "desk").await;
+    let frozen = serde_json::json!({"reason": "odd"});
+    bench.done(&bench.ada, "/v1/agents/zz-last/freeze", frozen).await;
+    let (_, open) = bench.get(&bench.ada, "/v1/agents?open=true").await;
+    assert_eq!(
+        (open["agents"].as_array().unwrap().len(), &open["next"]),
+        (1, &serde_json::Value::Null)
+    );
+    let ada = Browser::new(&bench, true).signed_in().await;
+    let (_, page) = ada.get("/").await;
+    assert!(
+        page.contains("/agents/zz-last") && !page.contains("/agents/bot-0001"),
+        "{page}"
+    );
+    let missing = ada.get("/incidents/inc-0").await;
+    assert_eq!(missing.0, StatusCode::NOT_FOUND, "{}", missing.1);
+}

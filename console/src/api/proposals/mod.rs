@@ -20,7 +20,7 @@ use extensions::{AgentId, ApprovalDecision, ApprovalRecord, Digest, OfficerId, S
 use serde_json::{Value, json};
 
 use self::becomes::{AgentDocument, current, entry, read};
-use super::{Answer, Body, By, Page, SignatureBody, parse};
+use super::{Answer, Body, By, SignatureBody, Waiting, parse};
 use crate::{
     Console,
     access::Caller,
@@ -121,10 +121,12 @@ pub(super) fn shown(view: &View, proposal: &Proposal) -> Value {
     })
 }
 
-pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
+pub(super) async fn list(State(console): State<Console>, Query(page): Query<Waiting>) -> Answer {
     let view = console.view().await?;
     let rows = view.register.proposals();
-    let (proposals, next) = page.of(rows.map(|one| (one.reference().to_owned(), shown(&view, one))));
+    let rows = rows.map(|one| (one.reference().to_owned(), one));
+    let (proposals, next) = page.of(rows, |one| one.outcome().is_none());
+    let proposals: Vec<Value> = proposals.into_iter().map(|one| shown(&view, one)).collect();
     Ok(Json(json!({"next": next, "proposals": proposals})))
 }
 
