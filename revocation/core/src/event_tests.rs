@@ -318,7 +318,7 @@ fn jobs_have_streams() {
 }
 
 /// The house: exact scopes, the narrower of owner and all, moves that refuse.
-/// Negative control: `mode_of` without the `max` lets an owner trade while all are frozen.
+/// Control, tried: `mode_of` without the `max` lets an owner trade while all are frozen.
 #[test]
 fn house_states_fold() {
     let ann = Actor::Officer(OfficerId::new("ann").unwrap());
@@ -391,7 +391,7 @@ fn house_states_fold() {
     );
 }
 
-/// Negative control: allowing a review without acknowledgement, or by one officer, turns it red.
+/// Control, tried: allowing a review without acknowledgement, or by one officer, turns it red.
 #[test]
 fn incidents_are_acknowledged_then_reviewed_by_two() {
     let agent = AgentId::new("mm-1").unwrap();

@@ -223,7 +223,7 @@ mod tests {
         );
     }
 
-    /// Negative control: counting an order without an end as cancelled claims success early.
+    /// Control, tried: counting an order without an end as cancelled claims success early.
     #[test]
     fn an_order_nobody_answered_for_is_not_cancelled() {
         let report = plan(2, 0).report(|_| None);

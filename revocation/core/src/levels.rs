@@ -72,7 +72,7 @@ impl ScoreLevels {
 mod tests {
     use super::*;
 
-    /// Each bound from both sides. Control: answer `Ok` from `new`.
+    /// Each bound from both sides. Control, tried: answer `Ok` from `new`.
     #[test]
     fn levels_keep_their_order_and_bounds() {
         for (warn, revoke, fits) in [

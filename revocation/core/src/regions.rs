@@ -195,7 +195,7 @@ mod tests {
         RegionTable::new(rows).unwrap()
     }
 
-    /// Negative control: sorting shortest prefix first answers `eu` for 10.1.2.3.
+    /// Control, tried: sorting shortest prefix first answers `eu` for 10.1.2.3.
     #[test]
     fn the_longest_prefix_wins() {
         let table = table(&[

@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(book.status(&serial(1)), CertificateStatus::Revoked(revoked(5)));
     }
 
-    /// Negative control: `or(Some(..))` the other way round lets a later event move the moment of revocation.
+    /// Control, tried: `or(Some(..))` the other way round lets a later event move the moment of revocation.
     #[test]
     fn the_first_revocation_stands_and_reinstatement_is_for_new_certificates() {
         let mut book = StatusBook::default();

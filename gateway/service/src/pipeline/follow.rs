@@ -33,13 +33,20 @@ const HEARTBEAT: Duration = Duration::from_millis(200);
 /// When the ledger cannot be read.
 pub async fn catch_up(gateway: &Gateway, from: u64) -> Result<u64, LedgerError> {
     let mut next = from;
-    loop {
-        let page = gateway.ledger.read_range(next, PAGE).await?;
-        page.iter().for_each(|entry| fold(gateway, entry));
+    // One page is read while the one before it is folded: at a start there are hundreds.
+    let read = |next| {
+        let ledger = gateway.ledger.clone();
+        tokio::spawn(async move { ledger.read_range(next, PAGE).await })
+    };
+    let mut reading = Some(read(next));
+    while let Some(page) = reading.take() {
+        let page = match page.await {
+            Ok(page) => page?,
+            Err(_) => gateway.ledger.read_range(next, PAGE).await?,
+        };
         next += page.len() as u64;
-        if page.len() < PAGE {
-            break;
-        }
+        reading = (page.len() == PAGE).then(|| read(next));
+        page.iter().for_each(|entry| fold(gateway, entry));
     }
     for slot in gateway.slots() {
         let standing = slot.lock().state.standing_at(gateway.clock.now());

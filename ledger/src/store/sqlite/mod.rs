@@ -28,6 +28,7 @@ use crate::{
 
 mod append;
 pub(crate) mod open;
+mod ranges;
 mod read;
 pub(crate) mod schema;
 mod tasks;
@@ -38,6 +39,7 @@ mod tests;
 
 use append::AppendFile;
 use open::failed;
+use ranges::Ranges;
 pub(crate) use read::sealed_of;
 use views::Views;
 
@@ -48,6 +50,7 @@ const CHECKPOINT_BYTES: u64 = 32 << 20;
 pub struct SqliteStore {
     write: Mutex<WriteSide>,
     readers: [Mutex<SqliteConnection>; 2],
+    ranges: Ranges,
     bulk: Mutex<SqliteConnection>,
     tip: RwLock<Tip>,
     views: Arc<Views>,
@@ -122,6 +125,7 @@ impl SqliteStore {
         };
         let store = Self {
             readers: [reader().await?, reader().await?],
+            ranges: Ranges::open(&path)?,
             bulk: Mutex::new(open::writer(&path, false).await?),
             write: Mutex::new(WriteSide {
                 file: AppendFile::open(&path)?,

@@ -25,15 +25,10 @@ pub(super) fn entry_of(row: &SqliteRow) -> Result<Arc<CommittedEntry>, StoreErro
 
 impl SqliteStore {
     pub(super) async fn range(&self, from: u64, limit: usize) -> Result<Vec<Arc<CommittedEntry>>, StoreError> {
-        let sql = "SELECT position, bytes, recorded_at, append_id FROM entries WHERE position >= ? AND position < ? ORDER BY position";
         let until = from
             .saturating_add(limit.min(MOST_READ) as u64)
             .min(self.head_now().size);
-        let query = sqlx::query(sql).bind(signed(from)).bind(signed(until));
-        let mut reader = self.reader().await;
-        let rows = query.fetch_all(&mut *reader).await.map_err(|e| failed(&e))?;
-        drop(reader);
-        rows.iter().map(entry_of).collect()
+        self.ranges.read(from, until).await
     }
 
     /// What the views know, then what they do not know yet.

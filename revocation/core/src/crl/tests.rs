@@ -52,7 +52,7 @@ fn a_list_says_what_it_was_asked_to_say() {
 }
 
 /// Guarantee: a rolled-back number is refused when it is made and when it is served.
-/// Negative control: `<=` turned to `<` in either place.
+/// Control, tried: `<=` turned to `<` in either place.
 #[test]
 fn a_number_that_goes_back_is_refused() {
     for (number, last) in [(5, 5), (4, 5), (0, u64::MAX)] {

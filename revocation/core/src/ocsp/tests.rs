@@ -192,7 +192,7 @@ fn requests_are_bounded() {
     assert_eq!(parse_request(&trailing), Err(RequestError::Malformed));
 }
 
-/// Negative control: without the `min`, a reply outlives the certificate that signed it.
+/// Control, tried: without the `min`, a reply outlives the certificate that signed it.
 #[test]
 fn a_reply_never_outlives_crl_or_responder() {
     let house = house();

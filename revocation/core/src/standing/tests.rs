@@ -110,7 +110,7 @@ fn after(events: &[StandingEvent], when: i64) -> StandingState {
 }
 
 /// The table of moves, written out a second time: rows are standings, columns are events, a dot is refused.
-/// Negative control: adding `(Mode::Revoked, Move::Resume)` to the table turns it red.
+/// Control, tried: adding `(Mode::Revoked, Move::Resume)` to the table turns it red.
 #[test]
 fn the_table_of_moves_is_closed() {
     use WarningDefault::Freeze as F;
@@ -165,7 +165,7 @@ fn word(standing: Standing) -> &'static str {
 }
 
 /// Nobody is alive to act, and yet the default holds from the deadline on.
-/// Negative control: `effective` without `mode_at` stays warned for ever.
+/// Control, tried: `effective` without `mode_at` stays warned for ever.
 #[test]
 fn a_passed_deadline_is_the_default() {
     for (default, then) in [
@@ -185,7 +185,7 @@ fn a_passed_deadline_is_the_default() {
     }
 }
 
-/// Negative control: without `late`, an answer after the deadline undoes the default.
+/// Control, tried: without `late`, an answer after the deadline undoes the default.
 #[test]
 fn a_late_answer_does_not_undo_the_default() {
     for why in [
@@ -219,7 +219,7 @@ fn an_answer_in_time_holds_instead_of_the_default() {
     assert_eq!(state.effective(at(DEADLINE + 1)), Standing::ReduceOnly);
 }
 
-/// Negative control: counting signatures instead of distinct officers reinstates on one officer's two signatures.
+/// Control, tried: counting signatures instead of distinct officers reinstates on one officer's two signatures.
 #[test]
 fn reinstatement_needs_two_officers() {
     for few in [&[][..], &["ann"], &["ann", "ann"]] {
@@ -244,7 +244,7 @@ fn reinstatement_needs_two_officers() {
 }
 
 /// Guarantee 2: a certificate that was revoked with its agent stays so after the reinstatement.
-/// Negative control: forgetting `certificates_from` lets the old certificate trade again.
+/// Control, tried: forgetting `certificates_from` lets the old certificate trade again.
 #[test]
 fn reinstatement_does_not_bring_old_certificates_back() {
     let state = after(&[revoked(), reinstated(&["ann", "bob"])], 1);
