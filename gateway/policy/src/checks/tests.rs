@@ -142,7 +142,7 @@ fn signed(officer: &str) -> extensions::ApprovalRecord {
     }
 }
 
-/// Control: leave the house out of `cert_revoked`, and a certificate from before the owner's revocation trades again.
+/// Control, tried: leave the house out of `cert_revoked`, and a certificate from before the owner's revocation trades again.
 #[test]
 fn certificates_from_before_a_reinstatement_of_the_house_stay_revoked() {
     for (from, code) in [(0, None), (1, Some(Code::CertRevoked))] {
@@ -692,7 +692,7 @@ fn baseline_missing() {
     refuses(&world, terms("a"), Code::BaselineMissing);
 }
 
-/// All failed checks are reported, in decision order. Control: stopping at the first makes the list short.
+/// All failed checks are reported, in decision order. Control, tried: stopping at the first makes the list short.
 #[test]
 fn every_failed_check_is_reported_in_decision_order() {
     let mut world = World {
@@ -728,7 +728,7 @@ fn every_failed_check_is_reported_in_decision_order() {
 }
 
 /// Guarantee 8: hours, upper size, rates and day do not hold a verified reduction back; region, instrument, counterparty and
-/// collar do. Control: dropping `context.reduction` from any of the four checks turns this red.
+/// collar do. Control, tried: dropping `context.reduction` from any of the four checks turns this red.
 #[test]
 fn a_verified_reduction_is_free_of_exactly_what_it_should_be() {
     let mut world = World::with(LimitsDocument {

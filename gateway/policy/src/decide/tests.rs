@@ -160,7 +160,7 @@ fn refused_orders_are_scored_once_each() {
     assert!(matches!(second, Decision::Halt(_)));
 }
 
-/// Guarantee 8: a verified reduction is scored but cannot itself halt. Control: dropping `!context.reduction` from `revokes`.
+/// Guarantee 8: a verified reduction is scored but cannot itself halt. Control, tried: dropping `!context.reduction` from `revokes`.
 #[test]
 fn a_reduction_is_scored_and_never_halts() {
     let mut world = World::new();

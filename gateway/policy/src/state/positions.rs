@@ -87,7 +87,7 @@ impl Positions {
 mod tests {
     use super::*;
 
-    /// Control: forgetting `overflowed` makes a lost instrument read as flat, hence as known.
+    /// Control, tried: forgetting `overflowed` makes a lost instrument read as flat, hence as known.
     #[test]
     fn what_found_no_room_is_unknown_until_attested() {
         let (one, name) = (Decimal::from(1), |n: usize| {

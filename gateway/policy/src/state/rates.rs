@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         /// Against the plain list of times: never below the true count, never above that of a window one bucket longer.
-        /// Control: dropping the bucket in which the window begins makes the first assertion fail.
+        /// Control, tried: dropping the bucket in which the window begins makes the first assertion fail.
         #[test]
         fn never_too_few_and_at_most_a_bucket_early(
             steps in prop::collection::vec(0_i64..2_000_000, 1..200), stretch in 1_i64..400, seconds in 1_u32..86_400

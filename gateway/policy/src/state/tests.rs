@@ -95,7 +95,7 @@ fn a_worse_fill_counts_in_full() {
     assert_eq!(day(&world), decimal("320"));
 }
 
-/// Control: not remembering execution ids makes the second fill count.
+/// Control, tried: not remembering execution ids makes the second fill count.
 #[test]
 fn an_execution_counts_once() {
     let mut world = World::new();
@@ -115,7 +115,7 @@ fn an_execution_counts_once() {
     );
 }
 
-/// Positions that the venue filled and no fill has yet shown must not be reduced twice. Control: closing at once on
+/// Positions that the venue filled and no fill has yet shown must not be reduced twice. Control, tried: closing at once on
 /// `Closed` leaves the position looking open.
 #[test]
 fn a_closed_reduction_waits_for_its_fills() {

@@ -120,7 +120,7 @@ impl PriceFeed {
 mod tests {
     use super::*;
 
-    /// Control: an unconditional insert turns the second assertion red.
+    /// Control, tried: an unconditional insert turns the second assertion red.
     #[test]
     fn a_late_answer_does_not_age_the_price() {
         let (prices, instrument) = (Prices::default(), Instrument::new("BTC_EUR").expect("a name"));
