@@ -192,15 +192,16 @@ impl Past {
         Ok(())
     }
 
-    /// The certificate's limits, narrowed by those of the CAs above it, as a session compiles them.
+    /// The certificate's limits, narrowed by those of the CAs that issued it, as a session compiles them.
     fn issued(&mut self, issued: &CertificateIssued) -> Result<(), String> {
         let leaf = limits_of(&issued.certificate.0)?;
-        let above = [CaCertificateUse::AgentIssuing, CaCertificateUse::AgentRoot].map(|purpose| {
-            let der = self.register.authority_certificate(purpose);
-            der.ok_or_else(|| "the CA above it is not on record".to_owned())
-                .and_then(limits_of)
-        });
-        let above = above.into_iter().collect::<Result<Vec<_>, _>>()?;
+        // Under the CA that issued it, not under the newest: a later one may be narrower, or wider.
+        let (mut above, mut below) = (Vec::new(), issued.certificate.0.clone());
+        for purpose in [CaCertificateUse::AgentIssuing, CaCertificateUse::AgentRoot] {
+            let issuer = self.register.issuer_of(purpose, &below);
+            below = issuer.ok_or_else(|| format!("no {purpose:?} certificate on record issued it"))?;
+            above.push(limits_of(&below)?);
+        }
         let effective = EffectiveLimits::compile(&leaf, &above);
         self.certificates.insert(Digest::of(&issued.certificate.0), effective);
         Ok(())
