@@ -319,6 +319,7 @@ impl Worker {
                 // Forwards and cancels that are on their way may end; their records come first anyway.
                 tokio::time::sleep(self.bounds.farewell * 5).await;
                 if self.keeps.is_some() {
+                    settle::digests(&self.gateway);
                     ran(&self.gateway, GatewayEvent::Stopped).await;
                 }
             }

@@ -49,7 +49,16 @@ fn forged(mut signatures: Vec<ApprovalRecord>) -> Vec<ApprovalRecord> {
 async fn standing(world: &World) -> Standing {
     world.followed(0).await;
     let slot = world.instances[0].gateway.slot(&agent("mm-1"));
-    slot.lock().state.standing_at(world.clock.now())
+    // The report of a halt's cancels may have lost its number to an entry of ours: then the slot is folded again by its follower.
+    loop {
+        {
+            let inner = slot.lock();
+            if !inner.is_stale() {
+                return inner.state.standing_at(world.clock.now());
+            }
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Signatures nobody made, of one officer alone, of another proposal, of the same one a second time, after a further revocation: none of them

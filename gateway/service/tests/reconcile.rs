@@ -198,6 +198,36 @@ async fn a_trade_that_no_permit_explains_is_told() {
     assert_eq!(told().await, wanted, "each once");
 }
 
+/// A gateway that stops leaves the digest of each state behind in which one is due, whatever was looked at before. Control tried: with one look
+/// alone there is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_leaves_the_digest_that_is_due() {
+    let world = World::new(1).await;
+    let leaf = world.agent("mm-1").await;
+    let session = world.session(0, &leaf).await;
+    let gateway = &world.instances[0].gateway;
+    let now = world.clock.now();
+    for place in 0..260 {
+        let unread = OrdersUnread {
+            agent: agent("mm-1"),
+            count: 1,
+            second: now,
+        };
+        let report = Report::new(unread, format!("unread-{place}"), now);
+        session.slot.report(&gateway.writer, [report]);
+    }
+    let digests = async || {
+        world.committed(0).await;
+        let entries = world.stream("mm-1").await;
+        entries.iter().filter(|entry| &*entry.kind == StateDigest::KIND).count()
+    };
+    assert_eq!(digests().await, 0);
+    settle::digests(gateway);
+    assert_eq!(digests().await, 1);
+    settle::digests(gateway);
+    assert_eq!(digests().await, 1, "none is due any more");
+}
+
 /// A stream that ends without an order carries the digest of its state all the same, and the offline verifier compares it. Control: without
 /// `digest_tail` nothing is compared; a stream that moves between two looks waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

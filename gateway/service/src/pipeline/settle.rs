@@ -43,6 +43,15 @@ pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, stop: CancellationT
     }
 }
 
+/// What a stop owes: the digest of each stream in which one is due and nothing is on its way. The next order would carry it, and none comes.
+pub fn digests(gateway: &Gateway) {
+    let (now, epoch) = (gateway.clock.now(), gateway.house.load().epoch);
+    for slot in gateway.slots() {
+        // Two looks, as in any quiet moment.
+        (0..2).for_each(|_| slot.digest_tail(&gateway.writer, now, epoch));
+    }
+}
+
 /// Writes down what is owed for one agent.
 pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
     let now = gateway.clock.now();
