@@ -239,6 +239,13 @@ fn requested(
             "this one-time token was used with another request: if that was not you, tell the other officers at once";
         return Err(Problem::forbidden("TOKEN_BOUND", detail));
     }
+    if now < token.use_from {
+        let detail = format!(
+            "{} has held office before: a new token works from {} on, a day after two officers signed it, so that all can hear of it",
+            token.officer, token.use_from
+        );
+        return Err(Problem::forbidden("RECOVERY_WAITS", &detail));
+    }
     if now >= token.use_before {
         let detail = format!(
             "this one-time token was to be used before {}: ask for a new one",

@@ -231,7 +231,14 @@ pub(super) async fn token(State(pages): State<Pages>, fields: Fields) -> Respons
         return join_again(&name, "The ledger cannot be read now; try again.");
     };
     let found = view.register.officer_token(&token);
-    let Some(found) = found.filter(|one| !one.used && one.request.is_none() && now < one.use_before) else {
+    if let Some(waits) = found.filter(|one| !one.used && now < one.use_from) {
+        let fault = format!(
+            "{} has held office before: this token works from {} on, a day after two officers signed it.",
+            waits.officer, waits.use_from
+        );
+        return join_again(&name, &fault);
+    }
+    let Some(found) = found.filter(|one| one.is_free(now)) else {
         let fault = "This one-time token is not known, was used, or is too old: ask an administrator for another.";
         return join_again(&name, fault);
     };
@@ -299,7 +306,7 @@ impl Pages {
             .widen(|view| {
                 let now = console.clocks.real.now();
                 let found = view.register.officer_token(&token);
-                let free = found.filter(|one| !one.used && one.request.is_none() && now < one.use_before);
+                let free = found.filter(|one| one.is_free(now));
                 let free =
                     free.ok_or_else(|| Problem::unknown("TOKEN_UNKNOWN", "this one-time token was used meanwhile"))?;
                 let may_add = view

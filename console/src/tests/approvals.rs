@@ -156,6 +156,46 @@ async fn who_leaves_after_signing_blocks_nothing() {
     assert_eq!(answer["accepted"], true, "{answer}");
 }
 
+/// Whoever lost all keys is removed and invited again by two; the new token waits a day. Before, the request is refused and told until when.
+///
+/// Control, built in: the same token a day later.
+#[tokio::test]
+async fn whoever_lost_all_keys_waits_a_day() {
+    let bench = Bench::new().await;
+    let cyd = bench.officer("cyd", &[Role::Approver]).await;
+    let path = format!("/v1/officers/{}/remove", cyd.id);
+    bench.done(&bench.ada, &path, json!({"reason": "lost both keys"})).await;
+    let token = bench.invited("cyd", &[Role::Approver]).await;
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let body = json!({"csr": extensions::Base64(super::csr(&pair)), "name": "A Person", "token": token}).to_string();
+    let (status, refused) = super::bench::ask(&bench.console, None, "POST", "/v1/officers/enrol", &body).await;
+    assert_eq!(
+        (status.as_u16(), &refused["code"]),
+        (403, &json!("RECOVERY_WAITS")),
+        "{refused}"
+    );
+    bench.later(ca_core::register::RECOVERY_SECONDS + 1);
+    // The role `ca` lives a day earlier here and certifies nothing yet: what shows is that the token is bound to the request.
+    let console = bench.console.clone();
+    let asking = tokio::spawn(async move {
+        super::bench::ask(&console, None, "POST", "/v1/officers/enrol", &body).await;
+    });
+    let token = Digest::of(token.as_bytes());
+    let bound = async || {
+        let view = bench.console.view().await.ok().unwrap();
+        view.register
+            .officer_token(&token)
+            .is_some_and(|token| token.request.is_some())
+    };
+    let patient = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+        while !bound().await {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    });
+    patient.await.expect("the request is taken");
+    asking.abort();
+}
+
 /// What somebody else writes into the log as if officers had decided it is not followed. Control: the signed one, in the test above; tried:
 /// `Register::admits` that admits everything, both are followed.
 #[tokio::test]

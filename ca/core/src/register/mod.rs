@@ -15,7 +15,7 @@ pub use decision::{Undecided, is_held};
 pub use held::Held;
 pub use keys::PasskeyRefused;
 pub use mandate::{MOST_REQUESTS, MOST_TOKENS, Mandate, MandateToken, Request, RequestState};
-pub use officer::{MOST_PASSKEYS, Officer, OfficerToken, Passkey};
+pub use officer::{MOST_PASSKEYS, Officer, OfficerToken, Passkey, RECOVERY_SECONDS};
 pub use proposal::Proposal;
 pub use revision::{MandateStatus, Revision, SignedApproval};
 
@@ -91,7 +91,9 @@ impl Register {
                 self.servers.insert(event.server.clone(), event.certificate.0.clone());
             }
             Event::OfficerTokenIssued(event) => {
-                self.officer_tokens.insert(event.token, OfficerToken::of(event));
+                let known = self.officers.contains_key(&event.officer);
+                self.officer_tokens
+                    .insert(event.token, OfficerToken::of(event, place.at, known));
             }
             Event::OfficerRegistered(event) => {
                 if let Some(token) = self.officer_tokens.get_mut(&event.token) {
@@ -110,7 +112,9 @@ impl Register {
                 }
             }
             Event::OfficerRequested(event) => {
-                if let Some(token) = self.officer_tokens.get_mut(&event.token) {
+                let token = self.officer_tokens.get_mut(&event.token);
+                // Before its time it is bound to nothing, whoever wrote the request.
+                if let Some(token) = token.filter(|token| token.use_from <= place.at) {
                     token.request.get_or_insert_with(|| event.csr.0.clone());
                 }
             }
@@ -193,8 +197,7 @@ impl Register {
                 let Some(token) = self.officer_tokens.get_mut(token) else {
                     return;
                 };
-                let free = !token.used && token.request.is_none() && place.at < token.use_before;
-                if !free || token.officer != event.officer {
+                if !token.is_free(place.at) || token.officer != event.officer {
                     return;
                 }
                 token.used = true;

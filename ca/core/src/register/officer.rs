@@ -8,6 +8,9 @@ use crate::events::{OfficerRegistered, OfficerTokenIssued, PasskeyAdded, Role};
 /// The most passkeys that count for one officer.
 pub const MOST_PASSKEYS: usize = 8;
 
+/// How long a new token of somebody who has held office before waits: time for all to hear of it, and for the real one to say so.
+pub const RECOVERY_SECONDS: i64 = 86_400;
+
 /// A one-time token for an officer's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfficerToken {
@@ -15,6 +18,8 @@ pub struct OfficerToken {
     pub officer: OfficerId,
     /// What the officer may do.
     pub roles: Vec<Role>,
+    /// It works from this time on: at once for a new officer, [`RECOVERY_SECONDS`] later for one that the house knows.
+    pub use_from: Timestamp,
     /// It must be used before this time.
     pub use_before: Timestamp,
     /// The request it is bound to, DER.
@@ -24,14 +29,23 @@ pub struct OfficerToken {
 }
 
 impl OfficerToken {
-    pub(super) fn of(event: &OfficerTokenIssued) -> Self {
+    /// The token as issued at `at`; `known` says that its officer has held office before.
+    pub(super) fn of(event: &OfficerTokenIssued, at: Timestamp, known: bool) -> Self {
+        let wait = if known { RECOVERY_SECONDS } else { 0 };
         Self {
+            use_from: at.plus_seconds(wait),
             officer: event.officer,
             roles: event.roles.clone(),
             use_before: event.use_before,
             request: None,
             used: false,
         }
+    }
+
+    /// Whether it may be used at `now` by whoever has it, for the first time.
+    #[must_use]
+    pub fn is_free(&self, now: Timestamp) -> bool {
+        !self.used && self.request.is_none() && self.use_from <= now && now < self.use_before
     }
 }
 

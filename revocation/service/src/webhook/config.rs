@@ -90,6 +90,8 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "house.revoked",
     "house.reinstated",
     "crl.published",
+    "officer.token_issued",
+    "officer.removed",
     "order.doubt_unresolved",
     "venue.foreign_order",
     "venue.foreign_trade",
