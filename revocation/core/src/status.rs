@@ -272,7 +272,7 @@ mod tests {
         AgentId::new(name).unwrap()
     }
 
-    /// Negative control: answering `Good` for a serial that was never reserved.
+    /// Control, tried: answering `Good` for a serial that was never reserved.
     #[test]
     fn a_status_exists_from_reservation_on_and_not_before() {
         let mut book = StatusBook::default();

@@ -114,7 +114,7 @@ async fn until(mut done: impl FnMut() -> bool) {
         .expect("it happens within 20 s");
 }
 
-/// Negative control: without `crl_due.now()` in the follower, number 2 comes with the calendar, minutes later.
+/// Control, tried: without `crl_due.now()` in the follower, number 2 comes with the calendar, minutes later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_leads_to_a_crl_at_once() {
     let (role, ca) = role().await;

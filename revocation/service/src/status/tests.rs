@@ -295,7 +295,7 @@ fn ocsp_request(folder: &std::path::Path, ca: &TestCa, arguments: &[&str]) -> Ve
 }
 
 /// GET and POST give the same stored reply until something changes; with a nonce each is fresh, within the rate.
-/// Negative control: a cache without the generation answers `good` after the revocation.
+/// Control, tried: a cache without the generation answers `good` after the revocation.
 #[tokio::test(flavor = "multi_thread")]
 async fn stored_and_fresh_replies() {
     use base64::Engine as _;
