@@ -12,7 +12,7 @@ use gateway_policy::OrderDecided;
 use ledger::{CommittedEntry, Head, Ledger, LedgerError};
 use revocation_core::{
     Actor, HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent,
-    StandingState, incident::IncidentEvent, jobs::DeliveryEvent,
+    StandingState, incident::IncidentEvent, jobs::DeliveryEvent, warning::WarningEnd,
 };
 
 /// Entries read at once.
@@ -90,6 +90,8 @@ pub(crate) struct View {
     pub(crate) scored: BTreeMap<AgentId, u64>,
     /// The number of the revocation that opened an incident.
     revoked_with: BTreeMap<IncidentId, u64>,
+    /// Agents whose warning ended by its default, since when; until a person acts on them.
+    pub(crate) unanswered: BTreeMap<AgentId, Timestamp>,
     /// What became of cancels, by agent and the number of its revocation: one report of each gateway.
     halts: BTreeMap<(AgentId, u64), Vec<HaltReported>>,
     pub(crate) incidents: BTreeMap<IncidentId, (AgentId, IncidentState, Timestamp)>,
@@ -200,6 +202,7 @@ impl View {
             _ => None,
         };
         self.scored.extend(of_score.map(|_| (agent, place.number)));
+        self.answered(agent, event, place.at);
         match event {
             // A second revocation moves nothing, and is to be explained all the same.
             StandingEvent::Revoked(event) => {
@@ -214,6 +217,28 @@ impl View {
             }
             StandingEvent::Reinstated(_) if moved => drop(self.revocations.remove(&agent)),
             _ => {}
+        }
+    }
+
+    /// Whether a person has acted since a warning ran out.
+    fn answered(&mut self, agent: AgentId, event: &StandingEvent, at: Timestamp) {
+        let by = match event {
+            StandingEvent::WarningClosed(event) if event.why == WarningEnd::Defaulted => {
+                self.unanswered.insert(agent, at);
+                return;
+            }
+            StandingEvent::Frozen(event) => event.by,
+            StandingEvent::ReduceOnly(event) => event.by,
+            StandingEvent::Resumed(event) => event.by,
+            StandingEvent::Revoked(event) => event.by,
+            StandingEvent::Reinstated(_) => {
+                self.unanswered.remove(&agent);
+                return;
+            }
+            _ => return,
+        };
+        if matches!(by, Actor::Officer(_)) {
+            self.unanswered.remove(&agent);
         }
     }
 
@@ -372,6 +397,11 @@ impl View {
     pub(crate) fn halt_reports_of(&self, agent: &AgentId, incident: &IncidentId) -> &[HaltReported] {
         let revoked = self.revoked_with.get(incident);
         revoked.map_or(&[], |revoked| self.halt_reports(agent, *revoked))
+    }
+
+    /// The number of the revocation that opened an incident, in the agent's stream.
+    pub(crate) fn revoked_with(&self, incident: &IncidentId) -> Option<u64> {
+        self.revoked_with.get(incident).copied()
     }
 
     /// The revocation of exactly this scope that is in force.

@@ -249,7 +249,7 @@ def main():
     # Another person sees it without asking: the page is live.
     joan.open("/incidents").says("mm-1").looks("incidents")
     joan.browser.find_element(By.CSS_SELECTOR, "tbody th a").click()
-    joan.says("nobody has seen it yet").looks("incident").presses("I am looking at it").says("seen, waits for its review")
+    joan.says("nobody has seen it yet", "the bot was revoked", "entry ").looks("incident").presses("I am looking at it").says("seen, waits for its review")
     incident = joan.path
     joan.fills(root_cause="a key in a public place").presses("Propose this review").says("The review of an incident").looks("proposal")
     review = joan.path

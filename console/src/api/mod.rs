@@ -12,11 +12,13 @@ mod house;
 mod incidents;
 mod officers;
 mod openapi;
+mod overdue;
 mod positions;
 pub(crate) mod proposals;
 mod scored;
 mod search;
 mod standing;
+mod timeline;
 mod warnings;
 mod webhooks;
 
@@ -121,8 +123,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/proposals/{officer}/{number}/signatures", &[Approver], || post(proposals::sign)),
     route("GET", "/v1/incidents", ANY, || get(incidents::list)),
     route("GET", "/v1/incidents/{incident}", ANY, || get(incidents::show)),
+    route("GET", "/v1/incidents/{incident}/timeline", ANY, || get(timeline::show)),
     route("POST", "/v1/incidents/{incident}/acknowledge", &[Responder], || post(incidents::acknowledge)),
     route("POST", "/v1/incidents/{incident}/review", PROPOSES, || post(incidents::review)),
+    route("GET", "/v1/overdue", ANY, || get(overdue::list)),
     route("GET", "/v1/warnings", ANY, || get(warnings::list)),
     route("POST", "/v1/warnings/hold", &[Responder], || post(warnings::hold)),
     route("GET", "/v1/webhooks", ANY, || get(webhooks::list)),

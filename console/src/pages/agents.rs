@@ -39,13 +39,13 @@ impl After {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Standing {
-    state: String,
-    deadline: Option<When>,
-    default: Option<String>,
+    pub(super) state: String,
+    pub(super) deadline: Option<When>,
+    pub(super) default: Option<String>,
 }
 
 impl Standing {
-    fn words(&self) -> &str {
+    pub(super) fn words(&self) -> &str {
         state_in_words(&self.state)
     }
 }
@@ -58,14 +58,14 @@ struct Declared {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Agent {
-    agent: String,
-    owner: String,
+    pub(super) agent: String,
+    pub(super) owner: String,
     environment: String,
     expires_at: When,
     house: String,
-    registered_by: String,
+    pub(super) registered_by: String,
     declared: Declared,
-    standing: Standing,
+    pub(super) standing: Standing,
     #[serde(default)]
     certificates: Vec<Certificate>,
     #[serde(default)]
@@ -79,7 +79,7 @@ pub(super) struct Agent {
     replacements: Vec<Replacement>,
     /// The score that warned or stopped it, when one did.
     #[serde(default)]
-    scored: Option<Scored>,
+    pub(super) scored: Option<Scored>,
     /// In the list: what it may do, and its latest order.
     #[serde(default)]
     limits: Vec<Limits>,
@@ -104,6 +104,19 @@ struct LatestOrder {
 pub(super) struct Halt {
     pub(super) gateway: String,
     pub(super) in_words: String,
+    #[serde(default)]
+    pub(super) cancelled: Vec<String>,
+    #[serde(default)]
+    pub(super) kept: Vec<String>,
+    #[serde(default)]
+    pub(super) could_not: Vec<CouldNot>,
+}
+
+/// An order that stays open against the halt's will.
+#[derive(Debug, Deserialize)]
+pub(super) struct CouldNot {
+    pub(super) client_order_id: String,
+    pub(super) why: String,
 }
 
 /// A mandate that waits to take the halted one's place.
@@ -114,17 +127,17 @@ struct Replacement {
 }
 
 #[derive(Debug, Deserialize)]
-struct Scored {
-    at: When,
-    client_order_id: String,
-    in_words: Option<String>,
-    contributions: Vec<Contribution>,
+pub(super) struct Scored {
+    pub(super) at: When,
+    pub(super) client_order_id: String,
+    pub(super) in_words: Option<String>,
+    pub(super) contributions: Vec<Contribution>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Contribution {
-    component: String,
-    reason: Option<String>,
+pub(super) struct Contribution {
+    pub(super) component: String,
+    pub(super) reason: Option<String>,
 }
 
 impl Agent {
@@ -183,6 +196,7 @@ pub(super) async fn list(
 struct Overview {
     frame: Frame,
     house: String,
+    overdue: Vec<super::incidents::Overdue>,
     stopped: Vec<Agent>,
     more_stopped: bool,
     incidents: Vec<Incident>,
@@ -214,6 +228,7 @@ async fn waiting(client: &Client, session: &Session) -> Result<Overview, Refusal
     Ok(Overview {
         frame: Frame::of(session),
         house: client.get::<House>("/v1/house").await?.all,
+        overdue: super::incidents::overdue(client).await?,
         more_stopped: agents.next.is_some(),
         stopped: agents.agents,
         incidents,

@@ -54,6 +54,70 @@ impl Incident {
     }
 }
 
+/// What somebody should have done by now.
+#[derive(Debug, Deserialize)]
+pub(super) struct Overdue {
+    pub(super) agent: String,
+    pub(super) due: When,
+    incident: Option<String>,
+    what: String,
+}
+
+impl Overdue {
+    pub(super) fn words(&self) -> &str {
+        match self.what.as_str() {
+            "incident_not_seen" => "nobody has acknowledged its incident",
+            "incident_not_reviewed" => "its incident is not reviewed",
+            "warning_unanswered" => "its warning was not answered, and nobody has acted since",
+            other => other,
+        }
+    }
+
+    /// Where it is done.
+    pub(super) fn page(&self) -> String {
+        match &self.incident {
+            Some(incident) => format!("/incidents/{}", segment(incident)),
+            None => format!("/agents/{}", segment(&self.agent)),
+        }
+    }
+}
+
+/// What is overdue, the longest first.
+pub(super) async fn overdue(client: &Client) -> Result<Vec<Overdue>, Refusal> {
+    #[derive(Deserialize)]
+    struct All {
+        overdue: Vec<Overdue>,
+    }
+    Ok(client.get::<All>("/v1/overdue").await?.overdue)
+}
+
+/// One line of what happened, and the entry that proves it.
+#[derive(Debug, Deserialize)]
+struct Line {
+    at: When,
+    by: Value,
+    detail: Option<String>,
+    position: u64,
+    what: String,
+}
+
+impl Line {
+    /// Who did it, in words; empty when nobody in particular.
+    fn by(&self) -> String {
+        match &self.by {
+            Value::Null => String::new(),
+            Value::String(actor) => format!(", by {actor}"),
+            other => format!(", by {other}"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Timeline {
+    complete: bool,
+    timeline: Vec<Line>,
+}
+
 #[derive(Deserialize)]
 struct Incidents {
     incidents: Vec<Incident>,
@@ -95,6 +159,7 @@ pub(super) async fn list(
 struct One<'a> {
     frame: Frame,
     incident: Incident,
+    timeline: Timeline,
     fault: &'a str,
     root_cause: &'a str,
 }
@@ -103,9 +168,15 @@ async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refu
     let found = client.get::<Incident>(&format!("/v1/incidents/{}", segment(id))).await;
     match found {
         Ok(incident) => {
+            let path = format!("/v1/incidents/{}/timeline", segment(id));
+            let timeline = match client.get::<Timeline>(&path).await {
+                Ok(timeline) => timeline,
+                Err(refusal) => return render::refused(session, &refusal),
+            };
             let one = One {
                 frame: Frame::of(session),
                 incident,
+                timeline,
                 fault: failed.map_or("", |(refusal, _)| &refusal.detail),
                 root_cause: failed.map_or("", |(_, typed)| typed),
             };

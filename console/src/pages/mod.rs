@@ -20,6 +20,7 @@ mod render;
 mod session;
 mod sign_in;
 mod signing;
+mod warnings;
 mod webhooks;
 mod week;
 
@@ -68,6 +69,7 @@ pub(crate) fn router(console: &Console) -> Router {
         )
         .route("/incidents", get(incidents::list))
         .route("/incidents/{incident}", get(incidents::show).post(incidents::act))
+        .route("/warnings/{agent}", get(warnings::show).post(warnings::answer))
         .route("/officers", get(officers::list).post(officers::invite))
         .route("/passkeys", get(officers::passkeys).post(officers::further))
         .route("/passkeys/add", post(officers::add))

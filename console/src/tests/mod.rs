@@ -5,6 +5,7 @@ mod activity;
 mod approvals;
 mod bench;
 mod bounds;
+mod incidents;
 pub(crate) mod pages;
 pub(crate) mod scored;
 pub(crate) mod standing;

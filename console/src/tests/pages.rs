@@ -12,7 +12,7 @@ use super::bench::Bench;
 use crate::{listener::Peer, pages};
 
 /// Every page that needs a session, a way in for each parameter.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "/",
     "/agents",
     "/agents/new",
@@ -25,6 +25,7 @@ const PAGES: [&str; 17] = [
     "/proposals",
     "/incidents",
     "/incidents/inc-1",
+    "/warnings/mm-1",
     "/officers",
     "/passkeys",
     "/entries",
@@ -33,7 +34,7 @@ const PAGES: [&str; 17] = [
 ];
 
 /// Every form.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 13] = [
     "/agents/new",
     "/agents/mm-1",
     "/agents/mm-1/token",
@@ -41,6 +42,7 @@ const FORMS: [&str; 12] = [
     "/applications/m-1",
     "/proposals/ada/0",
     "/incidents/inc-1",
+    "/warnings/mm-1",
     "/officers",
     "/passkeys",
     "/passkeys/add",
@@ -172,6 +174,49 @@ async fn a_certificate_is_a_way_in_and_every_page_answers() {
         assert!(status.is_client_error(), "{path}: {status}");
         assert!(page.contains("Back to the console"), "{path}");
     }
+}
+
+/// A warning's page tells the deadline in its text and takes the answer; what nobody answered is on the first page, and the incident's page
+/// tells what happened. Control: without an open warning there is no form, and an answer is refused with the reason kept.
+#[tokio::test]
+async fn a_live_warning_is_answered_on_its_page() {
+    let bench = Bench::new().await;
+    bench.agent("mm-1", "desk").await;
+    let ada = Browser::new(&bench, true).signed_in().await;
+    let token = ada.token().await;
+    let body = format!("token={token}&answer=revoke&reason=looks+odd");
+    let (_, page) = ada.get("/warnings/mm-1").await;
+    assert!(
+        page.contains("No warning is open now") && !page.contains("risk lane"),
+        "{page}"
+    );
+    assert_eq!(ada.post("/warnings/mm-1", &body).await.status(), StatusCode::CONFLICT);
+    let deadline = bench.now().plus_seconds(300);
+    let opened = revocation_core::warning::WarningOpened {
+        agent: "mm-1".parse().unwrap(),
+        by: revocation_core::Actor::Scorer,
+        deadline,
+        default: revocation_core::WarningDefault::Freeze,
+        score: Some(760_000),
+    };
+    bench.append(opened).await;
+    let (_, page) = ada.get("/warnings/mm-1").await;
+    for text in [
+        "Answer before",
+        &format!("data-countdown=\"{deadline}\""),
+        "Unanswered it becomes freeze",
+        "Back only by review",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert_eq!(ada.post("/warnings/mm-1", &body).await.status(), StatusCode::SEE_OTHER);
+    let listed = bench.get(&bench.ada, "/v1/incidents").await.1;
+    let incident = listed["incidents"][0]["incident"].as_str().unwrap();
+    let (_, page) = ada.get(&format!("/incidents/{incident}")).await;
+    assert!(
+        page.contains("the bot was revoked") && page.contains("/entries/"),
+        "{page}"
+    );
 }
 
 /// Forms count from a page of this origin with this session's token alone, and nothing changes by a GET.
