@@ -20,6 +20,8 @@ mod http;
 mod judges;
 #[path = "attacks/listeners.rs"]
 mod listeners;
+#[path = "attacks/native.rs"]
+mod native;
 #[path = "attacks/orders.rs"]
 mod orders;
 #[path = "attacks/proofs.rs"]

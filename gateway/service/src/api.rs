@@ -1,5 +1,6 @@
 //! What bots call: orders, cancels, reads and events over HTTP/1.1 and HTTP/2.
 
+mod binance;
 mod events;
 pub mod nonces;
 pub mod orders;
@@ -71,6 +72,7 @@ fn routes(side: Arc<Side>) -> Router {
         .route("/v1/positions", get(reads::positions))
         .route("/v1/me", get(reads::me))
         .route("/v1/events", get(events::events))
+        .merge(binance::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)
         .with_state(side)

@@ -62,7 +62,7 @@ pub(super) async fn post(
 }
 
 /// The body, bounded in length and in time: a bot that never ends one holds a connection no longer than that.
-async fn whole_body(gateway: &Gateway, body: Body) -> Result<Bytes, Box<Problem>> {
+pub(super) async fn whole_body(gateway: &Gateway, body: Body) -> Result<Bytes, Box<Problem>> {
     let (longest, time) = (gateway.settings.body_bytes, gateway.settings.body_time);
     match tokio::time::timeout(time, Limited::new(body, longest).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -81,7 +81,7 @@ async fn whole_body(gateway: &Gateway, body: Body) -> Result<Bytes, Box<Problem>
 }
 
 /// The gateway's own bound on messages; what is above it is counted, not read.
-fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Problem>> {
+pub(super) fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Problem>> {
     let most = gateway.settings.messages_per_second;
     let admission = slot.lock().messages.admit(Instant::now(), most);
     let (owed, read) = match admission {
@@ -102,7 +102,7 @@ fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Problem>> {
 }
 
 /// Counts a body that was no order: it has no entry of its own, its second has one.
-fn no_order(gateway: &Gateway, slot: &Slot, refused: Problem) -> Response {
+pub(super) fn no_order(gateway: &Gateway, slot: &Slot, refused: Problem) -> Response {
     Metrics::count(&gateway.metrics.malformed);
     slot.lock().messages.malformed(Instant::now());
     refused.into_response()
@@ -134,7 +134,7 @@ pub(crate) fn report_unread(gateway: &Gateway, slot: &Arc<Slot>, count: u32) {
 }
 
 /// The result of the order's signature, and why it does not verify.
-fn signed(
+pub(super) fn signed(
     gateway: &Gateway,
     session: &Session,
     method: &Method,
@@ -333,10 +333,10 @@ pub(crate) fn problem(code: Code, detail: impl Into<String>) -> Problem {
 
 /// How cancels ended, for the bot.
 #[derive(Debug, Serialize)]
-struct CancelAnswer {
+pub(super) struct CancelAnswer {
     client_order_id: ClientOrderId,
     #[serde(flatten)]
-    state: CancelState,
+    pub(super) state: CancelState,
 }
 
 /// `DELETE /v1/orders/{client_order_id}`. Nothing refuses a cancel.
@@ -390,7 +390,7 @@ pub(super) async fn delete_all(State(bots): State<Arc<Side>>, Extension(session)
 }
 
 /// Cancels on a task of its own, so that a bot that hangs up does not stop its own cancel.
-fn cancel_on_task(
+pub(super) fn cancel_on_task(
     bots: &Arc<Side>,
     session: &Arc<Session>,
     open: OpenOrder,

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""A stock ccxt bot under a mandate: python ccxt_bot.py GATEWAY FOLDER ROOT, where FOLDER holds the bot's chain.pem and key.pem and ROOT is the house root
+(ca/house.pem).
+
+Three lines differ from a bot that trades at the venue itself; they are marked. Key and secret are placeholders: the certificate says who asks,
+and the venue's credential is the gateway's.
+"""
+
+import sys
+
+import ccxt
+
+gateway, folder, root = sys.argv[1:4]
+bot = ccxt.binance(
+    {
+        "apiKey": "placeholder",
+        "secret": "placeholder",
+        "urls": {"api": {"public": gateway + "/api/v3", "private": gateway + "/api/v3"}},  # 1: where to
+        "options": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False},
+    }
+)
+bot.session.cert = (folder + "/chain.pem", folder + "/key.pem")  # 2: who asks
+bot.validateServerSsl = root  # 3: whom to trust
+
+symbol = "BTC/EUR"
+resting = bot.create_order(symbol, "limit", "buy", 0.01, 47000)
+assert resting["status"] == "open" and resting["filled"] == 0, resting
+assert [order["id"] for order in bot.fetch_open_orders(symbol)] == [resting["id"]]
+assert bot.fetch_order(resting["id"], symbol)["status"] == "open"
+assert bot.cancel_order(resting["id"], symbol)["status"] == "canceled"
+assert bot.fetch_order(resting["id"], symbol)["status"] == "canceled"
+bought = bot.create_order(symbol, "market", "buy", 0.01)
+assert bought["status"] == "closed" and bought["filled"] == 0.01, bought
+
+
+def raises(kind, *order):
+    """What the client raises; never InvalidOrder, which makes some bots answer with a market order."""
+    try:
+        bot.create_order(*order)
+    except ccxt.BaseError as refused:
+        assert type(refused) is kind, f"{type(refused).__name__}: {refused}"
+        return str(refused)
+    raise AssertionError(f"{order} was taken")
+
+
+# Above the mandate's cap for one order; a type it does not have; a market that the gateway does not know.
+assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, symbol, "limit", "buy", 1, 47000)
+assert "ORDER_TYPE" in raises(ccxt.PermissionDenied, symbol, "limit", "sell", 0.01, 47000, {"triggerPrice": 46900})
+try:
+    bot.withdraw("BTC", 1, "somewhere")
+    raise AssertionError("a withdrawal was taken")
+except (ccxt.BaseError, KeyError):
+    pass
+print("OK")

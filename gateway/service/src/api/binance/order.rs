@@ -1,0 +1,174 @@
+//! From the venue's parameters to an [`Order`]: translated into the text of `POST /v1/orders` and read by its reader, so that both routes
+//! mean the same by the same terms. A parameter that would change the order and has no such term is refused, never dropped.
+
+use extensions::Instrument;
+use gateway_policy::{Code, Order, ParsedOrder};
+use serde_json::{Map, Value};
+
+use super::parameters::{Fault, Parameters};
+use crate::{gateway::Venues, pipeline::salt_number};
+
+/// What an order may carry: its terms, and what says nothing about it.
+const KNOWN: [&str; 13] = [
+    "symbol",
+    "side",
+    "type",
+    "timeInForce",
+    "quantity",
+    "price",
+    "stopPrice",
+    "newClientOrderId",
+    // The gateway signs and times the request itself, and chooses how much it is told.
+    "timestamp",
+    "recvWindow",
+    "signature",
+    "newOrderRespType",
+    "apiKey",
+];
+/// The most digits an exponent may write out; more than any decimal has.
+const MOST_ZEROS: i32 = 40;
+
+pub(super) fn read(parameters: &Parameters, venues: &Venues) -> Result<ParsedOrder, Fault> {
+    let invalid = |detail: String| (Code::OrderInvalid, detail);
+    if parameters.names().any(|name| !KNOWN.contains(&name)) {
+        return Err(invalid(format!(
+            "a parameter that no order here has; it may have {}",
+            KNOWN.join(", ")
+        )));
+    }
+    let needed = |name: &str| {
+        parameters
+            .text(name)
+            .ok_or_else(|| invalid(format!("{name} is missing")))
+    };
+    let (counterparty, instrument) = market(needed("symbol")?, venues)?;
+    let kind = match needed("type")? {
+        "LIMIT" => "limit",
+        "MARKET" => "market",
+        "STOP_LOSS_LIMIT" => "stop_limit",
+        "STOP_LOSS" => "stop_market",
+        _ => {
+            return Err(invalid(
+                "type is none of LIMIT, MARKET, STOP_LOSS_LIMIT, STOP_LOSS".to_owned(),
+            ));
+        }
+    };
+    let id = parameters.text("newClientOrderId");
+    let id = id.map_or_else(|| format!("auto-{:016x}", salt_number()), str::to_owned);
+    let currency = instrument.as_str().rsplit(['_', '-']).next().unwrap_or_default();
+    let mut terms = Map::new();
+    let mut put = |name: &str, value: String| terms.insert(name.to_owned(), Value::String(value));
+    put("client_order_id", id);
+    put("counterparty", counterparty);
+    put("currency", currency.to_owned());
+    put("instrument", instrument.as_str().to_owned());
+    put("side", needed("side")?.to_ascii_lowercase());
+    put("type", kind.to_owned());
+    for (theirs, ours) in [
+        ("quantity", "quantity"),
+        ("price", "price"),
+        ("stopPrice", "stop_price"),
+    ] {
+        if let Some(text) = parameters.text(theirs) {
+            put(
+                ours,
+                plain(text).ok_or_else(|| invalid(format!("{theirs} is no decimal that can be held exactly")))?,
+            );
+        }
+    }
+    if let Some(word) = parameters.text("timeInForce") {
+        put("time_in_force", word.to_ascii_lowercase());
+    }
+    let body = Value::Object(terms).to_string();
+    Order::from_json(body.as_bytes()).map_err(|faults| {
+        let code = faults.iter().map(gateway_policy::OrderFault::code).min();
+        let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        (
+            code.unwrap_or(Code::OrderInvalid),
+            format!("at fault: {}", fields.join(", ")),
+        )
+    })
+}
+
+/// A symbol without its separators: `BTCEUR` for `BTC/EUR`, `BTC_EUR` and `BTC-EUR`.
+pub(super) fn plain_symbol(symbol: &str) -> String {
+    symbol.replace(['/', '_', '-'], "")
+}
+
+/// The one market that a symbol names.
+fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
+    let wanted = plain_symbol(symbol);
+    let mut found = venues.iter().flat_map(|(name, venue)| {
+        let fits = |instrument: &Instrument| plain_symbol(instrument.as_str()) == wanted;
+        venue
+            .instruments()
+            .into_iter()
+            .filter(fits)
+            .map(|one| (name.as_str().to_owned(), one))
+            .collect::<Vec<_>>()
+    });
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err((Code::OrderInvalid, "symbol names no market of this gateway".to_owned())),
+        (Some(_), Some(_)) => {
+            let detail = "symbol names several markets here; use POST /v1/orders, which names venue and instrument";
+            Err((Code::OrderInvalid, detail.to_owned()))
+        }
+    }
+}
+
+/// A decimal without its exponent, digit by digit: `1e-8` is `0.00000001`. Nothing is rounded; what is too long is left to the reader.
+fn plain(text: &str) -> Option<String> {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        return Some(text.to_owned());
+    };
+    let exponent: i32 = exponent.parse().ok().filter(|e: &i32| e.abs() <= MOST_ZEROS)?;
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{part}");
+    if whole.is_empty() || digits.len() > 40 || !digits.bytes().all(|b| b.is_ascii_digit()) || mantissa.ends_with('.') {
+        return None;
+    }
+    let point = i32::try_from(whole.len()).ok()? + exponent;
+    let padded = if point <= 0 {
+        let zeros = usize::try_from(1 - point).ok()?;
+        format!("{}{digits}", "0".repeat(zeros))
+    } else {
+        let wanted = usize::try_from(point).ok()?;
+        format!("{digits:0<wanted$}")
+    };
+    let (whole, part) = padded.split_at(usize::try_from(point.max(1)).ok()?);
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let part = part.trim_end_matches('0');
+    Some(if part.is_empty() {
+        whole.to_owned()
+    } else {
+        format!("{whole}.{part}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    /// Each spelling has its one value, or none.
+    #[test]
+    fn exponents_are_written_out_exactly_or_refused() {
+        for (text, value) in [
+            ("1e-8", Some("0.00000001")),
+            ("1E+2", Some("100")),
+            ("1.25e1", Some("12.5")),
+            ("1.25e-1", Some("0.125")),
+            ("0.10000000", Some("0.10000000")),
+            ("10e-1", Some("1")),
+            ("0e5", Some("0")),
+            ("1e99", None),
+            ("1e", None),
+            ("e1", None),
+            ("-1e1", None),
+            ("1.e1", None),
+        ] {
+            assert_eq!(plain(text).as_deref(), value, "{text}");
+        }
+    }
+}

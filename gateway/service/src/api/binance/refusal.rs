@@ -1,0 +1,136 @@
+//! Our refusals as the venue words its own, `{"code", "msg"}`, each chosen for what a stock client does next (docs/clients.md).
+//!
+//! Clients look for words in the text as well as for the number, and `-2010` makes some answer a refused stop with a market order. So
+//! `-2010` is never used, and the text is ours alone: neither the venue's words nor the bot's stand in it.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use gateway_policy::Code;
+use serde_json::json;
+
+use crate::api::problem::CODE_HEADER;
+
+/// The one text that clients read as "the exchange is away, ask again later"; it must stand alone.
+const AWAY: &str = "System is under maintenance.";
+/// The words that clients read as "not permitted, do not ask again".
+const DENIED: &str = "this bot has no operation privilege for it";
+
+/// A refusal in the venue's shape.
+pub(super) struct Refused {
+    status: StatusCode,
+    number: i32,
+    text: String,
+    code: &'static str,
+}
+
+impl Refused {
+    /// The refusal that a code is answered with.
+    pub(super) fn of(code: Code) -> Self {
+        let name = code.as_str();
+        let meant = format!("{name}: {}", code.meaning());
+        let (status, number, text) = match code {
+            // 400 as the venue does: for 429 clients raise something else.
+            Code::RateMessages | Code::RateOrders => (StatusCode::BAD_REQUEST, -1015, meant),
+            Code::LedgerUnavailable | Code::StatusUnknown | Code::NoReferencePrice | Code::Withheld => {
+                (StatusCode::SERVICE_UNAVAILABLE, -1001, AWAY.to_owned())
+            }
+            Code::BodyTooLarge | Code::OrderMalformed | Code::OrderInvalid => (StatusCode::BAD_REQUEST, -1100, meant),
+            Code::VenueRejected => (StatusCode::BAD_REQUEST, -1013, meant),
+            Code::OrderNotFound => (StatusCode::BAD_REQUEST, -2013, "Order does not exist.".to_owned()),
+            Code::CertificateRequired | Code::ProofRequired | Code::ProofInvalid => {
+                (StatusCode::UNAUTHORIZED, -1022, meant)
+            }
+            Code::PathUnknown => (StatusCode::NOT_FOUND, -1002, format!("{meant} {DENIED}")),
+            _ => (StatusCode::FORBIDDEN, -1002, format!("{meant} {DENIED}")),
+        };
+        Self {
+            status,
+            number,
+            text,
+            code: name,
+        }
+    }
+
+    /// Whether it happened is not known; it is never sent again by us, and must be asked for.
+    pub(super) fn in_doubt() -> Self {
+        let text = "IN_DOUBT: the venue has not answered; ask for the order by its id before anything else.";
+        Self {
+            status: StatusCode::GATEWAY_TIMEOUT,
+            number: -1007,
+            text: text.to_owned(),
+            code: "IN_DOUBT",
+        }
+    }
+
+    /// A cancel of an order that is not open.
+    pub(super) fn not_cancelled() -> Self {
+        let code = Code::OrderNotFound.as_str();
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            number: -2011,
+            text: "Unknown order sent.".to_owned(),
+            code,
+        }
+    }
+
+    /// With what to change, in our words.
+    pub(super) fn because(mut self, detail: &str) -> Self {
+        if !detail.is_empty() {
+            self.text = format!("{}: {detail}", self.code);
+        }
+        self
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "code": self.number, "msg": self.text }));
+        let mut response = (self.status, body).into_response();
+        response
+            .headers_mut()
+            .insert(CODE_HEADER, HeaderValue::from_static(self.code));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words and numbers on which a stock client raises `InvalidOrder`.
+    #[test]
+    fn no_refusal_of_an_order_reads_as_an_invalid_order() {
+        for code in Code::ALL.iter().filter(|code| **code != Code::OrderNotFound) {
+            let refused = Refused::of(*code);
+            assert!(![-2010, -2011, -2013, -1014].contains(&refused.number), "{code}");
+            for word in ["LOT_SIZE", "PRICE_FILTER", "PERCENT_PRICE", "Price * QTY"] {
+                assert!(!refused.text.contains(word), "{code}");
+            }
+        }
+    }
+
+    /// `docs/clients.md` says for each code what a client gets; what it raises then, `docs/examples/ccxt_table.py` checks with the client itself.
+    ///
+    /// Control, tried: another number for one code.
+    #[test]
+    fn the_table_for_clients_is_this_one() {
+        let page = include_str!("../../../../../docs/clients.md");
+        for refused in Code::ALL
+            .iter()
+            .map(|code| Refused::of(*code))
+            .chain([Refused::in_doubt()])
+        {
+            let code = refused.code;
+            let row = format!(
+                "| `{code}` | {} | {} | {} | ",
+                refused.status.as_u16(),
+                refused.number,
+                refused.text
+            );
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+}
