@@ -122,7 +122,7 @@ fn plain(text: &str) -> Option<String> {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
         return Some(text.to_owned());
     };
-    let exponent: i32 = exponent.parse().ok().filter(|e: &i32| e.abs() <= MOST_ZEROS)?;
+    let exponent: i32 = exponent.parse().ok().filter(|e| (-MOST_ZEROS..=MOST_ZEROS).contains(e))?;
     let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{part}");
     if whole.is_empty() || digits.len() > 40 || !digits.bytes().all(|b| b.is_ascii_digit()) || mantissa.ends_with('.') {
@@ -163,6 +163,9 @@ mod tests {
             ("10e-1", Some("1")),
             ("0e5", Some("0")),
             ("1e99", None),
+            // The one number whose negation does not fit.
+            ("1e-2147483648", None),
+            ("10e-2147483648", None),
             ("1e", None),
             ("e1", None),
             ("-1e1", None),
