@@ -190,9 +190,9 @@ fn befall(profile: &Profile, fate: Fate, seed: u64, start: Timestamp, days: u32,
 }
 
 /// How far the drifting bot has gone at the end: a model that degrades, slow enough to be warned before it is stopped.
-pub(super) const DRIFT_SIZE: f64 = 2.2;
+pub(super) const DRIFT_SIZE: f64 = 1.9;
 /// The same of its rate.
-pub(super) const DRIFT_RATE: f64 = 1.5;
+pub(super) const DRIFT_RATE: f64 = 1.4;
 
 fn region(name: &str) -> Region {
     Region::new(name).expect("a constant of the alphabet")

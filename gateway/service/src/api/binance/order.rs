@@ -122,7 +122,10 @@ fn plain(text: &str) -> Option<String> {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
         return Some(text.to_owned());
     };
-    let exponent: i32 = exponent.parse().ok().filter(|e| (-MOST_ZEROS..=MOST_ZEROS).contains(e))?;
+    let exponent: i32 = exponent
+        .parse()
+        .ok()
+        .filter(|e| (-MOST_ZEROS..=MOST_ZEROS).contains(e))?;
     let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{part}");
     if whole.is_empty() || digits.len() > 40 || !digits.bytes().all(|b| b.is_ascii_digit()) || mantissa.ends_with('.') {
