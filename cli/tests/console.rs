@@ -108,6 +108,51 @@ async fn python(python: &str, script: &str, arguments: &[&str]) {
     assert!(ended.status.success(), "{script}\n{out}\n{err}");
 }
 
+/// A demonstration that keeps running, and is stopped with this.
+struct Demonstration(std::process::Child);
+
+impl Drop for Demonstration {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The pages hold what they should when bots have traded, been warned and been stopped: nothing serious for axe-core, nothing too wide, below
+/// 100 KB. The house is that of `demo --hold`, entered by the link it prints.
+///
+/// Control, tried: without the `alt`-like title of the drawing of scores, axe-core names it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_of_a_house_that_trades() {
+    let Some(interpreter) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("said");
+    let started = Command::new(env!("CARGO_BIN_EXE_mandatum"))
+        .args(["demo", "--hold", "--dir"])
+        .arg(folder.path().join("house"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&said).unwrap())
+        .spawn();
+    let _demonstration = Demonstration(started.unwrap());
+    let link = tokio::time::timeout(std::time::Duration::from_secs(180), async {
+        loop {
+            let text = std::fs::read_to_string(&said).unwrap();
+            // A line is whole once its end is written.
+            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            if let Some(link) = whole.lines().find(|line| line.contains("/join#")) {
+                return link.trim().to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    let link = link.await.expect("the demonstration prints its link");
+    let (origin, _) = link.split_once("/join#").unwrap();
+    let pictures = std::env::var("MANDATUM_PICTURES").unwrap_or_default();
+    let told = json!({"origin": origin, "links": {"guest": link}, "pictures": pictures}).to_string();
+    python(&interpreter, "demonstration.py", &[&told]).await;
+}
+
 /// What officers sign in the browser is what the ledger proves.
 ///
 /// Controls: the script itself tries self-approval, a changed document, an answer used twice, an authenticator that verifies nobody, another

@@ -85,7 +85,10 @@ impl Console {
 /// An entry that officers should have decided and did not only takes its number, as at the gateways.
 fn fold(state: &mut AgentState, entry: &CommittedEntry, view: &View) {
     let event = if view.obeys(entry) {
-        AgentEvent::decode(&entry.kind, entry.body()).unwrap_or(AgentEvent::Other)
+        AgentEvent::decode(&entry.kind, entry.body()).unwrap_or_else(|error| {
+            tracing::error!(position = entry.position, %error, "an entry of an agent's stream cannot be read; gateways refuse the agent");
+            AgentEvent::Other
+        })
     } else {
         AgentEvent::Other
     };

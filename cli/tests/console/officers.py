@@ -123,24 +123,31 @@ class Person:
         return self
 
     def looks(self, page):
-        """No serious fault of accessibility, nothing run that was typed, light and dark, wide and narrow; a picture when asked for."""
+        """No serious fault of accessibility, nothing run that was typed, wide and narrow, light and dark; a picture when asked for."""
         assert "owned" not in self.browser.title, page
+        size = len(self.browser.page_source.encode())
+        assert size <= 100_000, f"{page} has {size} bytes"
+        for width, name in [(1200, page), (400, f"{page}-phone")]:
+            self.browser.set_window_size(width, 900)
+            wide = self.browser.execute_script("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            assert not wide, f"{page} at {width} px must be scrolled sideways"
+            for scheme in ["dark", "light"]:
+                feature = {"name": "prefers-color-scheme", "value": scheme}
+                self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+                self.judged(f"{page}, {width} px, {scheme}")
+            if GIVEN["pictures"]:
+                self.browser.save_screenshot(str(Path(GIVEN["pictures"]) / f"{name}.png"))
+        self.browser.set_window_size(1200, 900)
+        LOOKED_AT.add(page)
+        return self
+
+    def judged(self, what):
+        """axe-core finds nothing serious on the page as it is shown now."""
         result = self.browser.execute_async_script(
             AXE + "; const done = arguments[arguments.length - 1]; axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}).then(done)"
         )
         bad = [(one["id"], one["impact"], [node["html"][:160] for node in one["nodes"]]) for one in result["violations"] if one["impact"] in ("serious", "critical")]
-        assert not bad, f"{page}: {bad}"
-        size = len(self.browser.page_source.encode())
-        assert size <= 100_000, f"{page} has {size} bytes"
-        if GIVEN["pictures"]:
-            for width, name in [(1200, page), (400, f"{page}-phone")]:
-                self.browser.set_window_size(width, 900)
-                wide = self.browser.execute_script("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
-                assert not wide, f"{page} at {width} px must be scrolled sideways"
-                self.browser.save_screenshot(str(Path(GIVEN["pictures"]) / f"{name}.png"))
-            self.browser.set_window_size(1200, 900)
-        LOOKED_AT.add(page)
-        return self
+        assert not bad, f"{what}: {bad}"
 
     def joins(self):
         self.open(GIVEN["links"][self.name]).says("Become an officer")
@@ -324,4 +331,5 @@ def attacks(ada, grace, edith):
     grace.open("/agents").says("Sign in with a passkey").presses("Sign in with a passkey").says("not one of an officer in office")
 
 
-main()
+if __name__ == "__main__":
+    main()

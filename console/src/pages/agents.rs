@@ -346,17 +346,14 @@ pub(super) async fn act(
     let (act, reason) = (fields.of("act"), fields.of("reason"));
     let body = json!({ "reason": reason });
     let path = format!("/v1/agents/{}", segment(&agent));
-    let done = if ACTS.iter().any(|one| one.name == act) {
-        client.post(&format!("{path}/{act}"), &body).await
-    } else if act == "reinstate" {
+    let done = if act == "reinstate" {
         let incident = Some(fields.of("incident")).filter(|incident| !incident.is_empty());
         client
             .post(&format!("{path}/reinstate"), &json!({ "incident": incident }))
             .await
     } else {
-        let answer = act.strip_prefix("warning:").unwrap_or_default();
-        let body = json!({"answer": answer, "reason": reason});
-        client.post(&format!("{path}/warnings/answer"), &body).await
+        // What is no act has no address there either.
+        client.post(&format!("{path}/{}", segment(act)), &body).await
     };
     match done {
         Ok(made) if act == "reinstate" => Redirect::to(&super::proposals::address(&made)).into_response(),

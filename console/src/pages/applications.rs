@@ -51,7 +51,6 @@ struct List {
     next: Option<String>,
 }
 
-/// The first rows, for the overview.
 /// The first that wait for signatures, and whether there are more.
 pub(super) async fn open(client: &Client) -> Result<(Vec<Brief>, bool), Refusal> {
     let found = client

@@ -132,7 +132,6 @@ struct List {
     next: Option<String>,
 }
 
-/// The first rows, for the overview.
 /// The first that nobody reviewed, and whether there are more.
 pub(super) async fn open(client: &Client) -> Result<(Vec<Incident>, bool), Refusal> {
     let found = client.get::<Incidents>("/v1/incidents?limit=100&open=true").await?;

@@ -93,7 +93,6 @@ struct List {
     next: Option<String>,
 }
 
-/// The first rows, for the overview.
 /// The first that wait for signatures, and whether there are more.
 pub(super) async fn open(client: &Client) -> Result<(Vec<Brief>, bool), Refusal> {
     let found = client.get::<Proposals>("/v1/proposals?limit=100&open=true").await?;

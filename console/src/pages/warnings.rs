@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{
     Session,
+    activity::Book,
     agents::Agent,
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
@@ -62,6 +63,8 @@ const RISK: [Reply; 3] = [
 struct One<'a> {
     frame: Frame,
     agent: Agent,
+    /// What is at risk; the answers stay within reach without it.
+    book: Option<Book>,
     owner: &'a [Reply],
     risk: &'a [Reply],
     fault: &'a str,
@@ -73,6 +76,7 @@ async fn one(session: &Session, client: &Client, agent: &str, failed: Option<(&R
         Ok(agent) => {
             let one = One {
                 frame: Frame::of(session),
+                book: Book::of(client, &agent.agent).await.ok(),
                 agent,
                 owner: &OWNER,
                 risk: &RISK,

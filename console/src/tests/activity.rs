@@ -1,12 +1,12 @@
 //! What an agent's page shows of its orders, its positions and its day.
 
-use anomaly::{Observation, ScorerState, score};
+use anomaly::{ScorerState, score};
 use gateway_policy::{Code, DecisionKind, FailedCheck, OrderFilled, OrderOutcome, OutcomeState, Side};
 use serde_json::{Value, json};
 
 use super::{
     Bench,
-    scored::{decided, learn},
+    scored::{decided, learn, usual},
 };
 
 /// An agent with a mandate in force, an order that is accepted and filled in part, and a refused one. Gives the permit's number.
@@ -21,15 +21,7 @@ async fn traded(bench: &Bench) -> u64 {
             bench.ben.signs(&asked, "approve"),
         )
         .await;
-    let observation = Observation {
-        at: bench.now(),
-        counterparty: "exchange_a".parse().unwrap(),
-        currency: "EUR".parse().unwrap(),
-        instrument: "BTC_EUR".parse().unwrap(),
-        notional: Some("300".parse().unwrap()),
-        refused: false,
-        region: Some("eu-west-1".parse().unwrap()),
-    };
+    let observation = usual(bench);
     let scored = score(&baseline, &ScorerState::NEW, &observation);
     let agent = "mm-1".parse().unwrap();
     let number = bench.ledger.stream_next(&extensions::StreamId::agent(&agent));

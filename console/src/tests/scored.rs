@@ -34,6 +34,19 @@ pub(crate) async fn learn(bench: &Bench) -> anomaly::ApprovedBaseline {
     proposed.approve(&approved).unwrap()
 }
 
+/// An order as mm-1 sends them.
+pub(crate) fn usual(bench: &Bench) -> Observation {
+    Observation {
+        at: bench.now(),
+        counterparty: "exchange_a".parse().unwrap(),
+        currency: "EUR".parse().unwrap(),
+        instrument: "BTC_EUR".parse().unwrap(),
+        notional: Some("300".parse().unwrap()),
+        refused: false,
+        region: Some("eu-west-1".parse().unwrap()),
+    }
+}
+
 pub(crate) fn decided(bench: &Bench, id: &str, observation: &Observation, score: anomaly::ScoreRecord) -> OrderDecided {
     let order = OrderTerms {
         client_order_id: id.parse().unwrap(),
@@ -90,15 +103,7 @@ async fn a_warning_names_its_order_and_its_reason() {
     bench.agent("mm-1", "desk").await;
     let baseline = learn(&bench).await;
     let shown = async || bench.get(&bench.ada, "/v1/agents/mm-1").await.1["scored"].clone();
-    let usual = Observation {
-        at: bench.now(),
-        counterparty: "exchange_a".parse().unwrap(),
-        currency: "EUR".parse().unwrap(),
-        instrument: "BTC_EUR".parse().unwrap(),
-        notional: Some("300".parse().unwrap()),
-        refused: false,
-        region: Some("eu-west-1".parse().unwrap()),
-    };
+    let usual = usual(&bench);
     let odd = Observation {
         notional: Some("900000".parse().unwrap()),
         ..usual

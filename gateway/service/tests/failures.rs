@@ -25,17 +25,7 @@ use gateway_service::{
 };
 use ledger::store::fault::Fault;
 use revocation_core::{IncidentOpened, standing::AgentRevoked};
-use world::{Mood, World, agent, order, runaway};
-
-const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
-
-fn rt() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .expect("runtime")
-}
+use world::{ENFORCED, Mood, World, agent, order, rt, runaway};
 
 fn code(submitted: &Submitted) -> Option<Code> {
     match submitted {

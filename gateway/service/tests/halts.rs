@@ -24,17 +24,9 @@ use revocation_core::{
     standing::{AgentReinstated, AgentRevoked},
     warning::{WarningClosed, WarningOpened},
 };
-use world::{Mood, World, agent, by_ada, connection, execution, marks, open, order, reports, runaway, until, watch};
-
-const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
-
-fn rt() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .expect("runtime")
-}
+use world::{
+    ENFORCED, Mood, World, agent, by_ada, connection, execution, marks, open, order, reports, rt, runaway, until, watch,
+};
 
 fn codes(submitted: &Submitted) -> Vec<Code> {
     match submitted {

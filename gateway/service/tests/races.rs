@@ -15,7 +15,7 @@ use gateway_policy::{AgentEvent, DecisionKind};
 use gateway_service::pipeline::submit::Submitted;
 use ledger::Append;
 use revocation_core::{Actor, RevocationReason, standing::AgentRevoked};
-use world::{World, agent, order};
+use world::{World, agent, order, rt};
 
 /// Senders of one round, over both instances.
 const SENDERS: usize = 64;
@@ -29,14 +29,6 @@ fn rounds() -> usize {
         } else {
             1_000
         })
-}
-
-fn rt() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .expect("runtime")
 }
 
 fn revocation(name: &str) -> AgentRevoked {

@@ -16,19 +16,10 @@ use gateway_service::{
     session::Session,
 };
 use ledger::store::fault::Fault;
-use world::{World, order, runaway};
+use world::{ENFORCED, World, order, rt, runaway};
 
-const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
 /// Far longer than a test takes: the disk hangs until it is woken.
 const LONG: Duration = Duration::from_secs(60);
-
-fn rt() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .expect("runtime")
-}
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();

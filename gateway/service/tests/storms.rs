@@ -15,19 +15,11 @@ use gateway_service::{
     pipeline::{endings::REMEMBERED_ORDERS, submit::Submitted},
     session::Session,
 };
-use world::{Mood, World, agent, order};
+use world::{Mood, World, agent, order, rt};
 
 const NAME: &str = "mm-1";
 /// Orders on their way at a time.
 const AT_A_TIME: usize = 32;
-
-fn rt() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .expect("runtime")
-}
 
 /// What an order has to come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,18 +12,9 @@ use gateway_service::{pipeline::submit::Submitted, session::Session};
 use ledger::Append;
 use revocation_core::HaltReported;
 use world::{
-    CountingVenue, Mood, World, agent, by_ada, connection, marks, open, order, reports, runaway, until, watch,
+    CountingVenue, ENFORCED, Mood, World, agent, by_ada, connection, marks, open, order, reports, rt, runaway, until,
+    watch,
 };
-
-const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
-
-fn rt() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .expect("runtime")
-}
 
 /// Two instances at one venue.
 async fn two() -> World {

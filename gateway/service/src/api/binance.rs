@@ -206,7 +206,7 @@ async fn cancel_parameters(bots: &Side, uri: &Uri, body: Body) -> Result<Paramet
     read_query(uri, &body)
 }
 
-/// `DELETE /api/v3/order`. Nothing refuses a cancel, so only what names the order is looked at.
+/// `DELETE /api/v3/order`. Nothing refuses a cancel that names its order; only that is looked at.
 async fn cancel_one(
     State(bots): State<Arc<Side>>,
     Extension(session): Extension<Arc<Session>>,
@@ -233,12 +233,22 @@ async fn cancel_one(
     let Some(target) = target else {
         return Refused::not_cancelled().into_response();
     };
-    let answer = shown::cancelled(&target);
-    match cancel_on_task(&bots, &session, target).await.state {
-        CancelState::Cancelled => Json(answer).into_response(),
+    match cancel_on_task(&bots, &session, target.clone()).await.state {
+        CancelState::Cancelled => Json(cancelled(&session, &target)).into_response(),
         CancelState::NotOpen => Refused::not_cancelled().into_response(),
         CancelState::CouldNot { .. } => Refused::in_doubt().into_response(),
     }
+}
+
+/// A cancelled order with what it has executed by now: fills may have come while the cancel was on its way.
+fn cancelled(session: &Session, open: &OpenOrder) -> Value {
+    let executed = session
+        .slot
+        .lock()
+        .endings
+        .of(&open.order.client_order_id)
+        .map(|story| story.executed);
+    shown::cancelled(open, executed.unwrap_or(open.filled))
 }
 
 /// `DELETE /api/v3/openOrders`: all of a market, or all.
@@ -257,12 +267,12 @@ async fn cancel_all(
     }
     let started: Vec<_> = targets
         .into_iter()
-        .map(|open| (shown::cancelled(&open), cancel_on_task(&bots, &session, open)))
+        .map(|open| (open.clone(), cancel_on_task(&bots, &session, open)))
         .collect();
-    let (mut cancelled, mut unsure) = (Vec::new(), false);
-    for (answer, ended) in started {
+    let (mut all, mut unsure) = (Vec::new(), false);
+    for (open, ended) in started {
         match ended.await.state {
-            CancelState::Cancelled => cancelled.push(answer),
+            CancelState::Cancelled => all.push(cancelled(&session, &open)),
             CancelState::NotOpen => {}
             CancelState::CouldNot { .. } => unsure = true,
         }
@@ -271,5 +281,5 @@ async fn cancel_all(
     if unsure {
         return Refused::in_doubt().into_response();
     }
-    Json(cancelled).into_response()
+    Json(all).into_response()
 }

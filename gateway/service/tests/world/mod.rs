@@ -60,6 +60,18 @@ mod papers;
 mod venue;
 pub mod wire;
 
+/// The conduct of most bots here: scores act.
+pub const ENFORCED: [&str; 3] = ["cancel_all", "freeze", "enforce"];
+
+/// The runtime of tests in which instances and senders run side by side.
+pub fn rt() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .expect("runtime")
+}
+
 pub use halting::*;
 pub use papers::*;
 pub use venue::*;

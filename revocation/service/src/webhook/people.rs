@@ -84,7 +84,6 @@ impl Subscription {
             "event_action": told.action,
             "links": links,
             "payload": {
-                "class": told.severity,
                 "component": "mandatum",
                 "custom_details": details,
                 "severity": told.severity,

@@ -121,7 +121,7 @@ mod tests {
         for refused in Code::ALL
             .iter()
             .map(|code| Refused::of(*code))
-            .chain([Refused::in_doubt()])
+            .chain([Refused::in_doubt(), Refused::not_cancelled()])
         {
             let code = refused.code;
             let row = format!(

@@ -1,7 +1,7 @@
 //! Our orders as the venue shows its own. `orderId` is the number of the decision's entry: a number, as clients want, and known before the
 //! venue's own. What was paid is not in an order's story, so `cummulativeQuoteQty` is left out, never guessed.
 
-use extensions::Instrument;
+use extensions::{Decimal, Instrument};
 use gateway_policy::{OpenOrder, OrderKind, OrderTerms};
 use serde_json::{Value, json};
 
@@ -46,9 +46,9 @@ pub(super) fn open(open: &OpenOrder) -> Value {
     )
 }
 
-pub(super) fn cancelled(open: &OpenOrder) -> Value {
+pub(super) fn cancelled(open: &OpenOrder, executed: Decimal) -> Value {
     let at = open.permitted_at.millis();
-    let mut shown = order(&open.order, open.number, &open.filled.to_string(), "CANCELED", at);
+    let mut shown = order(&open.order, open.number, &executed.to_string(), "CANCELED", at);
     shown["origClientOrderId"] = open.order.client_order_id.as_str().into();
     shown
 }
