@@ -8,7 +8,7 @@ use ca_core::{
     events::ReplacementQueued,
     register::{Mandate, RequestState},
 };
-use extensions::{AgentId, Timestamp};
+use extensions::{AgentId, MandateId, Timestamp};
 use ledger::Task;
 use serde_json::{Value, json};
 
@@ -32,7 +32,8 @@ fn owed(view: &View) -> Vec<ReplacementQueued> {
     stopped
         .filter_map(|(agent, revocation)| Some((*agent, revocation.number, revocation.incident?)))
         .flat_map(|(agent, revoked, incident)| {
-            let mandates = of_agent(view, agent).filter(move |mandate| !view.replacement_waits(&agent, mandate.id()));
+            let mandates = of_agent(view, agent).filter(|mandate| !is_signed_ahead(mandate));
+            let mandates = mandates.filter(move |mandate| !view.replacement_waits(&agent, mandate.id()));
             mandates.map(move |mandate| ReplacementQueued {
                 agent,
                 incident,
@@ -50,12 +51,30 @@ fn of_agent(view: &View, agent: AgentId) -> impl Iterator<Item = &Mandate> {
 
 /// What is handed to the `ca` role when the agent is reinstated: each enrolment that waits under a mandate in force.
 pub(crate) fn tasks(view: &View, agent: AgentId, now: Timestamp) -> Vec<Task> {
-    let waiting = of_agent(view, agent).flat_map(|mandate| {
-        let requests = mandate.requests().iter();
-        let waiting = requests.filter(|one| one.renews.is_none() && one.state == RequestState::Waiting);
-        waiting.map(|request| issue_task(mandate.id(), request.digest, now))
-    });
-    waiting.collect()
+    let everyday = of_agent(view, agent).filter(|mandate| !is_signed_ahead(mandate));
+    everyday.flat_map(|mandate| waiting(mandate, now)).collect()
+}
+
+/// What is handed to it when a probation opens the one mandate.
+pub(crate) fn probation_tasks(view: &View, mandate: &MandateId, now: Timestamp) -> Vec<Task> {
+    let mandate = view.register.mandate(mandate).into_iter();
+    mandate.flat_map(|mandate| waiting(mandate, now)).collect()
+}
+
+fn waiting(mandate: &Mandate, now: Timestamp) -> impl Iterator<Item = Task> {
+    let requests = mandate.requests().iter();
+    let waiting = requests.filter(|one| one.renews.is_none() && one.state == RequestState::Waiting);
+    waiting.map(move |request| issue_task(mandate.id(), request.digest, now))
+}
+
+/// The agent's mandates that were signed ahead for a probation.
+pub(crate) fn signed_ahead(view: &View, agent: AgentId) -> impl Iterator<Item = &Mandate> {
+    of_agent(view, agent).filter(|mandate| is_signed_ahead(mandate))
+}
+
+fn is_signed_ahead(mandate: &Mandate) -> bool {
+    let in_force = mandate.in_force();
+    in_force.is_some_and(|one| one.document().conduct.probation_hours.is_some())
 }
 
 /// The agent's queued replacements and what each waits for, in the order in which it is to be done.

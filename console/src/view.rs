@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anomaly::{BaselineApproved, BaselineProposed};
 use ca_core::{
     Event, Register,
-    register::{Place, is_held},
+    register::{Mandate, Place, is_held},
 };
 use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, MandateId, OwnerId, StreamId, Timestamp, canonical};
 use gateway_policy::OrderDecided;
@@ -231,7 +231,7 @@ impl View {
             StandingEvent::ReduceOnly(event) => event.by,
             StandingEvent::Resumed(event) => event.by,
             StandingEvent::Revoked(event) => event.by,
-            StandingEvent::Reinstated(_) => {
+            StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_) => {
                 self.unanswered.remove(&agent);
                 return;
             }
@@ -386,6 +386,19 @@ impl View {
         let queued = self.register.replacement(mandate);
         let revocation = self.revocation_of(agent).map(|revocation| revocation.number);
         queued.is_some_and(|queued| queued.agent == *agent && Some(queued.revoked) == revocation)
+    }
+
+    /// Whether the agent's next certificate under this mandate has to wait: for the reinstatement that a replacement is queued for, or, where
+    /// the mandate was signed ahead, for the probation that opens it. Nothing but that opens during a probation.
+    pub(crate) fn certificate_waits(&self, mandate: &Mandate, now: Timestamp) -> bool {
+        let agent = mandate.agent();
+        let probation = self.standing_of(agent).probation(now);
+        let probation = probation.as_ref().map(|one| (&one.mandate, &one.document));
+        match mandate.in_force() {
+            Some(in_force) if in_force.document().conduct.probation_hours.is_some() => !in_force.is_open(probation),
+            Some(_) => probation.is_some() || self.replacement_waits(agent, mandate.id()),
+            None => false,
+        }
     }
 
     /// What became of an agent's cancels at the revocation of this number.

@@ -28,7 +28,7 @@ pub enum SignatureFault {
     #[error("{0} is not an officer in office")]
     NotAnOfficer(OfficerId),
     /// The officer may not approve.
-    #[error("{0} does not have the role approver")]
+    #[error("{0} does not have the role that signs this")]
     NotAnApprover(OfficerId),
     /// Own application.
     #[error("{0} made this application and cannot approve it; another officer must")]
@@ -67,6 +67,8 @@ pub struct Question<'a> {
     pub nonce: Digest,
     /// Who asked, when it was an officer.
     pub applicant: Option<&'a OfficerId>,
+    /// Whether people on call answer it too, not approvers alone.
+    pub on_call: bool,
 }
 
 /// Whether one signature counts for the question. `earlier` are those that count already.
@@ -85,7 +87,8 @@ pub fn check_signature(
         .officer(&who)
         .filter(|officer| officer.in_office_at(position))
         .ok_or(SignatureFault::NotAnOfficer(who))?;
-    if !officer.roles().contains(&Role::Approver) {
+    let on_call = question.on_call && officer.roles().contains(&Role::Responder);
+    if !on_call && !officer.roles().contains(&Role::Approver) {
         return Err(SignatureFault::NotAnApprover(who));
     }
     if question.applicant == Some(&who) {
@@ -332,6 +335,7 @@ fn weigh(
         document: revision.document().digest(),
         nonce: revision.nonce(),
         applicant: Some(revision.applicant()),
+        on_call: false,
     };
     let mut counted: Vec<&ApprovalRecord> = Vec::new();
     for (place, signed) in signatures.iter().enumerate() {

@@ -445,8 +445,38 @@ pub struct BotIssue<'a> {
     pub instance: u8,
     /// The agent's last reinstatement, or its owner's or the house's: what begins before it stays revoked.
     pub not_earlier: Option<Timestamp>,
+    /// The end of the agent's probation.
+    pub not_later: Option<Timestamp>,
     /// The life asked for, in seconds; [`DEFAULT_LIFE_SECONDS`] unless the house says otherwise, at most [`LONGEST_LIFE_SECONDS`].
     pub life_seconds: i64,
+}
+
+/// The earliest of all that ends a bot's certificate, in whole seconds.
+fn end_of_life(
+    approved: &Approved,
+    with: BotIssue<'_>,
+    not_before: Timestamp,
+    now: Timestamp,
+) -> Result<Timestamp, IssueError> {
+    let life = with.life_seconds.clamp(1, LONGEST_LIFE_SECONDS);
+    let wanted = Timestamp::from_seconds(now.seconds()).plus_seconds(life);
+    let longest = not_before.plus_seconds(LONGEST_LIFE_SECONDS);
+    let not_after = [
+        longest,
+        with.issuer.not_after,
+        approved.document().expires,
+        approved.agent_expires(),
+    ]
+    .into_iter()
+    .chain(with.not_later)
+    .fold(wanted, Timestamp::min);
+    let not_after = Timestamp::from_seconds(not_after.seconds());
+    if not_after <= now {
+        return Err(IssueError::Life(
+            "the mandate, the agent's registration, its probation or the issuing CA has ended".to_owned(),
+        ));
+    }
+    Ok(not_after)
 }
 
 /// Prepares a bot's certificate from the proof of its approval: limits of the document, references to mandate and approvers, the
@@ -479,23 +509,7 @@ pub fn prepare_bot(
         .not_earlier
         .map(|from| Timestamp::from_seconds(from.plus_micros(999_999).seconds()));
     let not_before = reinstated.map_or(backdated, |from| from.max(backdated));
-    let life = with.life_seconds.clamp(1, LONGEST_LIFE_SECONDS);
-    let wanted = Timestamp::from_seconds(now.seconds()).plus_seconds(life);
-    let longest = not_before.plus_seconds(LONGEST_LIFE_SECONDS);
-    let not_after = [
-        longest,
-        with.issuer.not_after,
-        document.expires,
-        approved.agent_expires(),
-    ]
-    .into_iter()
-    .fold(wanted, Timestamp::min);
-    let not_after = Timestamp::from_seconds(not_after.seconds());
-    if not_after <= now {
-        return Err(IssueError::Life(
-            "the mandate, the agent's registration or the issuing CA has ended".to_owned(),
-        ));
-    }
+    let not_after = end_of_life(&approved, with, not_before, now)?;
     let profile = Profile::Bot(BotProfile {
         agent: document.agent,
         owner: document.owner,

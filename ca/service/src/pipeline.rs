@@ -82,6 +82,11 @@ impl CaService {
         if view.is_revoked(in_force.agent(), in_force.owner(), now) {
             return Err(refused("the agent, its owner or all are revoked"));
         }
+        if !view.is_open(in_force, now) {
+            return Err(refused(
+                "a mandate that was signed ahead opens by its agent's probation alone, and during that nothing else does",
+            ));
+        }
         let csr = csr::inspect(&request.csr)?;
         if csr.digest() != request.digest || csr.spki_digest() != request.spki {
             return Err(refused("the recorded request is not the one its record names"));
@@ -104,6 +109,7 @@ impl CaService {
             issuer: &issuer,
             instance: self.config.instance,
             not_earlier: view.certificates_from(in_force.agent(), in_force.owner()),
+            not_later: view.probation_ends(in_force),
             life_seconds: self.config.bot_life_seconds,
         };
         let mut random = SystemRandom::new();

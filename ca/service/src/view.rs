@@ -133,7 +133,7 @@ impl View {
                 self.book
                     .certificate_revoked(event.serial, event.not_after, revoked(event.reason));
             }
-            StandingEvent::Reinstated(_) => self.book.agent_reinstated(agent),
+            StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_) => self.book.agent_reinstated(agent),
             _ => return,
         }
         self.revocations += 1;
@@ -193,6 +193,20 @@ impl View {
     pub(crate) fn certificates_from(&self, agent: &AgentId, owner: &OwnerId) -> Option<Timestamp> {
         let own = self.standing.get(agent).and_then(StandingState::certificates_from);
         own.max(self.house.certificates_from(owner))
+    }
+
+    /// Whether a certificate may be issued under the mandate as far as probations go.
+    pub(crate) fn is_open(&self, in_force: &Revision, now: Timestamp) -> bool {
+        let standing = self.standing.get(in_force.agent());
+        let probation = standing.and_then(|standing| standing.probation(now));
+        in_force.is_open(probation.as_ref().map(|one| (&one.mandate, &one.document)))
+    }
+
+    /// The end of what a probation's mandate is good for, in real time.
+    pub(crate) fn probation_ends(&self, in_force: &Revision) -> Option<Timestamp> {
+        let hours = in_force.document().conduct.probation_hours?;
+        let began = self.standing.get(in_force.agent())?.certificates_from()?;
+        Some(began.plus_seconds(i64::from(hours) * 3_600))
     }
 
     /// Whether the agent, its owner or all are revoked: then nothing is issued.

@@ -57,6 +57,15 @@ pub(super) enum Command {
     Revoke(Act),
     /// Propose that what is revoked comes back; two officers sign it with `proposal sign`. Old certificates stay revoked.
     Reinstate(Reinstate),
+    /// Propose that a bot that was stopped for its behaviour trades for some hours, under a mandate that officers signed ahead
+    /// (`conduct.probation_hours`); somebody on call and an officer sign it with `proposal sign`. Once after a halt.
+    Probation {
+        /// The bot.
+        agent: AgentId,
+        /// The mandate.
+        #[arg(long)]
+        mandate: MandateId,
+    },
     /// Answer an open warning before its deadline.
     Answer {
         /// The bot.
@@ -168,6 +177,11 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
         Command::Resume(act) => acted(house, "resume", act).await,
         Command::Revoke(act) => acted(house, "revoke", act).await,
         Command::Reinstate(whom) => reinstate(house, whom).await,
+        Command::Probation { agent, mandate } => {
+            let path = format!("/v1/agents/{agent}/probation");
+            let made = house.officer()?.post(&path, &json!({ "mandate": mandate })).await?;
+            Ok(proposal::proposed(made))
+        }
         Command::Answer { agent, answer, reason } => {
             let path = format!("/v1/agents/{agent}/warnings/answer");
             let body = json!({ "answer": answer, "reason": reason });

@@ -154,6 +154,7 @@ fn bot(agent: AgentId, rows: &[Row], end: Timestamp) -> Bot {
         conduct: Conduct {
             on_halt: OnHalt::CancelAll,
             on_unanswered_warning: OnUnansweredWarning::Freeze,
+            probation_hours: None,
             repeat_window_ms: 0,
             scoring: Scoring::ObserveUntil(end.plus_seconds(86_400)),
         },

@@ -261,6 +261,7 @@ fn bot(profile: &Profile, fate: Fate, scoring: Scoring, history: Vec<Row>) -> Bo
         conduct: Conduct {
             on_halt,
             on_unanswered_warning: default,
+            probation_hours: None,
             repeat_window_ms: 0,
             scoring,
         },

@@ -117,6 +117,7 @@ fn submitted(
         .check()
         .map_err(|error| Problem::bad("DOCUMENT", &error.to_string()))?;
     inside_envelope(view, &document)?;
+    super::probation::is_small(view, &document)?;
     Ok(ApplicationSubmitted {
         agent: body.agent,
         applicant: caller.officer,
@@ -192,11 +193,12 @@ struct Background {
     rationale: Option<String>,
 }
 
-/// The agent's newest approved mandate other than this one.
+/// The agent's newest approved mandate for every day, other than this one.
 fn other(view: &View, application: &Mandate) -> Option<MandateDocument> {
     let others = view.register.mandates();
     others
         .filter(|one| one.agent() == application.agent() && one.id() != application.id())
+        .filter(|one| one.document().conduct.probation_hours.is_none())
         .filter_map(|one| match one.status() {
             MandateStatus::Approved { position, .. } => Some((*position, one)),
             _ => None,
@@ -357,6 +359,7 @@ fn checked(
         document: mandate.document().digest(),
         nonce: mandate.nonce(),
         applicant: Some(mandate.applicant()),
+        on_call: false,
     };
     let earlier: Vec<_> = mandate.signatures().iter().map(|signed| &signed.record).collect();
     check_signature(question, &signed.record, signed.position, &earlier, &view.register)

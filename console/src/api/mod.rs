@@ -14,6 +14,7 @@ mod officers;
 mod openapi;
 mod overdue;
 mod positions;
+mod probation;
 pub(crate) mod proposals;
 mod scored;
 mod search;
@@ -68,6 +69,8 @@ const fn route(
 
 const ANY: &[Role] = &[];
 const PROPOSES: &[Role] = &[Administrator, Approver, Operator, Responder];
+/// A probation alone takes a signature of somebody on call; which proposal takes whose is judged with the signature.
+const SIGNS: &[Role] = &[Approver, Responder];
 const OPERATES: &[Role] = &[Administrator, Operator, Responder];
 
 /// Every route that needs an officer.
@@ -86,6 +89,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/agents/{agent}/reduce-only", &[Responder], || post(standing::reduce_only)),
     route("POST", "/v1/agents/{agent}/resume", &[Responder], || post(standing::resume)),
     route("POST", "/v1/agents/{agent}/revoke", &[Responder], || post(standing::revoke)),
+    route("POST", "/v1/agents/{agent}/probation", PROPOSES, || post(probation::propose)),
     route("POST", "/v1/agents/{agent}/reinstate", PROPOSES, || post(standing::reinstate)),
     route("POST", "/v1/agents/{agent}/warnings/answer", &[Responder], || post(standing::answer)),
     route("POST", "/v1/agents/{agent}/enrolment-tokens", &[Operator], || post(applications::token)),
@@ -120,7 +124,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/applications/{mandate}/signatures", &[Approver], || post(applications::sign)),
     route("GET", "/v1/proposals", ANY, || get(proposals::list)),
     route("GET", "/v1/proposals/{officer}/{number}", ANY, || get(proposals::show)),
-    route("POST", "/v1/proposals/{officer}/{number}/signatures", &[Approver], || post(proposals::sign)),
+    route("POST", "/v1/proposals/{officer}/{number}/signatures", SIGNS, || post(proposals::sign)),
     route("GET", "/v1/incidents", ANY, || get(incidents::list)),
     route("GET", "/v1/incidents/{incident}", ANY, || get(incidents::show)),
     route("GET", "/v1/incidents/{incident}/timeline", ANY, || get(timeline::show)),

@@ -72,6 +72,7 @@ pub(super) async fn attest(
                 document,
                 nonce: body.nonce,
                 applicant: None,
+                on_call: false,
             };
             check_signature(question, &signature, view.next_position(), &[], &view.register)
                 .map_err(|fault| Problem::forbidden("SIGNATURE_REFUSED", &fault.to_string()))?;

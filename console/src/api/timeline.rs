@@ -20,6 +20,9 @@ const MOST_LINES: usize = 128;
 fn told(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "agent.revoked" => "the bot was revoked: sessions close, every certificate it has ever had is void",
+        "agent.probation_started" => {
+            "somebody on call and an officer let the bot trade for some hours, under a small mandate"
+        }
         "agent.reinstated" => "two officers brought the bot back",
         "baseline.approved" => "a baseline was approved",
         "certificate.revoked" => "a certificate was revoked",

@@ -8,11 +8,11 @@ use ca_core::{
     renewal::key_is_free,
     tasks::ISSUE_TASK,
 };
-use extensions::{Base64, Digest, MandateId, Timestamp};
+use extensions::{Base64, Digest, MandateId};
 use revocation_core::{house::HouseMode, standing::Standing};
 
 use super::{issue_task, pkcs7, request_of, token_of, wait};
-use crate::{Console, problem::Problem, record::Draft, view::View};
+use crate::{Clocks, Console, problem::Problem, record::Draft, view::View};
 
 pub(super) async fn simple_enroll(
     State(console): State<Console>,
@@ -78,8 +78,8 @@ fn bound(
         );
         return Err(Problem::unknown("TOKEN_EXPIRED", &detail).asking_for_token());
     }
-    // The replacement of a stopped agent is asked for while it is inactive; it goes to the `ca` role when the agent is reinstated.
-    let waits = view.replacement_waits(mandate.agent(), mandate.id())
+    // The replacement of a stopped agent, or its certificate for a probation, is asked for while it is inactive; it goes to the `ca` role when the agent is reinstated.
+    let waits = view.certificate_waits(mandate, console.clocks.decision.now())
         && view.house.mode_of(mandate.owner()) != HouseMode::Revoked;
     if waits {
         may_use(view, mandate, csr)?;
@@ -128,7 +128,8 @@ enum Stand {
     Approved,
 }
 
-fn stand(view: &View, mandate: &MandateId, csr: &Digest, now: Timestamp) -> Result<Stand, Problem> {
+fn stand(view: &View, mandate: &MandateId, csr: &Digest, clocks: &Clocks) -> Result<Stand, Problem> {
+    let now = clocks.real.now();
     let found = view
         .register
         .mandate(mandate)
@@ -145,7 +146,7 @@ fn stand(view: &View, mandate: &MandateId, csr: &Digest, now: Timestamp) -> Resu
         let issuer = view.register.issuer_of(CaCertificateUse::AgentIssuing, certificate);
         return Ok(Stand::Issued(certificate.clone(), issuer.unwrap_or_default()));
     }
-    if view.replacement_waits(found.agent(), mandate) {
+    if view.certificate_waits(found, clocks.decision.now()) {
         return Ok(Stand::Undecided);
     }
     // What is in force answers; a change that waits or was refused takes nothing from it.
@@ -172,7 +173,7 @@ impl Console {
         let until = tokio::time::Instant::now() + self.config.patience;
         let mut news = self.ledger.news();
         loop {
-            let stand = stand(&*self.view().await?, mandate, csr, self.clocks.real.now())?;
+            let stand = stand(&*self.view().await?, mandate, csr, &self.clocks)?;
             match stand {
                 Stand::Issued(certificate, issuer) => {
                     return Ok(pkcs7(

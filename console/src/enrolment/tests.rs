@@ -131,6 +131,7 @@ fn certificate(at: &Path, name: &str) -> String {
     leaf
 }
 
+mod probation;
 mod replacement;
 
 async fn listening(bench: &Bench) -> (String, CancellationToken) {

@@ -77,6 +77,8 @@ pub(super) struct Agent {
     halt: Vec<Halt>,
     #[serde(default)]
     replacements: Vec<Replacement>,
+    #[serde(default)]
+    probation: Probation,
     /// The score that warned or stopped it, when one did.
     #[serde(default)]
     pub(super) scored: Option<Scored>,
@@ -124,6 +126,32 @@ pub(super) struct CouldNot {
 struct Replacement {
     mandate: String,
     waits_for: Vec<String>,
+}
+
+/// Some hours of trade after a halt: under way, or signed ahead.
+#[derive(Debug, Default, Deserialize)]
+struct Probation {
+    ready: Vec<SignedAhead>,
+    under_way: Option<UnderWay>,
+}
+
+impl Probation {
+    fn possible(&self) -> impl Iterator<Item = &SignedAhead> {
+        self.ready.iter().filter(|one| one.possible)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct SignedAhead {
+    hours: u8,
+    mandate: String,
+    possible: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct UnderWay {
+    mandate: String,
+    until: When,
 }
 
 #[derive(Debug, Deserialize)]
@@ -346,7 +374,12 @@ pub(super) async fn act(
     let (act, reason) = (fields.of("act"), fields.of("reason"));
     let body = json!({ "reason": reason });
     let path = format!("/v1/agents/{}", segment(&agent));
-    let done = if act == "reinstate" {
+    let proposes = matches!(act, "probation" | "reinstate");
+    let done = if act == "probation" {
+        client
+            .post(&format!("{path}/probation"), &json!({"mandate": fields.of("mandate")}))
+            .await
+    } else if act == "reinstate" {
         let incident = Some(fields.of("incident")).filter(|incident| !incident.is_empty());
         client
             .post(&format!("{path}/reinstate"), &json!({ "incident": incident }))
@@ -356,7 +389,7 @@ pub(super) async fn act(
         client.post(&format!("{path}/{}", segment(act)), &body).await
     };
     match done {
-        Ok(made) if act == "reinstate" => Redirect::to(&super::proposals::address(&made)).into_response(),
+        Ok(made) if proposes => Redirect::to(&super::proposals::address(&made)).into_response(),
         Ok(_) => Redirect::to(&format!("/agents/{}", segment(&agent))).into_response(),
         Err(refusal) => Pages::agent_page(&session, &client, &agent, Some((act, &refusal, reason)), None).await,
     }

@@ -297,7 +297,7 @@ fn asked(fields: &Fields) -> Value {
         "" => json!("enforce"),
         until => json!(format!("observe until {}", moment(until))),
     };
-    json!({
+    let mut asked = json!({
         "agent": fields.of("agent"),
         "conduct": {
             "on_halt": fields.of("on_halt"),
@@ -320,7 +320,11 @@ fn asked(fields: &Fields) -> Value {
         },
         "mandate": fields.of("mandate"),
         "rationale": fields.of("rationale"),
-    })
+    });
+    if !fields.of("probation_hours").is_empty() {
+        asked["conduct"]["probation_hours"] = number("probation_hours");
+    }
+    asked
 }
 
 /// A one-time token for the bot, shown once on the agent's page.

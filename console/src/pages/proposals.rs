@@ -42,6 +42,7 @@ impl Brief {
     /// What it would do, in words.
     pub(super) fn title(&self) -> &str {
         match self.becomes.as_str() {
+            "agent.probation_started" => "Let a stopped bot trade for some hours",
             "agent.reinstated" => "Bring a bot back",
             "baseline.approved" => "A baseline",
             "house.regions_set" => "The table of source networks",

@@ -240,16 +240,27 @@ impl Bench {
 
     /// Ada asks for a mandate.
     pub(crate) async fn application(&self, agent: &str, mandate: &str, per_day: &str) -> Value {
-        let limits = format!(
-            r#"{{"counterparties":["exchange_a"],"hours":["Mon-Fri 07:00-20:00"],"instruments":["BTC_EUR"],"order_proof":false,"order_rates":["60/1s"],"order_types":["limit"],"per_day":["EUR {per_day}"],"per_order":["EUR 50000"],"price_collar_bps":200,"regions":["eu-west-1"]}}"#
-        );
-        let limits: Value = serde_json::from_str(&limits).unwrap();
-        let body = json!({
-            "agent": agent, "mandate": mandate, "limits": limits, "rationale": "small",
+        let asked = self.asks(agent, mandate, (per_day, "50000"), None);
+        self.done(&self.ada, "/v1/applications", asked).await
+    }
+
+    /// An application: what one day and one order may come to, and the hours of a mandate that is signed ahead.
+    pub(crate) fn asks(&self, agent: &str, mandate: &str, (day, order): (&str, &str), probation: Option<u8>) -> Value {
+        let mut asked = json!({
+            "agent": agent, "mandate": mandate, "rationale": "small",
             "expires": self.now().plus_seconds(86_400 * 20),
             "conduct": {"on_halt": "cancel_all", "on_unanswered_warning": "freeze", "repeat_window_ms": 1000, "scoring": "enforce"},
+            "limits": {
+                "counterparties": ["exchange_a"], "hours": ["Mon-Fri 07:00-20:00"], "instruments": ["BTC_EUR"],
+                "order_proof": false, "order_rates": ["60/1s"], "order_types": ["limit"],
+                "per_day": [format!("EUR {day}")], "per_order": [format!("EUR {order}")],
+                "price_collar_bps": 200, "regions": ["eu-west-1"],
+            },
         });
-        self.done(&self.ada, "/v1/applications", body).await
+        if let Some(hours) = probation {
+            asked["conduct"]["probation_hours"] = json!(hours);
+        }
+        asked
     }
 
     /// Ada's private key, PKCS#8, for other programs.

@@ -7,6 +7,9 @@ use crate::Timestamp;
 /// The longest repeat window: ten minutes.
 pub(crate) const LONGEST_REPEAT_WINDOW_MS: u32 = 600_000;
 
+/// The longest probation: a day.
+pub(super) const LONGEST_PROBATION_HOURS: u8 = 24;
+
 /// What a halt does with open orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,6 +90,10 @@ pub struct Conduct {
     pub on_halt: OnHalt,
     /// What a warning becomes when nobody answers it.
     pub on_unanswered_warning: OnUnansweredWarning,
+    /// This mandate is signed ahead for the time after a behavioural halt: it opens to the bot only then, for so many hours (1 to
+    /// 24) from its activation. Absent in every other mandate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probation_hours: Option<u8>,
     /// Within this many milliseconds an order like the last one counts as a repeat; 0 switches the check off.
     pub repeat_window_ms: u32,
     /// Whether the score acts.

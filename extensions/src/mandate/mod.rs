@@ -71,6 +71,9 @@ pub enum MandateError {
     /// The repeat window is too long.
     #[error("repeat_window_ms: at most 600000 (ten minutes)")]
     RepeatWindow,
+    /// A probation of no hours, or of more than a day.
+    #[error("probation_hours: expected 1 to 24")]
+    Probation,
     /// Limits that no agent's certificate can carry: a scope that is `any`, or more than fits 4 KiB.
     #[error("limits: {0}")]
     Limits(#[from] LimitsError),
@@ -104,6 +107,10 @@ impl MandateDocument {
         }
         if self.conduct.repeat_window_ms > conduct::LONGEST_REPEAT_WINDOW_MS {
             return Err(MandateError::RepeatWindow);
+        }
+        let hours = self.conduct.probation_hours;
+        if hours.is_some_and(|hours| !(1..=conduct::LONGEST_PROBATION_HOURS).contains(&hours)) {
+            return Err(MandateError::Probation);
         }
         // the most that a certificate has to carry beside the limits: as many approvers as there may be
         let approvers = (0..MOST_APPROVERS as u8).map(|n| Digest([n; 32])).collect();

@@ -9,6 +9,7 @@ fn document() -> MandateDocument {
         conduct: Conduct {
             on_halt: OnHalt::CancelRiskIncreasing,
             on_unanswered_warning: OnUnansweredWarning::Freeze,
+            probation_hours: None,
             repeat_window_ms: 500,
             scoring: Scoring::ObserveUntil(Timestamp::from_seconds(1_795_000_000)),
         },
@@ -152,6 +153,7 @@ fn every_member_is_said_and_compared() {
         ),
         ("scoring", with(|d| d.conduct.scoring = Scoring::Enforce), false),
         ("repeat_window_ms", with(|d| d.conduct.repeat_window_ms = 0), true),
+        ("probation_hours", with(|d| d.conduct.probation_hours = Some(24)), false),
         (
             "purpose_commitment",
             with(|d| d.purpose_commitment = Digest::of(b"x")),

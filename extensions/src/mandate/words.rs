@@ -64,6 +64,12 @@ impl MandateDocument {
         line("Unanswered warning", on_warning(self.conduct.on_unanswered_warning));
         line("Scoring", &scoring(self.conduct.scoring));
         line("Repeats", &repeats(self.conduct.repeat_window_ms));
+        if let Some(hours) = self.conduct.probation_hours {
+            let text = format!(
+                "signed ahead: opens only after a halt for behaviour, once an on-call person and an officer activate it, for {hours} h"
+            );
+            line("Probation", &text);
+        }
         line("Purpose, sealed", &self.purpose_commitment.to_string());
         line("Rationale, sealed", &self.rationale_commitment.to_string());
         out
@@ -133,6 +139,17 @@ impl MandateDocument {
             "repeat_window_ms",
             old.repeat_window_ms.to_string(),
             conduct.repeat_window_ms.to_string(),
+            softer,
+        );
+        let hours = |hours: Option<u8>| hours.map_or_else(|| "none".to_owned(), |hours| format!("{hours} h"));
+        // Whoever takes the mark away makes an everyday mandate of one for emergencies.
+        let softer = old
+            .probation_hours
+            .is_some_and(|was| conduct.probation_hours.is_none_or(|is| is > was));
+        compare(
+            "probation_hours",
+            hours(old.probation_hours),
+            hours(conduct.probation_hours),
             softer,
         );
         let (was, is) = (self.purpose_commitment, new.purpose_commitment);

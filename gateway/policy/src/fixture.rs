@@ -210,6 +210,7 @@ impl World {
                 conduct: Conduct {
                     on_halt: OnHalt::CancelRiskIncreasing,
                     on_unanswered_warning: OnUnansweredWarning::ReduceOnly,
+                    probation_hours: None,
                     repeat_window_ms: 1_000,
                     scoring: Scoring::Enforce,
                 },

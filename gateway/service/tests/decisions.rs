@@ -6,7 +6,7 @@ use extensions::{ApprovalRecord, Base64, Clock as _};
 use revocation_core::{
     Actor, HouseMode, HouseScope, RevocationReason, Standing,
     house::{HouseReinstated, HouseRevoked},
-    standing::{AgentReinstated, AgentRevoked},
+    standing::{AgentReinstated, AgentRevoked, CertificateRevoked, ProbationStarted},
 };
 use serde_json::json;
 use world::{World, agent, document_with};
@@ -157,6 +157,132 @@ fn a_behavioural_halt_ends_by_review_and_baseline() {
             .await;
         world.record(reinstated(signatures)).await;
         assert_eq!(standing(&world).await, Standing::Active);
+    });
+}
+
+fn probation(document: &serde_json::Value, signatures: Vec<ApprovalRecord>) -> ProbationStarted {
+    ProbationStarted {
+        agent: agent("mm-1"),
+        certificates_from: world::noon(),
+        document: serde_json::from_value(document["document"].clone()).expect("digest"),
+        hours: 2,
+        incident: "i-1".parse().expect("id"),
+        mandate: "m-small".parse().expect("id"),
+        signatures,
+    }
+}
+
+/// A probation begins only after a behavioural halt, by one officer on call and another who approves, over exactly what it says, and once. It
+/// ends by itself.
+///
+/// Controls tried: `may_begin_probation` always `Ok`, the agent that an officer revoked and the one with a lost key are opened, and there is a
+/// second probation; `is_approved` by number alone, two who are not on call open it.
+#[test]
+fn a_probation_takes_somebody_on_call_and_a_halt_for_behaviour() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world.agent("mm-1").await;
+        let both = ["ada", "op"];
+        let halted = AgentRevoked {
+            by: Actor::Scorer,
+            incident: Some("i-1".parse().expect("id")),
+            score: Some(900_000),
+            ..revoked()
+        };
+        let ask = |number: u64| {
+            json!({
+                "agent": "mm-1", "document": extensions::Digest::of(b"small"), "hours": 2, "incident": "i-1",
+                "mandate": "m-small", "purpose": "probation", "revoked_at": number,
+            })
+        };
+        let begin = async |document: &serde_json::Value, officers: &[&str]| {
+            let (signatures, _) = world.decided("agent.probation_started", document, officers).await;
+            let event = probation(document, signatures);
+            world.record(event.clone()).await;
+            (standing(&world).await, event)
+        };
+        // By an officer, not for its behaviour.
+        let number = world.record(revoked()).await;
+        assert_eq!(begin(&ask(number), &both).await.0, Standing::Revoked);
+        let number = world.record(halted.clone()).await;
+        world.record(probation(&ask(number), Vec::new())).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "unsigned");
+        for alone in [["ada"], ["op"]] {
+            assert_eq!(begin(&ask(number), &alone).await.0, Standing::Revoked, "one of them");
+        }
+        assert_eq!(
+            begin(&ask(number - 1), &both).await.0,
+            Standing::Revoked,
+            "another halt"
+        );
+        let (other, _) = world.decided("house.thresholds_set", &json!({}), &both).await;
+        world.record(probation(&ask(number), other)).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "another question");
+
+        let (now, begun) = begin(&ask(number), &both).await;
+        assert_eq!(now, Standing::Active);
+        world.clock.plus_seconds(2 * 3_600);
+        assert_eq!(
+            standing(&world).await,
+            Standing::Revoked,
+            "it is over, and nobody wrote so"
+        );
+        world.record(begun).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "a signature decides once");
+        assert_eq!(
+            begin(&ask(number), &both).await.0,
+            Standing::Revoked,
+            "there is one probation"
+        );
+        let number = world.record(halted).await;
+        assert_eq!(
+            begin(&ask(number), &both).await.0,
+            Standing::Revoked,
+            "also after the next halt"
+        );
+    });
+}
+
+/// Never after a key was compromised: of the agent, or of one certificate of its.
+#[test]
+fn no_probation_after_a_compromise() {
+    rt().block_on(async {
+        for certificate in [false, true] {
+            let world = World::new(1).await;
+            world.agent("mm-1").await;
+            if certificate {
+                let lost = CertificateRevoked {
+                    agent: agent("mm-1"),
+                    by: Actor::House,
+                    not_after: world::noon(),
+                    reason: RevocationReason::KeyCompromise,
+                    serial: extensions::Serial::new([1; 18]).expect("serial"),
+                };
+                world.record(lost).await;
+            } else {
+                let lost = AgentRevoked {
+                    reason: RevocationReason::KeyCompromise,
+                    ..revoked()
+                };
+                world.record(lost).await;
+            }
+            let number = world
+                .record(AgentRevoked {
+                    by: Actor::Scorer,
+                    incident: Some("i-1".parse().expect("id")),
+                    ..revoked()
+                })
+                .await;
+            let document = json!({
+                "agent": "mm-1", "document": extensions::Digest::of(b"small"), "hours": 2, "incident": "i-1",
+                "mandate": "m-small", "purpose": "probation", "revoked_at": number,
+            });
+            let (signatures, _) = world
+                .decided("agent.probation_started", &document, &["ada", "op"])
+                .await;
+            world.record(probation(&document, signatures)).await;
+            assert_eq!(standing(&world).await, Standing::Revoked);
+        }
     });
 }
 

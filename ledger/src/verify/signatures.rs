@@ -100,6 +100,7 @@ impl Signatures {
             document: mandate.document().digest(),
             nonce: mandate.nonce(),
             applicant: Some(mandate.applicant()),
+            on_call: false,
         };
         let earlier: Vec<_> = mandate.signatures().iter().map(|signed| &signed.record).collect();
         check_signature(question, &signed.approval, place.position, &earlier, &self.register)
@@ -118,6 +119,7 @@ impl Signatures {
             document: proposal.digest(),
             nonce: proposal.nonce(),
             applicant: None,
+            on_call: proposal.is_answered_on_call(),
         };
         let earlier: Vec<_> = proposal.signatures().collect();
         check_signature(question, &signed.approval, place.position, &earlier, &self.register)
@@ -158,6 +160,7 @@ impl Signatures {
             document: PositionAttested::document(&event.agent, &event.instrument, event.quantity),
             nonce: event.signature.nonce,
             applicant: None,
+            on_call: false,
         };
         check_signature(question, &event.signature, entry.position, &[], &self.register)
             .map_err(|fault| fault.to_string())?;

@@ -12,8 +12,10 @@ use crate::event::{record, record_enum};
 use crate::reason::RevocationReason;
 use crate::warning::{Warning, WarningClosed, WarningDefault, WarningEnd, WarningOpened};
 
+mod probation;
 mod restricted;
 
+pub use probation::{Probation, ProbationStarted};
 pub use restricted::{CertificateMove, MOST_RESTRICTED_CERTIFICATES, Restricted};
 
 /// Distinct officers who must have signed a reinstatement.
@@ -225,6 +227,8 @@ record_enum! {
         CertificateResumed(CertificateResumed),
         /// May trade again after a revocation.
         Reinstated(AgentReinstated),
+        /// May trade for some hours, under a mandate that was signed ahead.
+        ProbationStarted(ProbationStarted),
         /// Warned.
         WarningOpened(WarningOpened),
         /// The warning ended.
@@ -251,6 +255,8 @@ pub enum Move {
     Resume,
     /// Reinstate, with enough officers' signatures.
     Reinstate,
+    /// Begin a probation, with enough officers' signatures.
+    Probation,
 }
 
 /// The standing of one agent, folded from its stream. Small, bounded, cheap to clone.
@@ -260,6 +266,9 @@ pub struct StandingState {
     /// Certificates whose validity begins earlier are revoked: they were, when the agent was.
     certificates_from: Option<Timestamp>,
     mode: Mode,
+    /// The probation that is under way, or over; none since a revocation or a reinstatement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probation: Option<Probation>,
     /// Certificates that are frozen or may only reduce.
     #[serde(default, skip_serializing_if = "Restricted::is_none")]
     restricted: Restricted,
@@ -282,6 +291,7 @@ impl Default for StandingState {
         Self {
             certificates_from: None,
             mode: Mode::Active,
+            probation: None,
             restricted: Restricted::default(),
             revoked_through: None,
             revoked: Vec::new(),
@@ -349,6 +359,12 @@ impl StandingState {
         self.certificates_from
     }
 
+    /// The probation under which the agent trades at `now`, whatever narrows it further.
+    #[must_use]
+    pub fn probation(&self, now: Timestamp) -> Option<Probation> {
+        self.probation.filter(|probation| now < probation.until)
+    }
+
     /// Whether `wanted` is in the table at `now`. Everything else refuses.
     #[must_use]
     pub fn permits(&self, wanted: Move, now: Timestamp) -> bool {
@@ -398,12 +414,26 @@ impl StandingState {
                 }
                 Move::Reinstate
             }
+            StandingEvent::ProbationStarted(event) => {
+                if distinct_officers(&event.signatures) < REINSTATEMENT_OFFICERS {
+                    return false;
+                }
+                Move::Probation
+            }
         };
         let Some(mode) = self.after(wanted, at) else {
             return false;
         };
         if let StandingEvent::Reinstated(event) = event {
             self.certificates_from = self.certificates_from.max(Some(event.certificates_from));
+        }
+        match event {
+            StandingEvent::ProbationStarted(event) => {
+                self.certificates_from = self.certificates_from.max(Some(event.certificates_from));
+                self.probation = Some(Probation::of(event, at));
+            }
+            StandingEvent::Reinstated(_) | StandingEvent::Revoked(_) => self.probation = None,
+            _ => {}
         }
         self.mode = mode;
         self.warning = None;
@@ -422,11 +452,19 @@ impl StandingState {
             (Mode::Active | Mode::ReduceOnly | Mode::Frozen, Move::Revoke) => Some(Mode::Revoked),
             (Mode::ReduceOnly | Mode::Frozen, Move::Resume) => Some(Mode::Active),
             (Mode::Revoked, Move::Reinstate) => Some(Mode::Active),
+            // Once after a revocation: what a probation leaves behind is no ground for another.
+            (Mode::Revoked, Move::Probation) if self.probation.is_none() => Some(Mode::Active),
+            // The review ended before the probation did. What narrows the agent by then stays.
+            (mode, Move::Reinstate) if self.probation.is_some() => Some(mode),
             _ => None,
         }
     }
 
     fn mode_at(&self, now: Timestamp) -> Mode {
+        // A probation ends by itself, whoever is or is not alive.
+        if self.probation.is_some_and(|probation| now >= probation.until) {
+            return Mode::Revoked;
+        }
         match self.owes_default(now) {
             Some(default) => self.mode.max(default.into()),
             None => self.mode,

@@ -23,6 +23,7 @@ fn issue_with(
         issuer: &authority.issuing,
         instance: 1,
         not_earlier: None,
+        not_later: None,
         life_seconds,
     };
     let csr = csr::inspect(&TestKey::p256().csr()).unwrap();
@@ -171,12 +172,36 @@ fn a_certificate_after_a_reinstatement_begins_after_it() {
             issuer: &authority.issuing,
             instance: 1,
             not_earlier: Some(now().plus_micros(-ago)),
+            not_later: None,
             life_seconds: DEFAULT_LIFE_SECONDS,
         };
         let throwaway = TestKey::p256();
         let prepared = prepare_bot(approved().1, &csr, with, &throwaway, now(), &mut Ring::default()).unwrap();
         assert_eq!(prepared.reserved.not_before, now().plus_seconds(begins), "{ago} µs ago");
     }
+}
+
+/// Under a mandate for probations no certificate outlives the probation. Control tried: `not_later` left out of the fold, it lives a day.
+#[test]
+fn a_certificate_ends_with_the_probation() {
+    let (authority, settings) = (authority(), settings());
+    let csr = csr::inspect(&TestKey::p256().csr()).unwrap();
+    let prepared = |seconds| {
+        let with = BotIssue {
+            settings: &settings,
+            issuer: &authority.issuing,
+            instance: 1,
+            not_earlier: None,
+            not_later: Some(now().plus_seconds(seconds)),
+            life_seconds: DEFAULT_LIFE_SECONDS,
+        };
+        prepare_bot(approved().1, &csr, with, &TestKey::p256(), now(), &mut Ring::default())
+    };
+    assert_eq!(prepared(1_800).unwrap().reserved.not_after, now().plus_seconds(1_800));
+    assert!(
+        matches!(prepared(0), Err(IssueError::Life(_))),
+        "and none is issued once it is over"
+    );
 }
 
 /// Another key, other bytes, a broken signature: nothing is released. Remove either check of `seal` to see it fail.
@@ -189,6 +214,7 @@ fn nothing_is_sealed_that_was_not_prepared() {
         issuer: &authority.issuing,
         instance: 1,
         not_earlier: None,
+        not_later: None,
         life_seconds: 3600,
     };
     let csr = csr::inspect(&TestKey::p256().csr()).unwrap();

@@ -20,7 +20,8 @@ use crate::{
 const UNSIGNED: [&str; 3] = ["certificates_from", "issued_by", "signatures"];
 
 /// Kinds that an entry has only by officers' signatures, once there are officers.
-const SIGNED: [&str; 7] = [
+const SIGNED: [&str; 8] = [
+    "agent.probation_started",
     "agent.reinstated",
     "baseline.approved",
     "house.reinstated",
@@ -66,7 +67,7 @@ pub enum Undecided {
         proposal: String,
     },
     /// Too few officers.
-    #[error("{needed} officers must have signed {proposal}, {signed} did")]
+    #[error("{needed} officers of the roles it takes must have signed {proposal}, {signed} did")]
     TooFew {
         /// How many it takes.
         needed: usize,
@@ -98,7 +99,16 @@ pub enum Undecided {
     /// The agent was stopped for its behaviour, and what it is held to is still the same.
     #[error("comes before a baseline that was approved after the revocation number {0}")]
     SameBaseline(u64),
-    /// A reinstatement that answers another revocation than the latest.
+    /// A probation of an agent that was stopped for something else than its behaviour.
+    #[error("begins a probation after the revocation number {0}, which was not for the agent's behaviour")]
+    NotBehavioural(u64),
+    /// A probation of an agent whose key was, or may have been, in other hands.
+    #[error("begins a probation of an agent whose key was revoked as compromised")]
+    Compromised,
+    /// A second probation before the agent was reinstated.
+    #[error("begins a second probation before a reinstatement")]
+    SecondProbation,
+    /// A reinstatement or probation that answers another revocation than the latest.
     #[error("{proposal} answers another revocation than the latest one")]
     Outlived {
         /// The proposal.
@@ -113,6 +123,8 @@ pub(super) struct Decided {
     revoked: BTreeMap<String, Revocation>,
     /// Agents with a baseline in force, and the number it was approved under: another one takes two officers.
     baselines: BTreeMap<AgentId, u64>,
+    /// Agents a key of which was revoked as compromised since their last reinstatement, by their stream.
+    compromised: BTreeSet<String>,
     /// Incidents whose review was signed, by the agent's stream.
     reviewed: BTreeSet<(String, String)>,
     /// The proposal that a signature answers, by where the signature stands.
@@ -125,6 +137,8 @@ struct Revocation {
     /// By the scorer, or by the mandate after its warning.
     behavioural: bool,
     incident: Option<String>,
+    /// Whether a probation followed it, or the revocation before it: there is one before a reinstatement.
+    probation: bool,
 }
 
 impl Revocation {
@@ -134,15 +148,23 @@ impl Revocation {
             number,
             behavioural: matches!(by, Some("scorer" | "mandate")),
             incident: body.get("incident").and_then(Value::as_str).map(str::to_owned),
+            probation: false,
         }
     }
 }
 
 impl Decided {
     fn revoked(&mut self, kind: &str, stream: &StreamId, body: &Value, number: u64) {
-        let (key, revocation) = (revocation_key(kind, stream, body), Revocation::of(body, number));
+        let (key, mut revocation) = (revocation_key(kind, stream, body), Revocation::of(body, number));
+        if body.get("reason").and_then(Value::as_str) == Some("key_compromise") && !kind.starts_with("house.") {
+            self.compromised.insert(stream.to_string());
+        }
+        if kind == "certificate.revoked" {
+            return;
+        }
         // A second revocation of an agent has to be explained by itself; one of a scope that is revoked moves nothing.
         if kind == "agent.revoked" {
+            revocation.probation = self.revoked.get(&key).is_some_and(|earlier| earlier.probation);
             self.revoked.insert(key, revocation);
         } else {
             self.revoked.entry(key).or_insert(revocation);
@@ -160,7 +182,7 @@ impl Register {
         if CERTIFIED.contains(&kind) {
             return self.certified(kind, body).map(|()| false);
         }
-        let revokes = matches!(kind, "agent.revoked" | "house.revoked");
+        let revokes = is_revocation(kind);
         let ceremony = OF_CEREMONY.contains(&kind) && self.officers.is_empty();
         if !revokes && (!SIGNED.contains(&kind) || ceremony) {
             return Ok(false);
@@ -190,6 +212,12 @@ impl Register {
             }
             "agent.reinstated" | "house.reinstated" => {
                 self.decided.revoked.remove(&revocation_key(kind, stream, &body));
+                self.decided.compromised.remove(&stream.to_string());
+            }
+            "agent.probation_started" => {
+                if let Some(revocation) = self.decided.revoked.get_mut(&revocation_key(kind, stream, &body)) {
+                    revocation.probation = true;
+                }
             }
             _ => {}
         }
@@ -214,19 +242,21 @@ impl Register {
         if proposal.outcome() == Some(false) {
             return Err(Undecided::Refused(proposal.reference().to_owned()));
         }
-        if kind.ends_with(".reinstated") {
+        if kind.ends_with(".reinstated") || kind == "agent.probation_started" {
             let revocation = self.decided.revoked.get(&revocation_key(kind, stream, body));
             let answered = proposal.document().get("revoked_at").and_then(Value::as_u64);
             let revocation = revocation.filter(|revocation| Some(revocation.number) == answered);
-            self.explained(
-                stream,
-                revocation.ok_or_else(|| Undecided::Outlived {
-                    proposal: proposal.reference().to_owned(),
-                })?,
-            )?;
+            let revocation = revocation.ok_or_else(|| Undecided::Outlived {
+                proposal: proposal.reference().to_owned(),
+            })?;
+            if kind == "agent.probation_started" {
+                self.may_begin_probation(stream, revocation)?;
+            } else {
+                self.explained(stream, revocation)?;
+            }
         }
         let signed = proposal.approvals(needed);
-        if signed < needed {
+        if !proposal.is_approved(needed, self) {
             return Err(Undecided::TooFew {
                 needed,
                 proposal: proposal.reference().to_owned(),
@@ -252,6 +282,32 @@ impl Register {
             return Err(Undecided::SameBaseline(revocation.number));
         }
         Ok(())
+    }
+
+    /// That an agent was stopped for its behaviour and for nothing else, and that this is its first probation since.
+    fn may_begin_probation(&self, stream: &StreamId, revocation: &Revocation) -> Result<(), Undecided> {
+        if self.decided.compromised.contains(&stream.to_string()) {
+            return Err(Undecided::Compromised);
+        }
+        if !revocation.behavioural {
+            return Err(Undecided::NotBehavioural(revocation.number));
+        }
+        if revocation.probation {
+            return Err(Undecided::SecondProbation);
+        }
+        Ok(())
+    }
+
+    /// Whether a probation of the agent may be proposed now.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn probation_is_possible(&self, agent: &AgentId) -> Result<(), Undecided> {
+        let stream = StreamId::agent(agent);
+        let revocation = self.decided.revoked.get(&stream.to_string());
+        revocation.map_or(Err(Undecided::NoProposal), |revocation| {
+            self.may_begin_probation(&stream, revocation)
+        })
     }
 
     /// That a certificate of the house's own was signed by the CA above it, and an officer's roles given by the token.
@@ -335,6 +391,11 @@ impl Register {
         let replaces = AgentId::new(stream.name()).is_ok_and(|agent| self.decided.baselines.contains_key(&agent));
         if replaces { 2 } else { 1 }
     }
+}
+
+/// Kinds that an officer's reinstatement answers, or that keep a probation from beginning.
+pub(super) fn is_revocation(kind: &str) -> bool {
+    matches!(kind, "agent.revoked" | "certificate.revoked" | "house.revoked")
 }
 
 fn revocation_key(kind: &str, stream: &StreamId, body: &Value) -> String {

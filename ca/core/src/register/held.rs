@@ -2,7 +2,7 @@
 
 use extensions::{StreamId, StreamKind};
 
-use super::{Place, Register, Undecided, is_held};
+use super::{Place, Register, Undecided, decision::is_revocation, is_held};
 use crate::events::Event;
 
 /// Tells apart which entries officers decided. Mandates are left out: such a role reads them its own way.
@@ -16,7 +16,7 @@ impl Held {
     /// When the entry says that officers decided something, and they did not: it moves nothing, here or anywhere else.
     pub fn fold(&mut self, kind: &str, stream: &StreamId, body: &[u8], place: Place) -> Result<(), Undecided> {
         let concerns = match stream.kind() {
-            StreamKind::Agent => is_held(kind) || kind == "agent.revoked",
+            StreamKind::Agent => is_held(kind) || is_revocation(kind),
             StreamKind::House | StreamKind::Officer => true,
             _ => false,
         };

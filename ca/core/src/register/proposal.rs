@@ -5,7 +5,7 @@ use extensions::{ApprovalDecision, ApprovalRecord, Digest, OfficerId, Timestamp,
 use super::{Place, Register, SignedApproval};
 use crate::{
     approval::{ApprovalError, Question, check_signature},
-    events::{OfficerProposed, OfficerSigned},
+    events::{OfficerProposed, OfficerSigned, Role},
 };
 
 /// The most signatures one proposal remembers.
@@ -124,10 +124,40 @@ impl Proposal {
             document: self.digest(),
             nonce: self.event.nonce,
             applicant: None,
+            on_call: self.is_answered_on_call(),
         };
         let earlier: Vec<&ApprovalRecord> = self.signatures().collect();
         check_signature(question, &event.approval, place.position, &earlier, register)?;
         Ok(())
+    }
+
+    /// Whether people on call sign it, beside an approver: a probation alone.
+    #[must_use]
+    pub fn is_answered_on_call(&self) -> bool {
+        self.becomes() == "agent.probation_started"
+    }
+
+    /// Whether enough officers approve: `needed` of them, and for a probation one on call and another who may approve.
+    #[must_use]
+    pub fn is_approved(&self, needed: usize, register: &Register) -> bool {
+        self.approvals(needed) >= needed && (!self.is_answered_on_call() || self.has_both(register))
+    }
+
+    fn has_both(&self, register: &Register) -> bool {
+        let yes = self
+            .signatures()
+            .filter(|record| record.decision == ApprovalDecision::Approve);
+        let signers: Vec<&OfficerId> = yes.map(|record| &record.officer).collect();
+        let has = |who: &OfficerId, role| {
+            let officer = register.officer(who);
+            officer.is_some_and(|officer| officer.roles().contains(&role))
+        };
+        let mut on_call = signers.iter().filter(|who| has(who, Role::Responder));
+        on_call.any(|first| {
+            signers
+                .iter()
+                .any(|second| second != first && has(second, Role::Approver))
+        })
     }
 
     /// How many officers approve: each signature was verified where it stands, so that an officer who left later counts. Where one is

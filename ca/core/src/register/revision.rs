@@ -126,6 +126,17 @@ impl Revision {
         self.application.document_digest
     }
 
+    /// Whether a bot may have a certificate under it, given the probation its agent is on: one that was signed ahead opens by that
+    /// probation alone, and during it nothing else does.
+    #[must_use]
+    pub fn is_open(&self, probation: Option<(&MandateId, &Digest)>) -> bool {
+        match (self.document().conduct.probation_hours, probation) {
+            (None, None) => true,
+            (Some(_), Some((mandate, document))) => mandate == self.mandate() && *document == self.document().digest(),
+            _ => false,
+        }
+    }
+
     /// Which revision, from 1.
     #[must_use]
     pub fn number(&self) -> u32 {

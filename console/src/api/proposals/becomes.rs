@@ -2,16 +2,17 @@
 
 use anomaly::{BaselineApproved, BaselineContent, ProposedBaseline};
 use ca_core::events::{OfficerTokenIssued, Role};
-use extensions::{AgentId, ApprovalRecord, Digest, IncidentId, OfficerId, Timestamp};
+use extensions::{AgentId, ApprovalRecord, Digest, IncidentId, MandateId, OfficerId, Timestamp};
 use revocation_core::{
     HouseScope, RegionTable,
     house::{HouseReinstated, RegionsSet, Thresholds, ThresholdsSet},
     incident::{Finding, IncidentEvent, IncidentReviewed},
-    standing::{AgentReinstated, Move},
+    standing::{AgentReinstated, Move, ProbationStarted},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::super::probation::{impossible, is_possible};
 use crate::{problem::Problem, record::Draft, replacements, view::View};
 
 #[derive(Deserialize)]
@@ -19,6 +20,20 @@ use crate::{problem::Problem, record::Draft, replacements, view::View};
 pub(super) struct AgentDocument {
     pub(super) agent: AgentId,
     incident: Option<IncidentId>,
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    /// The number of the `agent.revoked` that it answers.
+    revoked_at: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProbationDocument {
+    agent: AgentId,
+    document: Digest,
+    hours: u8,
+    incident: IncidentId,
+    mandate: MandateId,
     #[serde(rename = "purpose")]
     _purpose: String,
     /// The number of the `agent.revoked` that it answers.
@@ -101,6 +116,7 @@ pub(super) fn entry(
             let tasks = replacements::tasks(view, wanted.agent, real);
             Ok(tasks.into_iter().fold(Draft::new(event, decided), Draft::task))
         }
+        "agent.probation_started" => probation(view, read(document)?, signatures, decided, real),
         "house.reinstated" => {
             let wanted: ScopeDocument = read(document)?;
             let revocation = view.house_revocation(wanted.scope);
@@ -136,6 +152,27 @@ pub(super) fn entry(
     }
 }
 
+fn probation(
+    view: &View,
+    wanted: ProbationDocument,
+    signatures: Vec<ApprovalRecord>,
+    decided: Timestamp,
+    real: Timestamp,
+) -> Result<Draft, Problem> {
+    may_begin(view, &wanted, decided)?;
+    let event = ProbationStarted {
+        agent: wanted.agent,
+        certificates_from: real,
+        document: wanted.document,
+        hours: wanted.hours,
+        incident: wanted.incident,
+        mandate: wanted.mandate,
+        signatures,
+    };
+    let tasks = replacements::probation_tasks(view, &wanted.mandate, real);
+    Ok(tasks.into_iter().fold(Draft::new(event, decided), Draft::task))
+}
+
 fn baseline(view: &View, document: &Value, references: Vec<String>) -> Result<BaselineApproved, Problem> {
     let content = read::<BaselineContent>(document)?;
     let proposed = ProposedBaseline::new(content).map_err(|fault| Problem::bad("DOCUMENT", &fault.to_string()))?;
@@ -164,6 +201,11 @@ pub(super) fn current(view: &View, becomes: &str, document: &Value) -> Result<()
     match becomes {
         "agent.reinstated" => {
             let wanted: AgentDocument = read(document)?;
+            let revocation = view.revocation_of(&wanted.agent);
+            answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))
+        }
+        "agent.probation_started" => {
+            let wanted: ProbationDocument = read(document)?;
             let revocation = view.revocation_of(&wanted.agent);
             answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))
         }
@@ -231,6 +273,40 @@ fn may_be_reinstated(view: &View, wanted: &AgentDocument, now: Timestamp) -> Res
     };
     if wanted.incident.is_some_and(of_another) {
         return Err(Problem::missing("such incident of this agent"));
+    }
+    Ok(())
+}
+
+/// Only an agent that was stopped for its behaviour, once, under the mandate as officers signed it ahead. Every role holds the entry to the
+/// same again, and the `ca` role what it opens.
+fn may_begin(view: &View, wanted: &ProbationDocument, now: Timestamp) -> Result<(), Problem> {
+    let revocation = view.revocation_of(&wanted.agent);
+    answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))?;
+    is_possible(view, &wanted.agent)?;
+    if !view.standing_of(&wanted.agent).permits(Move::Probation, now) {
+        return Err(impossible("agent is not stopped, or was on probation already"));
+    }
+    if revocation.and_then(|revocation| revocation.incident) != Some(wanted.incident) {
+        return Err(Problem::missing("such incident of this halt"));
+    }
+    let mandate = view
+        .register
+        .mandate(&wanted.mandate)
+        .filter(|mandate| *mandate.agent() == wanted.agent);
+    let in_force = mandate.and_then(|mandate| mandate.in_force());
+    let in_force = in_force.ok_or_else(|| Problem::missing("such mandate of this agent that officers approved"))?;
+    let document = in_force.document();
+    if document.digest() != wanted.document || document.conduct.probation_hours != Some(wanted.hours) {
+        let detail =
+            "the mandate is not signed ahead for a probation of so many hours, or was changed since: propose it again";
+        return Err(Problem::conflict("NO_PROBATION", detail));
+    }
+    if document.expires <= now {
+        let detail = format!(
+            "the mandate ended at {}: review the halt and reinstate the agent",
+            document.expires
+        );
+        return Err(Problem::conflict("NO_PROBATION", &detail));
     }
     Ok(())
 }

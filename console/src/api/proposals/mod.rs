@@ -187,6 +187,7 @@ fn check(view: &View, proposal: &Proposal, record: &ApprovalRecord) -> Result<()
         document,
         nonce,
         applicant: applicant.as_ref(),
+        on_call: proposal.is_answered_on_call(),
     };
     let earlier: Vec<&ApprovalRecord> = proposal.signatures().collect();
     check_signature(question, record, view.next_position(), &earlier, &view.register)
@@ -248,7 +249,7 @@ fn closed(proposal: &Proposal, accepted: bool) -> ProposalClosed {
 /// Whether enough officers approve, by the signatures that stand in the ledger.
 fn enough(view: &View, proposal: &Proposal) -> Result<bool, Problem> {
     let needed = needed(view, proposal.becomes(), proposal.document())?;
-    Ok(proposal.approvals(needed) >= needed)
+    Ok(proposal.is_approved(needed, &view.register))
 }
 
 /// Appends what the proposal becomes, when enough officers approved and nobody has appended it yet.

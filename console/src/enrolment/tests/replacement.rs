@@ -13,7 +13,7 @@ use crate::tests::{
     standing::{review, signatures_of, state},
 };
 
-async fn halted(bench: &Bench) -> Value {
+pub(super) async fn halted(bench: &Bench) -> Value {
     let agent = "mm-1".parse().unwrap();
     let incident = incident_of(&agent, Trigger::Decision(7));
     let revoked = AgentRevoked {

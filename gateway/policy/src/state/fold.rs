@@ -224,7 +224,7 @@ impl AgentState {
 
     fn stand(&mut self, at: Timestamp, event: &StandingEvent) {
         let moved = self.standing.apply(event, at);
-        if moved && matches!(event, StandingEvent::Reinstated(_)) {
+        if moved && matches!(event, StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_)) {
             ScorerState::reset_evidence(&mut self.scorer);
         }
     }

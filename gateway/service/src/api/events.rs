@@ -142,6 +142,7 @@ fn event(entry: &CommittedEntry) -> Option<Bytes> {
         | "agent.reduce_only"
         | "agent.resumed"
         | "agent.revoked"
+        | "agent.probation_started"
         | "agent.reinstated"
         | "certificate.frozen"
         | "certificate.reduce_only"

@@ -207,6 +207,7 @@ pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extens
         "owner": owner,
         "rates": rates,
         "region": house.state.region_of(session.address.ip()),
+        "probation": state.standing().probation(now).map(|one| json!({"mandate": one.mandate, "until": one.until})),
         "standing": standing::told(&state.standing_at(now), &house.state, owner.as_ref()),
     }))
     .into_response()

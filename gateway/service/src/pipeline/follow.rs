@@ -210,7 +210,9 @@ fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Commit
             halt::carry_out(gateway, venues, &slot, plan, CancelSource::Officer);
         }
         StandingEvent::Frozen(_) => slot.close_gate(),
-        StandingEvent::Resumed(_) | StandingEvent::Reinstated(_) => slot.reconsider_gate(gateway.clock.now()),
+        StandingEvent::Resumed(_) | StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_) => {
+            slot.reconsider_gate(gateway.clock.now())
+        }
         StandingEvent::CertificateRevoked(revoked) => {
             gateway
                 .sessions

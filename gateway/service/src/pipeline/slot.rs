@@ -537,7 +537,7 @@ impl Inner {
             AgentEvent::Outcome(outcome) => self.endings.outcome(outcome),
             AgentEvent::Filled(fill) => self.endings.filled(fill),
             AgentEvent::Standing(StandingEvent::Revoked(_)) => self.revocation = Some((number, false)),
-            AgentEvent::Standing(StandingEvent::Reinstated(_)) => {
+            AgentEvent::Standing(StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_)) => {
                 self.halted_under = None;
                 self.revocation = None;
             }

@@ -495,6 +495,7 @@ impl World {
             issuer: &self.issuing,
             instance: 1,
             not_earlier: None,
+            not_later: None,
             life_seconds: 86_400,
         };
         let throwaway = key(KeyAlgorithm::EcdsaP256Sha256);

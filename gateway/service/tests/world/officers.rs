@@ -10,6 +10,12 @@ use super::*;
 
 const ROLES: [Role; 2] = [Role::Approver, Role::Operator];
 
+/// The one who asks is on call too.
+fn roles_of(name: &str) -> Vec<Role> {
+    let on_call = (name == "op").then_some(Role::Responder);
+    ROLES.into_iter().chain(on_call).collect()
+}
+
 impl World {
     /// Registers the one officer who approves, and the one who asks; opens the region table.
     pub(super) async fn found(&self) {
@@ -29,7 +35,7 @@ impl World {
             self.append(OfficerTokenIssued {
                 issued_by: None,
                 officer: OfficerId::new(name).expect("id"),
-                roles: ROLES.to_vec(),
+                roles: roles_of(name),
                 token: Digest::of(name.as_bytes()),
                 use_before: noon().plus_seconds(86_400),
             })
@@ -45,7 +51,7 @@ impl World {
                 certificate: Base64(certificate),
                 key: Digest::of(spki),
                 officer,
-                roles: ROLES.to_vec(),
+                roles: roles_of(name),
                 token: Digest::of(name.as_bytes()),
             })
             .await;

@@ -70,6 +70,61 @@ fn reinstated(officers: &[&str]) -> StandingEvent {
     .into()
 }
 
+fn probation(hours: u8) -> StandingEvent {
+    ProbationStarted {
+        agent: agent(),
+        certificates_from: at(500),
+        document: Digest::of(b"small"),
+        hours,
+        incident: IncidentId::new("inc-1").unwrap(),
+        mandate: extensions::MandateId::new("m-small").unwrap(),
+        signatures: approvals(&["ann", "bob"], Decision::Approve),
+    }
+    .into()
+}
+
+/// A probation opens a revoked agent once, for its hours, and closes by itself; what narrows meanwhile stays, a reinstatement ends it.
+///
+/// Controls tried: `mode_at` without the end of the probation, the agent trades on; `after` without `is_none`, there is a second one.
+#[test]
+fn a_probation_ends_by_itself_and_is_the_only_one() {
+    let mut state = StandingState::default();
+    assert!(!state.apply(&probation(2), at(0)), "an agent that trades needs none");
+    state.apply(&revoked(), at(0));
+    assert!(state.apply(&probation(2), at(600)));
+    let end = 600 + 2 * 3_600;
+    assert_eq!(state.effective(at(end - 1)), Standing::Active);
+    assert_eq!(state.probation(at(end - 1)).map(|one| one.until), Some(at(end)));
+    assert_eq!(state.certificates_from(), Some(at(500)));
+    assert_eq!(state.effective(at(end)), Standing::Revoked, "nothing was written");
+    assert_eq!(state.probation(at(end)), None);
+    let mut again = state.clone();
+    assert!(!again.apply(&probation(2), at(end + 1)), "once");
+    assert!(!again.apply(&resumed(officer("ann")), at(end + 1)));
+
+    let mut frozen_by_then = state.clone();
+    frozen_by_then.apply(&frozen(), at(700));
+    assert!(frozen_by_then.apply(&reinstated(&["ann", "bob"]), at(800)));
+    assert_eq!(
+        frozen_by_then.effective(at(end + 1)),
+        Standing::Frozen,
+        "the reinstatement resumes nobody"
+    );
+
+    let mut reviewed = state.clone();
+    assert!(reviewed.apply(&reinstated(&["ann", "bob"]), at(800)));
+    assert_eq!(
+        reviewed.effective(at(end + 1)),
+        Standing::Active,
+        "and no probation ends it"
+    );
+    let mut late = state.clone();
+    assert!(late.apply(&reinstated(&["ann", "bob"]), at(end + 9)));
+    assert_eq!(late.effective(at(end + 9)), Standing::Active);
+    state.apply(&revoked(), at(700));
+    assert_eq!(state.effective(at(701)), Standing::Revoked, "a halt ends it at once");
+}
+
 fn warned(default: WarningDefault) -> StandingEvent {
     WarningOpened {
         agent: agent(),
@@ -288,6 +343,17 @@ fn revoked_certificates_overflow_to_the_safe_side() {
     );
 }
 
+fn unsigned_probation() -> StandingEvent {
+    match probation(24) {
+        StandingEvent::ProbationStarted(event) => ProbationStarted {
+            signatures: approvals(&["ann", "ann"], Decision::Approve),
+            ..event
+        }
+        .into(),
+        other => other,
+    }
+}
+
 fn any_event() -> impl Strategy<Value = StandingEvent> {
     prop_oneof![
         Just(frozen()),
@@ -296,6 +362,7 @@ fn any_event() -> impl Strategy<Value = StandingEvent> {
         Just(resumed(officer("ann"))),
         Just(revoked()),
         Just(reinstated(&["ann"])),
+        Just(unsigned_probation()),
         Just(warned(WarningDefault::Freeze)),
         Just(warned(WarningDefault::Revoke)),
         Just(closed(WarningEnd::FalseAlarm)),

@@ -300,6 +300,7 @@ impl Inner {
                     .certificate_revoked(event.serial, event.not_after, Revoked { at, reason });
             }
             StandingEvent::Reinstated(event) => self.book.agent_reinstated(event.agent),
+            StandingEvent::ProbationStarted(event) => self.book.agent_reinstated(event.agent),
             _ => {}
         }
     }

@@ -72,6 +72,7 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "agent.reduce_only",
     "agent.resumed",
     "agent.revoked",
+    "agent.probation_started",
     "agent.reinstated",
     "certificate.revoked",
     "certificate.frozen",

@@ -248,6 +248,7 @@ fn a_passkey_of_a_former_term_signs_no_more() {
         document: Digest::of(b"document"),
         nonce: Digest::of(b"nonce"),
         applicant: None,
+        on_call: false,
     };
     let check = |key, position| {
         let record = signed(record(question.document), key);
