@@ -5,15 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use anomaly::{BaselineApproved, BaselineProposed};
 use ca_core::{
     Event, Register,
+    events::OfficerActed,
     register::{Mandate, Place, is_held},
 };
-use extensions::{AgentId, Currency, Decimal, Digest, IncidentId, MandateId, OwnerId, StreamId, Timestamp, canonical};
+use extensions::{
+    AgentId, Currency, Decimal, Digest, IncidentId, MandateId, OfficerId, OwnerId, StreamId, Timestamp, canonical,
+};
 use gateway_policy::OrderDecided;
 use ledger::{CommittedEntry, Head, Ledger, LedgerError};
 use revocation_core::{
     Actor, HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent,
     StandingState, incident::IncidentEvent, jobs::DeliveryEvent, warning::WarningEnd,
 };
+
+use crate::api::questions::ASKED;
 
 /// Entries read at once.
 const READ_AT_ONCE: usize = 1_024;
@@ -23,6 +28,9 @@ const MOST_PROPOSED: usize = 8;
 const MOST_DEAD: usize = 10_000;
 /// Reports of one revocation's cancels remembered: as many gateways as tell.
 const MOST_REPORTS: usize = 16;
+
+/// Questions and answers remembered of one application; the oldest leaves.
+const MOST_ASKED: usize = 32;
 
 /// Entries nobody signed that are told apart.
 const MOST_REFUSED: usize = 4_096;
@@ -66,6 +74,16 @@ pub(crate) struct DeadLetter {
     pub(crate) at: Timestamp,
 }
 
+/// A question about an application, or the answer to one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) officer: OfficerId,
+    pub(crate) position: u64,
+    pub(crate) at: Timestamp,
+    /// The commitment to its text.
+    pub(crate) text: Digest,
+}
+
 /// The latest revocation of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AgentRevocation {
@@ -98,6 +116,8 @@ pub(crate) struct View {
     pub(crate) baselines: BTreeMap<AgentId, Baselines>,
     /// Webhook subscriptions with their dead letters, by the position of the entry each tells of.
     pub(crate) webhooks: BTreeMap<String, BTreeMap<u64, DeadLetter>>,
+    /// What was asked and answered about applications.
+    asked: BTreeMap<MandateId, Vec<Asked>>,
     /// The positions of entries that officers should have decided and did not.
     refused: BTreeSet<u64>,
     /// The position of each agent's latest order.
@@ -176,7 +196,12 @@ impl View {
         }
         if let Some(event) = Event::decode(kind, body) {
             match event {
-                Ok(event) => self.register.apply(&event, place),
+                Ok(event) => {
+                    if let Event::OfficerActed(event) = &event {
+                        self.acted(event, place);
+                    }
+                    self.register.apply(&event, place);
+                }
                 Err(error) => tracing::error!(position = entry.position, %error, "an entry does not decode"),
             }
         } else if let Some(Ok(event)) = StandingEvent::decode(kind, body) {
@@ -192,6 +217,27 @@ impl View {
         } else {
             self.reported(kind, body, place);
         }
+    }
+
+    fn acted(&mut self, event: &OfficerActed, place: Place) {
+        let mandate = event.subject.strip_prefix("mandate/").filter(|_| event.act == ASKED);
+        if let Some(Ok(mandate)) = mandate.map(MandateId::new) {
+            let said = self.asked.entry(mandate).or_default();
+            if said.len() >= MOST_ASKED {
+                said.remove(0);
+            }
+            said.push(Asked {
+                officer: event.officer,
+                position: place.position,
+                at: place.at,
+                text: event.reason,
+            });
+        }
+    }
+
+    /// What was asked and answered about an application, the oldest first.
+    pub(crate) fn asked_of(&self, mandate: &MandateId) -> &[Asked] {
+        self.asked.get(mandate).map_or(&[], Vec::as_slice)
     }
 
     fn stands(&mut self, agent: AgentId, event: &StandingEvent, place: Place) {

@@ -209,6 +209,7 @@ impl Bench {
             document_digest: document.digest(),
             expires_at: now().plus_seconds(3600),
             mandate,
+            narrowed_by: None,
             nonce,
             owner,
             revision: 1,

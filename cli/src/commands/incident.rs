@@ -33,6 +33,12 @@ pub(super) enum Command {
         /// What led to it, in words; sealed beside the record.
         #[arg(long)]
         root_cause: String,
+        /// What it cost, whom and what it touched; sealed too.
+        #[arg(long)]
+        impact: String,
+        /// What will be done otherwise; sealed too.
+        #[arg(long)]
+        lessons: String,
     },
 }
 
@@ -72,12 +78,14 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
             incident,
             finding,
             root_cause,
+            impact,
+            lessons,
         } => {
             let finding = match finding {
                 Finding::Confirmed => "confirmed",
                 Finding::FalseAlarm => "false_alarm",
             };
-            let body = json!({ "finding": finding, "root_cause": root_cause });
+            let body = json!({ "finding": finding, "impact": impact, "lessons": lessons, "root_cause": root_cause });
             let path = format!("/v1/incidents/{incident}/review");
             Ok(proposal::proposed(officer.post(&path, &body).await?))
         }

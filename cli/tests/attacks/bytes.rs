@@ -127,7 +127,7 @@ async fn a_full_day(house: &mut House) {
     let incident = incidents["incidents"][0]["incident"].as_str().unwrap().to_owned();
     let at = |act: &str| format!("/v1/incidents/{incident}/{act}");
     house.ada.post(&at("acknowledge"), &json!({})).await.unwrap();
-    let found = json!({"finding": "confirmed", "root_cause": "a loop"});
+    let found = json!({"finding": "confirmed", "impact": "none", "lessons": "a bound", "root_cause": "a loop"});
     both(house, &mut grace, &at("review"), found).await;
     house.ada.post("/v1/agents/mm-1/baselines", &json!({})).await.unwrap();
     house.ada.approve_baseline("mm-1").await.unwrap();

@@ -276,6 +276,10 @@ impl Walk {
             "false-alarm",
             "--root-cause",
             "a drill",
+            "--impact",
+            "none",
+            "--lessons",
+            "drills are announced",
         ];
         let proposal = self.as_officer("ada", &review);
         assert_eq!(self.two_sign(&proposal)["accepted"], true);

@@ -258,13 +258,13 @@ def main():
     joan.browser.find_element(By.CSS_SELECTOR, "tbody th a").click()
     joan.says("nobody has seen it yet", "the bot was revoked", "entry ").looks("incident").presses("I am looking at it").says("seen, waits for its review")
     incident = joan.path
-    joan.fills(root_cause="a key in a public place").presses("Propose this review").says("The review of an incident").looks("proposal")
+    joan.fills(root_cause="a key in a public place", impact="no order went out", lessons="keys stay in the vault").presses("Propose this review").says("The review of an incident", "keys stay in the vault").looks("proposal")
     review = joan.path
     grace.open("/").says("What waits")
     joan.presses("Approve with passkey").says("1 of 2 given")
     grace.until(lambda: "1 of 2 signatures" in grace.text, "the overview follows by itself").looks("overview")
     grace.approves(review).says("accepted")
-    ada.open(incident).says("reviewed: the stop was right")
+    ada.open(incident).says("reviewed: the stop was right", "keys stay in the vault")
 
     # Back by two signatures.
     ada.open("/agents/mm-1").presses("Propose it").says("Bring a bot back")

@@ -125,6 +125,7 @@ fn submitted(
         document,
         expires_at: now.plus_seconds(console.config.question_seconds),
         mandate: body.mandate,
+        narrowed_by: None,
         nonce,
         owner: agent.owner,
         revision: earlier.map_or(1, |earlier| earlier.revision().saturating_add(1)),
@@ -133,7 +134,7 @@ fn submitted(
 }
 
 /// Told at once rather than after two officers have signed: what the issuing CA could not grant.
-fn inside_envelope(view: &View, document: &MandateDocument) -> Result<(), Problem> {
+pub(super) fn inside_envelope(view: &View, document: &MandateDocument) -> Result<(), Problem> {
     let founded = || Problem::unavailable("this house was not founded yet");
     let house = view.register.house().ok_or_else(founded)?;
     let issuer = view
@@ -152,7 +153,7 @@ fn inside_envelope(view: &View, document: &MandateDocument) -> Result<(), Proble
     Err(Problem::bad("LIMITS_TOO_WIDE", "the issuing CA may not grant this").with_reasons(wide))
 }
 
-fn status(mandate: &Mandate, now: Timestamp) -> &'static str {
+pub(super) fn status(mandate: &Mandate, now: Timestamp) -> &'static str {
     match mandate.status() {
         MandateStatus::Pending if now >= mandate.expires_at() => "lapsed",
         MandateStatus::Pending => "pending",
@@ -167,6 +168,7 @@ fn brief(mandate: &Mandate, now: Timestamp) -> Value {
         "applicant": mandate.applicant(),
         "expires_at": mandate.expires_at(),
         "mandate": mandate.id(),
+        "narrowed_by": mandate.asked().narrowed_by(),
         "owner": mandate.owner(),
         "revision": mandate.revision(),
         "status": status(mandate, now),
@@ -231,21 +233,27 @@ async fn background(console: &Console, application: &Mandate, other: Option<Mand
         .read_stream(&stream, 0, MOST_ENTRIES)
         .await
         .unwrap_or_default();
-    let mut asked = None;
+    let (mut asked, mut sealed_at) = (None, None);
+    let rationale = application.document().rationale_commitment;
     for entry in &entries {
         match Event::decode(&entry.kind, entry.body()) {
-            Some(Ok(Event::ApplicationSubmitted(event))) => asked = Some((entry.position, event)),
+            Some(Ok(Event::ApplicationSubmitted(event))) => {
+                // One that was narrowed keeps the rationale, whose text lies beside the applicant's own entry.
+                if event.document.rationale_commitment == rationale {
+                    sealed_at = sealed_at.or(Some(entry.position));
+                }
+                asked = Some(event);
+            }
             Some(Ok(Event::ApplicationApproved(event))) => {
-                let approved = asked.as_ref().filter(|(_, asked)| asked.revision == event.revision);
-                if let Some((_, approved)) = approved.filter(|_| event.revision < application.revision()) {
+                let approved = asked.as_ref().filter(|asked| asked.revision == event.revision);
+                if let Some(approved) = approved.filter(|_| event.revision < application.revision()) {
                     found.current = Some(approved.document.clone());
                 }
             }
             _ => {}
         }
     }
-    if let Some((position, _)) = asked {
-        let rationale = application.document().rationale_commitment;
+    if let Some(position) = sealed_at {
         found.rationale = console.ledger.unseal(position, &rationale).await.ok().flatten();
     }
     found
@@ -273,6 +281,7 @@ pub(super) async fn show(State(console): State<Console>, Path(mandate): Path<Str
     answer["in_words"] = json!(found.document().plain_words());
     answer["nonce"] = json!(found.nonce());
     answer["officers_needed"] = json!(judged.needed);
+    answer["questions"] = super::questions::shown(&console, &mandate).await?;
     answer["purpose"] = json!(background.purpose);
     answer["rationale"] = json!(background.rationale);
     answer["requests"] = found.requests().iter().map(request).collect();

@@ -57,10 +57,26 @@ pub(super) async fn list(State(console): State<Console>, Query(page): Query<Wait
 
 pub(super) async fn show(State(console): State<Console>, Path(incident): Path<String>) -> Answer {
     let incident: IncidentId = parse("INCIDENT", &incident)?;
-    let view = console.view().await?;
-    let found = view.incidents.get(&incident);
-    let (agent, state, at) = found.ok_or_else(|| Problem::missing("such incident"))?;
-    Ok(Json(shown(&view, &incident, agent, state, *at)))
+    let (mut answer, review) = {
+        let view = console.view().await?;
+        let found = view.incidents.get(&incident);
+        let (agent, state, at) = found.ok_or_else(|| Problem::missing("such incident"))?;
+        let mut reviews = view
+            .register
+            .proposals()
+            .filter(|one| one.becomes() == "incident.reviewed");
+        let id = json!(incident);
+        let review = reviews.find(|one| one.outcome() == Some(true) && one.document().get("incident") == Some(&id));
+        (shown(&view, &incident, agent, state, *at), review.cloned())
+    };
+    answer["review"] = match review {
+        Some(review) => {
+            let by: Vec<_> = review.signatures().map(|signed| signed.officer).collect();
+            json!({"signed_by": by, "texts": proposals::texts(&console, &review).await})
+        }
+        None => Value::Null,
+    };
+    Ok(Json(answer))
 }
 
 #[derive(Deserialize)]
@@ -95,6 +111,10 @@ pub(super) async fn acknowledge(
 #[serde(deny_unknown_fields)]
 pub(super) struct Review {
     finding: Finding,
+    /// What it cost, whom and what it touched; sealed.
+    impact: String,
+    /// What will be done otherwise; sealed.
+    lessons: String,
     /// What led to it, in words; sealed.
     root_cause: String,
 }
@@ -112,13 +132,19 @@ pub(super) async fn review(
         let found = view.incidents.get(&incident);
         found.ok_or_else(|| Problem::missing("such incident"))?.0
     };
-    let text = seal(format!("agent:{agent}"), "root_cause", &body.root_cause)?;
+    let sealed = |field, text| seal(format!("agent:{agent}"), field, text);
+    let impact = sealed("impact", &body.impact)?;
+    let lessons = sealed("lessons", &body.lessons)?;
+    let root_cause = sealed("root_cause", &body.root_cause)?;
     let document = json!({
         "agent": agent,
         "finding": body.finding,
+        "impact": impact.commitment(),
         "incident": incident,
+        "lessons": lessons.commitment(),
         "purpose": "incident.reviewed",
-        "root_cause": text.commitment(),
+        "root_cause": root_cause.commitment(),
     });
-    proposals::propose(&console, caller, "incident.reviewed", document, vec![text]).await
+    let texts = vec![impact, lessons, root_cause];
+    proposals::propose(&console, caller, "incident.reviewed", document, texts).await
 }

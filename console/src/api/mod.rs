@@ -10,12 +10,14 @@ mod compared;
 mod entries;
 mod house;
 mod incidents;
+mod narrowing;
 mod officers;
 mod openapi;
 mod overdue;
 mod positions;
 mod probation;
 pub(crate) mod proposals;
+pub(crate) mod questions;
 mod scored;
 mod search;
 mod standing;
@@ -121,6 +123,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/applications", ANY, || get(applications::list)),
     route("POST", "/v1/applications", &[Operator], || post(applications::submit)),
     route("GET", "/v1/applications/{mandate}", ANY, || get(applications::show)),
+    route("POST", "/v1/applications/{mandate}/narrow", &[Approver], || post(narrowing::narrow)),
+    route("POST", "/v1/applications/{mandate}/questions", PROPOSES, || post(questions::ask)),
     route("POST", "/v1/applications/{mandate}/signatures", &[Approver], || post(applications::sign)),
     route("GET", "/v1/proposals", ANY, || get(proposals::list)),
     route("GET", "/v1/proposals/{officer}/{number}", ANY, || get(proposals::show)),

@@ -15,6 +15,7 @@ use super::{
     agents::{After, Token, moment},
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
+    narrowing,
     render::{self, Frame, When, page, page_with},
     signing::Question,
 };
@@ -25,6 +26,7 @@ pub(super) struct Brief {
     pub(super) agent: String,
     pub(super) owner: String,
     pub(super) applicant: String,
+    pub(super) narrowed_by: Option<String>,
     pub(super) revision: u32,
     pub(super) status: String,
     pub(super) submitted_at: When,
@@ -139,6 +141,14 @@ impl Words {
     }
 }
 
+/// A question about an application, or the answer to one.
+#[derive(Debug, Deserialize)]
+struct Said {
+    at: When,
+    officer: String,
+    text: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Application {
     #[serde(flatten)]
@@ -150,6 +160,7 @@ struct Application {
     nonce: String,
     officers_needed: usize,
     purpose: Option<String>,
+    questions: Vec<Said>,
     rationale: Option<String>,
     rules_open: Vec<Rule>,
     signatures: Vec<Given>,
@@ -164,6 +175,10 @@ struct One<'a> {
     fault: &'a str,
     reasons: &'a [String],
     reason: &'a str,
+    /// What was typed into the form that narrows; at first what was asked for.
+    narrower: Fields,
+    /// What was typed as a question and not taken.
+    said: &'a str,
 }
 
 pub(super) async fn show(
@@ -172,15 +187,24 @@ pub(super) async fn show(
     Extension(client): Extension<Client>,
     Path(mandate): Path<String>,
 ) -> Response {
-    one(&pages, &session, &client, &mandate, None).await
+    one(&pages, &session, &client, &mandate, Failed::default()).await
 }
 
-async fn one(
+/// An act on an application that was refused, with what was typed for it.
+#[derive(Default)]
+pub(super) struct Failed<'a> {
+    pub(super) refusal: Option<&'a Refusal>,
+    pub(super) reason: &'a str,
+    pub(super) narrower: Option<&'a Fields>,
+    pub(super) said: &'a str,
+}
+
+pub(super) async fn one(
     pages: &Pages,
     session: &Session,
     client: &Client,
     mandate: &str,
-    failed: Option<(&Refusal, &str)>,
+    failed: Failed<'_>,
 ) -> Response {
     let found = client
         .get::<Application>(&format!("/v1/applications/{}", segment(mandate)))
@@ -197,11 +221,16 @@ async fn one(
         frame: Frame::of(session),
         question: question.answered(format!("/applications/{id}"), command),
         application: &application,
-        fault: failed.map_or("", |(refusal, _)| &refusal.detail),
-        reasons: failed.map_or(&[], |(refusal, _)| &refusal.reasons),
-        reason: failed.map_or("", |(_, reason)| reason),
+        fault: failed.refusal.map_or("", |refusal| &refusal.detail),
+        reasons: failed.refusal.map_or(&[], |refusal| &refusal.reasons),
+        reason: failed.reason,
+        narrower: failed
+            .narrower
+            .cloned()
+            .unwrap_or_else(|| narrowing::asked(&application.document)),
+        said: failed.said,
     };
-    page_with(failed.map_or(StatusCode::OK, |(refusal, _)| status_of(refusal)), &one)
+    page_with(failed.refusal.map_or(StatusCode::OK, status_of), &one)
 }
 
 pub(super) async fn sign(
@@ -221,7 +250,11 @@ pub(super) async fn sign(
                 &session,
                 &client,
                 &mandate,
-                Some((&refusal, fields.of("reason"))),
+                Failed {
+                    refusal: Some(&refusal),
+                    reason: fields.of("reason"),
+                    ..Failed::default()
+                },
             )
             .await
         }
@@ -258,12 +291,18 @@ pub(super) async fn form(Extension(session): Extension<Session>, Query(wanted): 
         ("order_rates", "60/1s"),
         ("repeat_window_ms", "1000"),
     ]);
-    page(&New {
-        frame: Frame::of(&session),
-        typed: &typed,
-        fault: "",
+    begun(&session, StatusCode::OK, &typed, "")
+}
+
+/// The form with what was typed or read so far.
+pub(super) fn begun(session: &Session, status: StatusCode, typed: &Fields, fault: &str) -> Response {
+    let new = New {
+        frame: Frame::of(session),
+        typed,
+        fault,
         reasons: &[],
-    })
+    };
+    page_with(status, &new)
 }
 
 pub(super) async fn submit(

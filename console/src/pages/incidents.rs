@@ -1,5 +1,7 @@
 //! Incidents: what stopped a bot, who has seen it, and its review.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -29,6 +31,34 @@ pub(super) struct Incident {
     pub(super) finding: Option<String>,
     #[serde(default)]
     pub(super) halt: Vec<Halt>,
+    /// On its own page: what two officers signed.
+    #[serde(default)]
+    review: Option<Reviewed>,
+}
+
+/// A review that was signed.
+#[derive(Debug, Deserialize)]
+struct Reviewed {
+    signed_by: Vec<String>,
+    texts: BTreeMap<String, Option<String>>,
+}
+
+impl Reviewed {
+    /// Each text under its name, in the order in which they are asked for.
+    fn texts(&self) -> Vec<(&'static str, &str)> {
+        let of = |(label, name): (&'static str, &str)| {
+            let text = self.texts.get(name)?;
+            Some((label, text.as_deref().unwrap_or("this text was erased")))
+        };
+        [
+            ("Root cause", "root_cause"),
+            ("Impact", "impact"),
+            ("Lessons", "lessons"),
+        ]
+        .into_iter()
+        .filter_map(of)
+        .collect()
+    }
 }
 
 impl Incident {
@@ -160,10 +190,11 @@ struct One<'a> {
     incident: Incident,
     timeline: Timeline,
     fault: &'a str,
-    root_cause: &'a str,
+    typed: &'a Fields,
 }
 
-async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refusal, &str)>) -> Response {
+async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refusal, &Fields)>) -> Response {
+    let nothing = Fields::default();
     let found = client.get::<Incident>(&format!("/v1/incidents/{}", segment(id))).await;
     match found {
         Ok(incident) => {
@@ -177,7 +208,7 @@ async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refu
                 incident,
                 timeline,
                 fault: failed.map_or("", |(refusal, _)| &refusal.detail),
-                root_cause: failed.map_or("", |(_, typed)| typed),
+                typed: failed.map_or(&nothing, |(_, typed)| typed),
             };
             page_with(failed.map_or(StatusCode::OK, |(refusal, _)| status_of(refusal)), &one)
         }
@@ -201,7 +232,12 @@ pub(super) async fn act(
 ) -> Response {
     let path = format!("/v1/incidents/{}", segment(&incident));
     let done = if fields.of("act") == "review" {
-        let body = json!({"finding": fields.of("finding"), "root_cause": fields.of("root_cause")});
+        let body = json!({
+            "finding": fields.of("finding"),
+            "impact": fields.of("impact"),
+            "lessons": fields.of("lessons"),
+            "root_cause": fields.of("root_cause"),
+        });
         client
             .post(&format!("{path}/review"), &body)
             .await
@@ -212,6 +248,6 @@ pub(super) async fn act(
     };
     match done {
         Ok(address) => Redirect::to(&address).into_response(),
-        Err(refusal) => one(&session, &client, &incident, Some((&refusal, fields.of("root_cause")))).await,
+        Err(refusal) => one(&session, &client, &incident, Some((&refusal, &fields))).await,
     }
 }

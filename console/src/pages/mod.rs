@@ -8,11 +8,13 @@ mod agents;
 mod applications;
 mod assets;
 mod client;
+mod documents;
 mod entries;
 mod forms;
 mod guard;
 mod incidents;
 mod live;
+mod narrowing;
 mod officers;
 mod plot;
 mod proposals;
@@ -58,6 +60,9 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/agents/{agent}/token", post(applications::token))
         .route("/applications", get(applications::list))
         .route("/applications/new", get(applications::form).post(applications::submit))
+        .route("/applications/read", post(documents::read))
+        .route("/applications/{mandate}/narrow", post(narrowing::narrow))
+        .route("/applications/{mandate}/questions", post(narrowing::ask))
         .route(
             "/applications/{mandate}",
             get(applications::show).post(applications::sign),

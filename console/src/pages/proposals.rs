@@ -1,5 +1,7 @@
 //! What officers sign beside mandates: baselines, settings of the house, reinstatements, reviews, further officers.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -121,6 +123,8 @@ struct Proposal {
     brief: Brief,
     document: Value,
     in_words: Option<Words>,
+    /// What the document's commitments stand for; none where a text was erased.
+    texts: BTreeMap<String, Option<String>>,
 }
 
 impl Proposal {
@@ -128,8 +132,12 @@ impl Proposal {
     fn members(&self) -> Vec<(String, String)> {
         let members = self.document.as_object().into_iter().flatten();
         let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = |name: &str| match self.texts.get(name) {
+            Some(text) => Some(text.clone().unwrap_or_else(|| "this text was erased".to_owned())),
+            None => None,
+        };
         members
-            .map(|(name, value)| (name.replace('_', " "), shown(value)))
+            .map(|(name, value)| (name.replace('_', " "), text(name).unwrap_or_else(|| shown(value))))
             .collect()
     }
 }

@@ -51,7 +51,7 @@ async fn a_review_takes_somebody_else_and_the_timeline_tells_it() {
     let incident = bench.done(&bench.ada, "/v1/agents/mm-1/revoke", because).await["incident"].clone();
     let at = |what: &str| format!("/v1/incidents/{}/{what}", incident.as_str().unwrap());
     bench.done(&bench.ada, &at("acknowledge"), json!({})).await;
-    let found = json!({"finding": "confirmed", "root_cause": "a loop"});
+    let found = json!({"finding": "confirmed", "impact": "none", "lessons": "a bound", "root_cause": "a loop"});
     let asked = bench.done(&bench.ada, &at("review"), found).await;
     let path = signatures_of(&asked);
     bench.done(&bench.ada, &path, bench.ada.signs(&asked, "approve")).await;

@@ -6,6 +6,7 @@ mod approvals;
 mod bench;
 mod bounds;
 mod incidents;
+mod narrowing;
 pub(crate) mod pages;
 pub(crate) mod scored;
 pub(crate) mod standing;

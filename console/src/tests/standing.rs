@@ -24,7 +24,7 @@ pub(crate) fn signatures_of(asked: &Value) -> String {
 pub(crate) async fn review(bench: &Bench, incident: &Value) {
     let at = |act: &str| format!("/v1/incidents/{}/{act}", incident.as_str().unwrap());
     bench.done(&bench.ada, &at("acknowledge"), json!({})).await;
-    let found = json!({"finding": "confirmed", "root_cause": "a loop"});
+    let found = json!({"finding": "confirmed", "impact": "none", "lessons": "a bound", "root_cause": "a loop"});
     let review = bench.done(&bench.ada, &at("review"), found).await;
     for member in [&bench.ada, &bench.ben] {
         let accepted = bench

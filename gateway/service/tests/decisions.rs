@@ -136,7 +136,9 @@ fn a_behavioural_halt_ends_by_review_and_baseline() {
         let reviewed = revocation_core::incident::IncidentReviewed {
             agent: agent("mm-1"),
             finding: revocation_core::incident::Finding::Confirmed,
+            impact: None,
             incident,
+            lessons: None,
             root_cause,
             signatures: review,
         };

@@ -204,7 +204,9 @@ fn reports_are_canonical_and_round_trip() {
         IncidentReviewed {
             agent,
             finding,
+            impact: Some(Digest::of(b"y")),
             incident,
+            lessons: Some(Digest::of(b"z")),
             root_cause: Digest::of(b"x"),
             signatures: signatures(),
         }
@@ -416,7 +418,9 @@ fn incidents_are_acknowledged_then_reviewed_by_two() {
         IncidentReviewed {
             agent,
             finding: Finding::Confirmed,
+            impact: None,
             incident,
+            lessons: None,
             root_cause: Digest::of(b"x"),
             signatures: officers.iter().map(signature).collect(),
         }

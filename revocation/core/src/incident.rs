@@ -92,7 +92,7 @@ record!(IncidentAcknowledged, "incident.acknowledged", |event| StreamId::agent(
     &event.agent
 ));
 
-/// Officers have found the root cause. The text is sealed beside the entry; the entry holds its commitment.
+/// Officers have found the root cause. The texts are sealed beside the proposal that they signed; the entry holds their commitments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentReviewed {
@@ -100,8 +100,14 @@ pub struct IncidentReviewed {
     pub agent: AgentId,
     /// What they found.
     pub finding: Finding,
+    /// Commitment to the impact in words; absent in reviews of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Digest>,
     /// The incident.
     pub incident: IncidentId,
+    /// Commitment to the lessons in words; absent in reviews of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lessons: Option<Digest>,
     /// Commitment to the root cause in words.
     pub root_cause: Digest,
     /// The officers' signatures. `ca-core` checks them.

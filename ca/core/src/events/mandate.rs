@@ -22,6 +22,9 @@ pub struct ApplicationSubmitted {
     pub expires_at: Timestamp,
     /// The mandate.
     pub mandate: MandateId,
+    /// The officer who narrowed what the applicant asked for; absent in what the applicant asked. It counts only where nothing is wider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed_by: Option<OfficerId>,
     /// 32 random bytes of the server: every signature on this revision is over them.
     pub nonce: Digest,
     /// Who answers for the bot.

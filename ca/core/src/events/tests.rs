@@ -57,6 +57,7 @@ fn samples() -> Vec<Event> {
             document_digest: digest,
             expires_at: at,
             mandate,
+            narrowed_by: None,
             nonce: digest,
             owner,
             revision: 1,

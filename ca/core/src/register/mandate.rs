@@ -85,8 +85,11 @@ impl Mandate {
 
     /// A change of the document: signatures and status begin anew. What is in force and the bot's requests stay.
     pub(super) fn changed(&mut self, event: &ApplicationSubmitted, place: Place) {
-        self.asked = Revision::new(event, place);
         self.next_number = place.number + 1;
+        // What another than the applicant asks for is less than the applicant asked, or it is nothing.
+        if event.narrowed_by.is_none() || self.asked.is_narrowed_by(event) {
+            self.asked = Revision::new(event, place);
+        }
     }
 
     pub(super) fn signed(&mut self, event: &ApplicationSigned, place: Place) {

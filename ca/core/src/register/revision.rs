@@ -126,6 +126,22 @@ impl Revision {
         self.application.document_digest
     }
 
+    /// Whether the event asks for less than this revision, which waits, and for nothing else.
+    pub(super) fn is_narrowed_by(&self, event: &ApplicationSubmitted) -> bool {
+        let same = event.applicant == self.application.applicant && event.agent == self.application.agent;
+        let changes = self.document().diff(&event.document);
+        self.status == MandateStatus::Pending
+            && same
+            && !changes.is_empty()
+            && !changes.iter().any(|change| change.wider)
+    }
+
+    /// The officer who narrowed what was asked for.
+    #[must_use]
+    pub fn narrowed_by(&self) -> Option<&OfficerId> {
+        self.application.narrowed_by.as_ref()
+    }
+
     /// Whether a bot may have a certificate under it, given the probation its agent is on: one that was signed ahead opens by that
     /// probation alone, and during it nothing else does.
     #[must_use]

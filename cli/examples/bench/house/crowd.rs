@@ -100,6 +100,7 @@ fn papers_of(agent: AgentId, baseline: &ProposedBaseline, clerk: &mut Clerk) -> 
         document_digest: digest,
         expires_at,
         mandate,
+        narrowed_by: None,
         nonce: Digest::of(agent.as_str().as_bytes()),
         owner,
         revision: 1,

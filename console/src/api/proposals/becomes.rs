@@ -55,7 +55,11 @@ struct ScopeDocument {
 struct ReviewDocument {
     agent: AgentId,
     finding: Finding,
+    #[serde(default)]
+    impact: Option<Digest>,
     incident: IncidentId,
+    #[serde(default)]
+    lessons: Option<Digest>,
     #[serde(rename = "purpose")]
     _purpose: String,
     root_cause: Digest,
@@ -321,7 +325,9 @@ fn review(view: &View, document: &Value, signatures: Vec<ApprovalRecord>) -> Res
     let event = IncidentReviewed {
         agent: wanted.agent,
         finding: wanted.finding,
+        impact: wanted.impact,
         incident: wanted.incident,
+        lessons: wanted.lessons,
         root_cause: wanted.root_cause,
         signatures,
     };

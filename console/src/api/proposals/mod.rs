@@ -16,7 +16,10 @@ use ca_core::{
     events::{OfficerProposed, OfficerSigned, ProposalClosed},
     register::Proposal,
 };
-use extensions::{AgentId, ApprovalDecision, ApprovalRecord, Digest, OfficerId, SealedText, Timestamp, canonical};
+use extensions::{
+    AgentId, ApprovalDecision, ApprovalRecord, Digest, OfficerId, SealedText, StreamId, StreamKind, Timestamp,
+    canonical,
+};
 use serde_json::{Value, json};
 
 use self::becomes::{AgentDocument, current, entry, read};
@@ -142,10 +145,45 @@ fn reference(officer: &str, number: &str) -> Result<String, Problem> {
     Ok(format!("officer/{officer}/{number}"))
 }
 
+/// Members of a document that are commitments to a text beside its entry.
+const TEXTS: [&str; 3] = ["impact", "lessons", "root_cause"];
+
+/// The texts that a document commits to, as far as they were not erased: who signs it has to read them.
+pub(super) async fn texts(console: &Console, proposal: &Proposal) -> Value {
+    let mut found = serde_json::Map::new();
+    let Some((_, number)) = proposal.reference().rsplit_once('/') else {
+        return Value::Object(found);
+    };
+    let Ok(stream) = StreamId::new(StreamKind::Officer, proposal.proposer().as_str()) else {
+        return Value::Object(found);
+    };
+    let entries = console
+        .ledger
+        .read_stream(&stream, number.parse().unwrap_or(u64::MAX), 1)
+        .await;
+    let Some(position) = entries.unwrap_or_default().first().map(|entry| entry.position) else {
+        return Value::Object(found);
+    };
+    for name in TEXTS {
+        let digest = proposal
+            .document()
+            .get(name)
+            .and_then(Value::as_str)
+            .and_then(Digest::parse);
+        let Some(digest) = digest else { continue };
+        let text = console.ledger.unseal(position, &digest).await.ok().flatten();
+        found.insert(name.to_owned(), json!(text));
+    }
+    Value::Object(found)
+}
+
 pub(super) async fn show(State(console): State<Console>, Path((officer, number)): Path<(String, String)>) -> Answer {
-    let view = console.view().await?;
-    let proposal = find(&view, &reference(&officer, &number)?)?;
-    let mut answer = shown(&view, proposal);
+    let (mut answer, proposal) = {
+        let view = console.view().await?;
+        let proposal = find(&view, &reference(&officer, &number)?)?;
+        (shown(&view, proposal), proposal.clone())
+    };
+    answer["texts"] = texts(&console, &proposal).await;
     answer["document"] = proposal.document().clone();
     if let Ok(content) = read::<BaselineContent>(proposal.document()) {
         answer["in_words"] = json!(content.in_words());

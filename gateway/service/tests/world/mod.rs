@@ -400,6 +400,7 @@ impl World {
             document: document.clone(),
             expires_at: noon().plus_seconds(86_400),
             mandate: document.mandate,
+            narrowed_by: None,
             nonce,
             owner: document.owner,
             revision: 1,

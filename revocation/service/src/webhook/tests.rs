@@ -383,7 +383,9 @@ fn a_hard_night(log: &MemoryLog) {
     let reviewed = IncidentReviewed {
         agent,
         finding: Finding::FalseAlarm,
+        impact: None,
         incident,
+        lessons: None,
         root_cause: extensions::Digest::default(),
         signatures: Vec::new(),
     };
