@@ -19,6 +19,7 @@ pub mod repeat;
 pub mod settle;
 pub mod slot;
 pub mod submit;
+pub mod traded;
 pub mod unread;
 pub mod watch;
 
