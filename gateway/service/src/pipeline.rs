@@ -15,6 +15,7 @@ pub mod known_ids;
 pub mod mandates;
 pub mod prices;
 pub mod reconcile;
+pub mod rehearse;
 pub mod repeat;
 pub mod settle;
 pub mod slot;

@@ -10,6 +10,7 @@ mod parameters;
 mod place;
 mod reads;
 mod refusal;
+mod replace;
 mod shown;
 mod trades;
 
@@ -34,9 +35,17 @@ use crate::{pipeline::unread::Admission, session::Session};
 /// Questions of one bot in a second that read the ledger or are passed to the venue; more are refused.
 const QUESTIONS_PER_SECOND: u32 = 50;
 
-/// The venue's paths that are answered; every other one below `/api`, `/sapi` and `/wapi` is refused.
+/// Where the venue's interfaces begin: spot, and those of which nothing is answered (margin, transfers, withdrawals, futures, options).
+const PREFIXES: [&str; 7] = ["api", "sapi", "wapi", "fapi", "dapi", "eapi", "papi"];
+
+/// The venue's paths that are answered; every other one below its prefixes is refused.
 pub(super) fn routes() -> Router<Arc<Side>> {
-    Router::new()
+    let routes = PREFIXES.iter().fold(Router::new(), |routes, prefix| {
+        routes
+            .route(&format!("/{prefix}"), any(unknown))
+            .route(&format!("/{prefix}/{{*path}}"), any(unknown))
+    });
+    routes
         .route("/api/v3/ping", get(async || Json(json!({}))))
         .route("/api/v3/time", get(time))
         .route("/api/v3/exchangeInfo", get(markets))
@@ -44,13 +53,12 @@ pub(super) fn routes() -> Router<Arc<Side>> {
             "/api/v3/order",
             post(place::place).get(reads::one).delete(cancels::cancel_one),
         )
+        .route("/api/v3/order/test", post(place::test))
+        .route("/api/v3/order/cancelReplace", post(replace::replace))
         .route("/api/v3/openOrders", get(reads::open).delete(cancels::cancel_all))
         .route("/api/v3/allOrders", get(reads::all))
         .route("/api/v3/account", get(account::account))
         .route("/api/v3/myTrades", get(trades::mine))
-        .route("/api/{*path}", any(unknown))
-        .route("/sapi/{*path}", any(unknown))
-        .route("/wapi/{*path}", any(unknown))
         .method_not_allowed_fallback(unknown)
 }
 
@@ -74,11 +82,16 @@ async fn markets(State(bots): State<Arc<Side>>) -> Response {
 }
 
 /// Which order a request is about: the bot's id, or the number that its answers carry as `orderId`.
-async fn named(bots: &Side, session: &Session, parameters: &Parameters) -> Result<Option<ClientOrderId>, Refused> {
-    if let Some(id) = parameters.text("origClientOrderId") {
+async fn named(
+    bots: &Side,
+    session: &Session,
+    id: Option<&str>,
+    number: Option<&str>,
+) -> Result<Option<ClientOrderId>, Refused> {
+    if let Some(id) = id {
         return Ok(ClientOrderId::new(id).ok());
     }
-    let Some(number) = parameters.text("orderId").and_then(|text| text.parse::<u64>().ok()) else {
+    let Some(number) = number.and_then(|text| text.parse::<u64>().ok()) else {
         return Ok(None);
     };
     {

@@ -140,3 +140,192 @@ fn a_bot_reads_its_own_books() {
             .expect("followed");
     });
 }
+
+/// A test is the same decision and nothing else: no entry, no id used, nothing sent, every failed check named; it counts as a message.
+///
+/// Control, tried: with `submit` in the place of `rehearse` the number moves and the venue is sent the order.
+#[test]
+fn a_tested_order_is_none() {
+    rt().block_on(async {
+        let (world, wire) = trading().await;
+        let slot = world.instances[0].gateway.slot(&agent("mm-1"));
+        let before = slot.lock().state.next_number();
+        let test = async |order: &str| wire.ask("POST", "/api/v3/order/test", order).await;
+        for _ in 0..3 {
+            let told = test(&placed("t-1", "LIMIT")).await;
+            assert_eq!((told.status, &told.body), (200, &serde_json::json!({})));
+        }
+        let large = placed("t-1", "LIMIT")
+            .replace("quantity=1", "quantity=1000")
+            .replace("price=100", "price=120");
+        let told = test(&large).await;
+        assert_eq!((told.status, &told.body["code"]), (403, &(-1002).into()), "{told:?}");
+        let codes: Vec<&str> = told.body["checks"]
+            .as_array()
+            .expect("checks")
+            .iter()
+            .filter_map(|c| c["code"].as_str())
+            .collect();
+        assert_eq!(codes, ["MAX_NOTIONAL", "PRICE_COLLAR"]);
+        assert_eq!(test("symbol=BTCEUR&side=BUY").await.status, 400);
+        assert_eq!(slot.lock().state.next_number(), before, "no entry");
+        assert!(world.instances[0].venue.sends().is_empty());
+        let real = wire.ask("POST", "/api/v3/order", &placed("t-1", "LIMIT")).await;
+        assert_eq!(real.status, 200, "the id is still free: {real:?}");
+        let used = test(&placed("t-1", "LIMIT")).await;
+        assert_eq!(used.body["checks"][0]["code"], "DUPLICATE", "{used:?}");
+        // Another two in the same second of the monotonic clock at most: the bound is one.
+        slot.lock().messages = gateway_service::pipeline::unread::MessageBound::default();
+        let most = world.instances[0].gateway.settings.messages_per_second;
+        let now = std::time::Instant::now();
+        (0..most).for_each(|_| {
+            slot.lock().messages.admit(now, most);
+        });
+        let flood = test(&placed("t-2", "LIMIT")).await;
+        let late = now.elapsed() >= Duration::from_secs(1);
+        assert!(late || flood.body["code"] == -1015, "{flood:?}");
+    });
+}
+
+/// A replacement is a cancel and a new order, in the venue's shapes: both, one without the other, neither; the new one meets the whole gate.
+///
+/// Control, tried: with the cancel's failure ignored, `STOP_ON_FAILURE` sends a second order.
+#[test]
+fn a_replacement_is_a_cancel_and_a_new_order() {
+    rt().block_on(async {
+        let (world, wire) = trading().await;
+        let venue = &world.instances[0].venue;
+        let replace = async |mode: &str, old: &str, new: &str| {
+            let body = format!(
+                "{}&cancelReplaceMode={mode}&cancelOrigClientOrderId={old}",
+                placed(new, "LIMIT")
+            );
+            wire.ask("POST", "/api/v3/order/cancelReplace", &body).await
+        };
+        wire.ask("POST", "/api/v3/order", &placed("a-1", "LIMIT")).await;
+        rests(&world, 1).await;
+        let both = replace("STOP_ON_FAILURE", "a-1", "a-2").await;
+        assert_eq!(both.status, 200, "{both:?}");
+        assert_eq!(
+            (&both.body["cancelResult"], &both.body["newOrderResult"]),
+            (&"SUCCESS".into(), &"SUCCESS".into())
+        );
+        assert_eq!(both.body["cancelResponse"]["origClientOrderId"], "a-1");
+        assert_eq!(both.body["newOrderResponse"]["clientOrderId"], "a-2");
+        rests(&world, 1).await;
+        let (sent, cancels) = (venue.sends().len(), venue.cancels().len());
+
+        let none = replace("STOP_ON_FAILURE", "a-1", "a-3").await;
+        assert_eq!((none.status, &none.body["code"]), (400, &(-2022).into()), "{none:?}");
+        assert_eq!(none.body["data"]["newOrderResult"], "NOT_ATTEMPTED");
+        assert_eq!(none.body["data"]["cancelResponse"]["code"], -2011);
+        assert_eq!((venue.sends().len(), venue.cancels().len()), (sent, cancels));
+
+        let new_alone = replace("ALLOW_FAILURE", "a-1", "a-3").await;
+        assert_eq!(
+            (new_alone.status, &new_alone.body["code"]),
+            (409, &(-2021).into()),
+            "{new_alone:?}"
+        );
+        assert_eq!(new_alone.body["data"]["newOrderResult"], "SUCCESS");
+        rests(&world, 2).await;
+
+        // What raises risk beyond the mandate is refused as a new order, and its cancel passes.
+        let body = placed("a-4", "LIMIT").replace("quantity=1", "quantity=1000")
+            + "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=a-2";
+        let cancel_alone = wire.ask("POST", "/api/v3/order/cancelReplace", &body).await;
+        assert_eq!(
+            (cancel_alone.status, &cancel_alone.body["code"]),
+            (409, &(-2021).into()),
+            "{cancel_alone:?}"
+        );
+        assert_eq!(cancel_alone.body["data"]["cancelResult"], "SUCCESS");
+        let why = cancel_alone.body["data"]["newOrderResponse"]["msg"]
+            .as_str()
+            .expect("words");
+        assert!(why.starts_with("MAX_NOTIONAL"), "{why}");
+        rests(&world, 1).await;
+
+        // A cancel of which nobody knows is never called a failure, and stops the new order.
+        venue.deaf.store(1_000, std::sync::atomic::Ordering::SeqCst);
+        let before = venue.sends().len();
+        let doubt = replace("STOP_ON_FAILURE", "a-3", "a-5").await;
+        assert_eq!((doubt.status, &doubt.body["code"]), (504, &(-1007).into()), "{doubt:?}");
+        assert_eq!(doubt.body["data"]["newOrderResult"], "NOT_ATTEMPTED");
+        assert_eq!(venue.sends().len(), before);
+        venue.deaf.store(0, std::sync::atomic::Ordering::SeqCst);
+
+        for wrong in [
+            "",
+            "&cancelReplaceMode=STOP_ON_FAILURE",
+            "&cancelReplaceMode=MAYBE&cancelOrderId=1",
+            "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=a-3&cancelRestrictions=ONLY_NEW",
+        ] {
+            let told = wire
+                .ask("POST", "/api/v3/order/cancelReplace", &(placed("a-6", "LIMIT") + wrong))
+                .await;
+            assert_eq!(
+                (told.status, &told.body["code"]),
+                (400, &(-1100).into()),
+                "{wrong}: {told:?}"
+            );
+        }
+        assert_eq!(venue.sends().len(), before);
+    });
+}
+
+/// Every other path of the venue is refused in its shape, whatever the method, and nothing reaches the venue.
+///
+/// Control: the list has an answered path's neighbours (`order`, `order/test`), which a prefix match would let through.
+#[test]
+fn other_paths_of_the_venue_are_refused() {
+    rt().block_on(async {
+        let (world, wire) = trading().await;
+        for path in [
+            "/api",
+            "/api/v3",
+            "/api/v1/order",
+            "/api/v3/order/oco",
+            "/api/v3/orderList/oco",
+            "/api/v3/orderList/oto",
+            "/api/v3/orderList/otoco",
+            "/api/v3/orderList",
+            "/api/v3/sor/order",
+            "/api/v3/sor/order/test",
+            "/api/v3/order/amend/keepPriority",
+            "/api/v3/order/test/more",
+            "/api/v3/userDataStream",
+            "/api/v3/account/commission",
+            "/api/v3/historicalTrades",
+            "/sapi/v1/capital/withdraw/apply",
+            "/sapi/v1/asset/transfer",
+            "/sapi/v1/sub-account/universalTransfer",
+            "/sapi/v1/sub-account/virtualSubAccount",
+            "/sapi/v1/margin/order",
+            "/sapi/v1/account/apiRestrictions",
+            "/wapi/v3/withdraw.html",
+            "/fapi",
+            "/fapi/v1/order",
+            "/fapi/v1/leverage",
+            "/dapi/v1/order",
+            "/eapi/v1/order",
+            "/papi/v1/um/order",
+        ] {
+            for method in ["GET", "POST", "PUT", "DELETE"] {
+                let told = wire.ask(method, path, "symbol=BTCEUR").await;
+                assert_eq!(
+                    (told.status, &told.body["code"]),
+                    (404, &(-1002).into()),
+                    "{method} {path}: {told:?}"
+                );
+                assert!(
+                    told.body["msg"]
+                        .as_str()
+                        .is_some_and(|text| text.starts_with("PATH_UNKNOWN")),
+                    "{path}"
+                );
+            }
+        }
+        assert!(world.instances[0].venue.sends().is_empty());
+    });
+}

@@ -12,7 +12,7 @@ use axum::{
 use gateway_policy::{CancelState, Code, OpenOrder};
 use serde_json::Value;
 
-use super::{named, parameters::Parameters, reads::listed, refusal::Refused, shown};
+use super::{named, order::plain_symbol, parameters::Parameters, reads::listed, refusal::Refused, shown};
 use crate::{
     api::{
         Side,
@@ -28,42 +28,53 @@ async fn cancel_parameters(bots: &Side, uri: &Uri, body: Body) -> Result<Paramet
     Parameters::read(uri.query(), &body).map_err(|(code, detail)| Refused::of(code).because(&detail))
 }
 
-/// `DELETE /api/v3/order`. Nothing refuses a cancel that names its order; only that is looked at.
+/// `DELETE /api/v3/order`. Only what names the order is looked at.
 pub(super) async fn cancel_one(
     State(bots): State<Arc<Side>>,
     Extension(session): Extension<Arc<Session>>,
     uri: Uri,
     body: Body,
 ) -> Response {
-    let id = match cancel_parameters(&bots, &uri, body).await {
-        Ok(parameters) => named(&bots, &session, &parameters).await,
-        Err(refused) => return refused.into_response(),
+    let cancelled = async {
+        let parameters = cancel_parameters(&bots, &uri, body).await?;
+        let (id, number) = (parameters.text("origClientOrderId"), parameters.text("orderId"));
+        cancel_named(&bots, &session, id, number, None).await
     };
-    let id = match id {
-        Ok(Some(id)) => id,
-        Ok(None) => return Refused::not_cancelled().into_response(),
-        Err(refused) => return refused.into_response(),
+    match cancelled.await {
+        Ok(cancelled) => Json(cancelled).into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Cancels the order that an id or a number names, in one market where one is named.
+pub(super) async fn cancel_named(
+    bots: &Arc<Side>,
+    session: &Arc<Session>,
+    id: Option<&str>,
+    number: Option<&str>,
+    symbol: Option<&str>,
+) -> Result<Value, Refused> {
+    let Some(id) = named(bots, session, id, number).await? else {
+        return Err(Refused::not_cancelled());
     };
     let target = {
         let inner = session.slot.lock();
-        inner
-            .state
-            .cancel_targets(Some(&id))
-            .first()
-            .map(|open| (*open).clone())
+        let targets = inner.state.cancel_targets(Some(&id));
+        targets.first().map(|open| (*open).clone())
     };
-    let Some(target) = target else {
-        return Refused::not_cancelled().into_response();
+    let fits = |open: &OpenOrder| symbol.is_none_or(|symbol| plain_symbol(open.order.instrument.as_str()) == symbol);
+    let Some(target) = target.filter(fits) else {
+        return Err(Refused::not_cancelled());
     };
-    match cancel_on_task(&bots, &session, target.clone()).await.state {
-        CancelState::Cancelled => Json(cancelled(&session, &target)).into_response(),
-        CancelState::NotOpen => Refused::not_cancelled().into_response(),
-        CancelState::CouldNot { .. } => Refused::in_doubt().into_response(),
+    match cancel_on_task(bots, session, target.clone()).await.state {
+        CancelState::Cancelled => Ok(cancelled(session, &target)),
+        CancelState::NotOpen => Err(Refused::not_cancelled()),
+        CancelState::CouldNot { .. } => Err(Refused::in_doubt()),
     }
 }
 
 /// A cancelled order with what it has executed by now: fills may have come while the cancel was on its way.
-pub(super) fn cancelled(session: &Session, open: &OpenOrder) -> Value {
+fn cancelled(session: &Session, open: &OpenOrder) -> Value {
     let inner = session.slot.lock();
     let id = &open.order.client_order_id;
     let executed = inner.endings.of(id).map(|story| story.executed);

@@ -76,8 +76,14 @@ impl Parameters {
         Err((Code::OrderInvalid, detail))
     }
 
+    /// The same without some.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(others.cloned().collect())
+    }
+
     /// Every name.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 }

@@ -43,7 +43,8 @@ pub(super) async fn one(
 ) -> Response {
     let found = async {
         let parameters = read_query(&uri)?;
-        let Some(id) = named(&bots, &session, &parameters).await? else {
+        let (id, number) = (parameters.text("origClientOrderId"), parameters.text("orderId"));
+        let Some(id) = named(&bots, &session, id, number).await? else {
             return Ok(None);
         };
         let unread = |_| Refused::of(Code::LedgerUnavailable);
