@@ -31,6 +31,23 @@ assert bot.cancel_order(resting["id"], symbol)["status"] == "canceled"
 assert bot.fetch_order(resting["id"], symbol)["status"] == "canceled"
 bought = bot.create_order(symbol, "market", "buy", 0.01)
 assert bought["status"] == "closed" and bought["filled"] == 0.01, bought
+# What it cost is exact, or not told.
+assert bought["cost"] == sum(fill["cost"] for fill in bought["trades"]) > 0, bought
+
+# Its own books: what it holds, what it traded, what it ordered.
+assert bot.fetch_balance()["BTC"] == {"free": 0.01, "used": 0.0, "total": 0.01}
+trades = bot.fetch_my_trades(symbol)
+assert [(trade["order"], trade["amount"], trade["side"]) for trade in trades] == [(bought["id"], 0.01, "buy")], trades
+assert [order["id"] for order in bot.fetch_orders(symbol)] == [resting["id"], bought["id"]]
+
+# A test is no order. An edit is a cancel and a new order.
+assert bot.create_order(symbol, "limit", "buy", 0.01, 46000, {"test": True})["id"] is None
+first = bot.create_order(symbol, "limit", "buy", 0.01, 46000)
+edited = bot.edit_order(first["id"], symbol, "limit", "buy", 0.02, 46500)
+assert edited["amount"] == 0.02 and edited["id"] != first["id"], edited
+assert [order["id"] for order in bot.fetch_open_orders(symbol)] == [edited["id"]]
+bot.cancel_all_orders(symbol)
+assert bot.fetch_open_orders(symbol) == []
 
 
 def raises(kind, *order):
@@ -46,6 +63,7 @@ def raises(kind, *order):
 # Above the mandate's cap for one order; a type it does not have; a market that the gateway does not know.
 assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, symbol, "limit", "buy", 1, 47000)
 assert "ORDER_TYPE" in raises(ccxt.PermissionDenied, symbol, "limit", "sell", 0.01, 47000, {"triggerPrice": 46900})
+assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, symbol, "limit", "buy", 1, 47000, {"test": True})
 try:
     bot.withdraw("BTC", 1, "somewhere")
     raise AssertionError("a withdrawal was taken")

@@ -37,7 +37,11 @@ async fn stock_ccxt_trades_under_a_mandate() {
         .unwrap();
     let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success() && said.contains("OK"), "{said}");
-    assert_eq!(house.orders(), 2, "the resting one and the market order");
+    assert_eq!(
+        house.orders(),
+        4,
+        "the resting one, the market order, and an edited one before and after"
+    );
     house.running.stop().await.unwrap();
 }
 

@@ -15,10 +15,12 @@ pub mod known_ids;
 pub mod mandates;
 pub mod prices;
 pub mod reconcile;
+pub mod rehearse;
 pub mod repeat;
 pub mod settle;
 pub mod slot;
 pub mod submit;
+pub mod traded;
 pub mod unread;
 pub mod watch;
 

@@ -2,6 +2,8 @@
 
 mod world;
 
+#[path = "wire/binance.rs"]
+mod binance;
 #[path = "wire/cancels.rs"]
 mod cancels;
 #[path = "wire/codes.rs"]

@@ -49,6 +49,12 @@ pub(super) fn told(own: &Standing, house: &HouseState, owner: Option<&OwnerId>) 
     }
 }
 
+/// Whether agent, certificate and house let the agent open positions.
+pub(super) fn may_open(own: &Standing, certificate: Mode, house: &HouseState, owner: Option<&OwnerId>) -> bool {
+    let active = matches!(own, Standing::Active | Standing::Warned { .. });
+    active && certificate == Mode::Active && !OfHouse::of(house, owner).narrows()
+}
+
 fn word(mode: Mode) -> &'static str {
     match mode {
         Mode::Active => "active",

@@ -10,6 +10,9 @@ use gateway_policy::{
 };
 use serde::Serialize;
 
+use super::traded::Traded;
+use crate::venue::ExecutionFill;
+
 /// How many orders of one agent are remembered.
 pub const REMEMBERED_ORDERS: usize = 4_096;
 
@@ -50,6 +53,9 @@ pub struct OrderStory {
     pub decided_at: Timestamp,
     /// The executed quantity known from the venue's answers and fills.
     pub executed: Decimal,
+    /// The executions that the venue's answer to the order listed: for the bot's first answer alone, the record keeps each as an entry.
+    #[serde(skip)]
+    pub fills: Vec<ExecutionFill>,
     /// The number of its entry in the agent's stream.
     pub number: u64,
     /// The order.
@@ -73,6 +79,7 @@ impl OrderStory {
             checks: decided.checks.clone(),
             decided_at: at,
             executed: Decimal::ZERO,
+            fills: Vec::new(),
             number,
             order: decided.order.clone(),
             status: if decided.decision == DecisionKind::Permit {
@@ -149,15 +156,41 @@ impl OrderStory {
 /// The stories of one agent's latest orders.
 #[derive(Debug, Default)]
 pub struct Endings {
-    stories: HashMap<ClientOrderId, OrderStory>,
+    stories: HashMap<ClientOrderId, Remembered>,
     order: VecDeque<ClientOrderId>,
+    /// The number of the latest order that is remembered no longer.
+    forgotten: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    story: OrderStory,
+    traded: Traded,
 }
 
 impl Endings {
     /// The story of an order, when it is of late.
     #[must_use]
     pub fn of(&self, id: &ClientOrderId) -> Option<&OrderStory> {
-        self.stories.get(id)
+        self.stories.get(id).map(|remembered| &remembered.story)
+    }
+
+    /// What the fills of an order come to, when it is of late.
+    #[must_use]
+    pub fn traded(&self, id: &ClientOrderId) -> Option<&Traded> {
+        self.stories.get(id).map(|remembered| &remembered.traded)
+    }
+
+    /// The orders of late, oldest first, with what their fills come to.
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = (&OrderStory, &Traded)> {
+        let known = |id| self.stories.get(id);
+        self.order.iter().filter_map(known).map(|one| (&one.story, &one.traded))
+    }
+
+    /// The number below which, itself included, orders are remembered no longer; `None` while all are.
+    #[must_use]
+    pub fn forgotten(&self) -> Option<u64> {
+        self.forgotten
     }
 
     /// Takes note of a decision. A refused repeat of a used id does not replace the story of the first.
@@ -168,32 +201,33 @@ impl Endings {
         }
         if self.order.len() >= REMEMBERED_ORDERS
             && let Some(oldest) = self.order.pop_front()
+            && let Some(oldest) = self.stories.remove(&oldest)
         {
-            self.stories.remove(&oldest);
+            self.forgotten = Some(oldest.story.number);
         }
         self.order.push_back(id);
-        self.stories.insert(id, OrderStory::begin(number, at, decided));
+        let (story, traded) = (OrderStory::begin(number, at, decided), Traded::default());
+        self.stories.insert(id, Remembered { story, traded });
     }
 
     /// Takes note of an outcome.
     pub fn outcome(&mut self, outcome: &OrderOutcome) {
-        if let Some(story) = self
-            .stories
-            .get_mut(&outcome.client_order_id)
-            .filter(|s| s.number == outcome.order)
-        {
-            story.outcome(&outcome.state);
+        if let Some(remembered) = self.numbered(&outcome.client_order_id, outcome.order) {
+            remembered.story.outcome(&outcome.state);
         }
     }
 
     /// Takes note of a fill.
     pub fn filled(&mut self, fill: &OrderFilled) {
-        if let Some(story) = self
-            .stories
-            .get_mut(&fill.client_order_id)
-            .filter(|s| s.number == fill.order)
-        {
-            story.filled(fill);
+        if let Some(remembered) = self.numbered(&fill.client_order_id, fill.order) {
+            remembered.story.filled(fill);
+            remembered.traded.add(fill);
         }
+    }
+
+    fn numbered(&mut self, id: &ClientOrderId, number: u64) -> Option<&mut Remembered> {
+        self.stories
+            .get_mut(id)
+            .filter(|remembered| remembered.story.number == number)
     }
 }

@@ -59,6 +59,7 @@ pub async fn forward(
         .iter()
         .try_fold(Decimal::ZERO, |sum, fill| sum.checked_add(fill.quantity));
     story.executed = executed.unwrap_or(story.executed).max(story.executed);
+    story.fills.clone_from(&fills);
     told(story);
     let about = About {
         gateway,

@@ -59,6 +59,8 @@ pub struct Inner {
     pub nonces: Nonces,
     /// The flood bound.
     pub messages: MessageBound,
+    /// The bound on questions that read the ledger or the venue.
+    pub questions: MessageBound,
     /// How each order of late ended.
     pub endings: Endings,
     /// The mandate that a halt by score or by a passed deadline was decided under, until officers reinstate.
@@ -444,6 +446,7 @@ impl Slot {
             fresh.folded_to = fresh.state.next_number();
             fresh.nonces = std::mem::take(&mut inner.nonces);
             fresh.messages = std::mem::take(&mut inner.messages);
+            fresh.questions = std::mem::take(&mut inner.questions);
             if self.has_unrecorded_halt() {
                 fresh.halted_under = fresh.halted_under.or(inner.halted_under);
             }
@@ -485,6 +488,7 @@ impl Inner {
             baseline: None,
             nonces: Nonces::default(),
             messages: MessageBound::default(),
+            questions: MessageBound::default(),
             endings: Endings::default(),
             halted_under: None,
             proposed: None,
@@ -535,7 +539,8 @@ impl Inner {
                 }
             }
             AgentEvent::Outcome(outcome) => self.endings.outcome(outcome),
-            AgentEvent::Filled(fill) => self.endings.filled(fill),
+            // A fill that is told twice, by the order's answer and by the watch, is one.
+            AgentEvent::Filled(fill) if !self.state.knows(event) => self.endings.filled(fill),
             AgentEvent::Standing(StandingEvent::Revoked(_)) => self.revocation = Some((number, false)),
             AgentEvent::Standing(StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_)) => {
                 self.halted_under = None;

@@ -28,9 +28,9 @@ use crate::{
 };
 
 /// How often an order is decided again because others wrote first, before it is given up.
-const MOST_ATTEMPTS: u32 = 32;
+pub(super) const MOST_ATTEMPTS: u32 = 32;
 /// How long a slot that lost a number may take to be folded again.
-const FOLD_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const FOLD_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a decision waits for a newer epoch to be followed.
 const EPOCH_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -284,7 +284,7 @@ async fn settled<R: Record>(gateway: &Gateway, slot: &Slot, pending: Pending<R>)
 }
 
 /// Looks an id up in the ledger's index when the state does not remember it and its hash is known.
-async fn indexed(gateway: &Gateway, slot: &Slot, order: &ParsedOrder) -> Result<Known, ledger::LedgerError> {
+pub(super) async fn indexed(gateway: &Gateway, slot: &Slot, order: &ParsedOrder) -> Result<Known, ledger::LedgerError> {
     let id = order.order.client_order_id;
     let body = order.body;
     {
@@ -324,38 +324,8 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
     if known == Known::SameBody {
         return Turn::Repeat;
     }
-    let house = gateway.house.load();
-    let now = gateway.clock.now();
-    let mandate = session.mandate(gateway);
-    let facts = Facts {
-        order,
-        certificate: session.certificate_at(gateway.real_clock.now()),
-        limits: session.limits.as_ref(),
-        mandate: mandate.map(|m| Mandate {
-            digest: m.digest,
-            document: &m.document,
-        }),
-        baseline: inner.baseline.as_deref(),
-        house: &house.state,
-        view: if inner.is_readable() {
-            gateway.view()
-        } else {
-            gateway_policy::View::Stale
-        },
-        proof: signed.proof,
-        region: house.state.region_of(session.address.ip()),
-        reference: gateway
-            .prices
-            .get(&order.order.counterparty)
-            .and_then(|p| p.of(&order.order.instrument)),
-        reference_max_age_ms: millis(gateway.settings.reference_max_age),
-        known,
-        gateway: &gateway.settings.id,
-        send_within_ms: millis(gateway.settings.send_deadline),
-        epoch: house.epoch,
-    };
     let decided = Instant::now();
-    match decide(&facts, &inner.state, now) {
+    match judged(gateway, session, &inner, order, signed.proof, known) {
         Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |pending| {
             Queued::Permit(pending, decided)
         }),
@@ -372,6 +342,47 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
             }
         }
     }
+}
+
+/// Gathers what a decision looks at, and decides. Nothing of it is queued here.
+pub(super) fn judged(
+    gateway: &Gateway,
+    session: &Session,
+    inner: &Inner,
+    order: &ParsedOrder,
+    proof: Proof,
+    known: Known,
+) -> Decision {
+    let house = gateway.house.load();
+    let mandate = session.mandate(gateway);
+    let facts = Facts {
+        order,
+        certificate: session.certificate_at(gateway.real_clock.now()),
+        limits: session.limits.as_ref(),
+        mandate: mandate.map(|m| Mandate {
+            digest: m.digest,
+            document: &m.document,
+        }),
+        baseline: inner.baseline.as_deref(),
+        house: &house.state,
+        view: if inner.is_readable() {
+            gateway.view()
+        } else {
+            gateway_policy::View::Stale
+        },
+        proof,
+        region: house.state.region_of(session.address.ip()),
+        reference: gateway
+            .prices
+            .get(&order.order.counterparty)
+            .and_then(|p| p.of(&order.order.instrument)),
+        reference_max_age_ms: millis(gateway.settings.reference_max_age),
+        known,
+        gateway: &gateway.settings.id,
+        send_within_ms: millis(gateway.settings.send_deadline),
+        epoch: house.epoch,
+    };
+    decide(&facts, &inner.state, gateway.clock.now())
 }
 
 fn millis(duration: Duration) -> u32 {

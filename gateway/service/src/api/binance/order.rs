@@ -9,7 +9,7 @@ use super::parameters::{Fault, Parameters};
 use crate::{gateway::Venues, pipeline::salt_number};
 
 /// What an order may carry: its terms, and what says nothing about it.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 9] = [
     "symbol",
     "side",
     "type",
@@ -18,29 +18,16 @@ const KNOWN: [&str; 13] = [
     "price",
     "stopPrice",
     "newClientOrderId",
-    // The gateway signs and times the request itself, and chooses how much it is told.
-    "timestamp",
-    "recvWindow",
-    "signature",
+    // The gateway chooses how much it tells: whatever it knows.
     "newOrderRespType",
-    "apiKey",
 ];
 /// The most digits an exponent may write out; more than any decimal has.
 const MOST_ZEROS: i32 = 40;
 
 pub(super) fn read(parameters: &Parameters, venues: &Venues) -> Result<ParsedOrder, Fault> {
     let invalid = |detail: String| (Code::OrderInvalid, detail);
-    if parameters.names().any(|name| !KNOWN.contains(&name)) {
-        return Err(invalid(format!(
-            "a parameter that no order here has; it may have {}",
-            KNOWN.join(", ")
-        )));
-    }
-    let needed = |name: &str| {
-        parameters
-            .text(name)
-            .ok_or_else(|| invalid(format!("{name} is missing")))
-    };
+    parameters.only(&KNOWN)?;
+    let needed = |name| parameters.needed(name);
     let (counterparty, instrument) = market(needed("symbol")?, venues)?;
     let kind = match needed("type")? {
         "LIMIT" => "limit",

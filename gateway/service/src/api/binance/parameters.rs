@@ -5,6 +5,9 @@ use gateway_policy::Code;
 /// The most parameters of one request; an order has a dozen.
 const MOST_PARAMETERS: usize = 32;
 
+/// What says nothing here: the gateway signs and times its requests itself.
+pub(super) const PLACEHOLDERS: [&str; 4] = ["timestamp", "recvWindow", "signature", "apiKey"];
+
 /// Why a request is no order, with what to change.
 pub(super) type Fault = (Code, String);
 
@@ -40,10 +43,56 @@ impl Parameters {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// A value that has to be there.
+    pub(super) fn needed(&self, name: &str) -> Result<&str, Fault> {
+        self.text(name)
+            .ok_or_else(|| (Code::OrderInvalid, format!("{name} is missing")))
+    }
+
+    /// A whole number, if sent.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Fault> {
+        let digits = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| text.parse().ok())
+                .flatten()
+        };
+        let read = |text| digits(text).ok_or_else(|| (Code::OrderInvalid, format!("{name} is no whole number")));
+        self.text(name).map(read).transpose()
+    }
+
+    /// Refuses every name but these and what says nothing here: a filter that is dropped would make the answer another one.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Fault> {
+        if self
+            .names()
+            .all(|name| known.contains(&name) || PLACEHOLDERS.contains(&name))
+        {
+            return Ok(());
+        }
+        let detail = format!(
+            "a parameter that has no meaning here; there may be {}",
+            known.join(", ")
+        );
+        Err((Code::OrderInvalid, detail))
+    }
+
+    /// The same without some.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(others.cloned().collect())
+    }
+
     /// Every name.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
+}
+
+/// How many rows are asked for: from 1 to `most`, `usual` without a wish.
+pub(super) fn number_in(parameters: &Parameters, name: &str, most: u64, usual: u64) -> Result<usize, Fault> {
+    let rows = parameters.number(name)?.unwrap_or(usual);
+    let fits = (1..=most).contains(&rows).then(|| usize::try_from(rows).ok()).flatten();
+    fits.ok_or_else(|| (Code::OrderInvalid, format!("{name} is not 1 to {most}")))
 }
 
 /// The text behind `%XX` and `+`; `None` unless all of it is printable ASCII.

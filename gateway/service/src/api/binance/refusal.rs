@@ -9,12 +9,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use gateway_policy::Code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::problem::CODE_HEADER;
 
 /// The one text that clients read as "the exchange is away, ask again later"; it must stand alone.
 const AWAY: &str = "System is under maintenance.";
+/// What is said of an act whose end is not known.
+const IN_DOUBT: &str = "IN_DOUBT";
 /// The words that clients read as "not permitted, do not ask again".
 const DENIED: &str = "this bot has no operation privilege for it";
 
@@ -24,6 +26,7 @@ pub(super) struct Refused {
     number: i32,
     text: String,
     code: &'static str,
+    more: Option<(&'static str, Value)>,
 }
 
 impl Refused {
@@ -51,6 +54,7 @@ impl Refused {
             number,
             text,
             code: name,
+            more: None,
         }
     }
 
@@ -61,8 +65,51 @@ impl Refused {
             status: StatusCode::GATEWAY_TIMEOUT,
             number: -1007,
             text: text.to_owned(),
-            code: "IN_DOUBT",
+            code: IN_DOUBT,
+            more: None,
         }
+    }
+
+    /// A replacement of which one half happened.
+    pub(super) fn half_replaced() -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            number: -2021,
+            text: "Order cancel-replace partially failed.".to_owned(),
+            code: "REPLACE_PARTLY",
+            more: None,
+        }
+    }
+
+    /// A replacement of which nothing happened.
+    pub(super) fn not_replaced() -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            number: -2022,
+            text: "Order cancel-replace failed.".to_owned(),
+            code: "REPLACE_FAILED",
+            more: None,
+        }
+    }
+
+    /// Whether it says that nobody knows.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.code == IN_DOUBT
+    }
+
+    /// With a further member.
+    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.more = Some((name, value));
+        self
+    }
+
+    /// The body.
+    pub(super) fn shown(&self) -> Value {
+        let mut shown = json!({ "code": self.number, "msg": self.text });
+        if let Some((name, value)) = &self.more {
+            shown[*name] = value.clone();
+        }
+        shown
     }
 
     /// A cancel of an order that is not open.
@@ -73,6 +120,7 @@ impl Refused {
             number: -2011,
             text: "Unknown order sent.".to_owned(),
             code,
+            more: None,
         }
     }
 
@@ -87,8 +135,7 @@ impl Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let body = Json(json!({ "code": self.number, "msg": self.text }));
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.status, Json(self.shown())).into_response();
         response
             .headers_mut()
             .insert(CODE_HEADER, HeaderValue::from_static(self.code));
@@ -118,11 +165,12 @@ mod tests {
     #[test]
     fn the_table_for_clients_is_this_one() {
         let page = include_str!("../../../../../docs/clients.md");
-        for refused in Code::ALL
-            .iter()
-            .map(|code| Refused::of(*code))
-            .chain([Refused::in_doubt(), Refused::not_cancelled()])
-        {
+        for refused in Code::ALL.iter().map(|code| Refused::of(*code)).chain([
+            Refused::in_doubt(),
+            Refused::not_cancelled(),
+            Refused::half_replaced(),
+            Refused::not_replaced(),
+        ]) {
             let code = refused.code;
             let row = format!(
                 "| `{code}` | {} | {} | {} | ",

@@ -1,12 +1,18 @@
 //! Our orders as the venue shows its own. `orderId` is the number of the decision's entry: a number, as clients want, and known before the
-//! venue's own. What was paid is not in an order's story, so `cummulativeQuoteQty` is left out, never guessed.
+//! venue's own. What was paid is told where every fill of it is known, and left out otherwise, never guessed; so are commissions, which no record holds.
 
 use extensions::{Decimal, Instrument};
-use gateway_policy::{OpenOrder, OrderKind, OrderTerms};
+use gateway_policy::{OpenOrder, OrderFilled, OrderKind, OrderTerms, Side};
 use serde_json::{Value, json};
 
 use super::order::plain_symbol;
-use crate::pipeline::endings::{OrderStatus, OrderStory};
+use crate::{
+    pipeline::{
+        endings::{OrderStatus, OrderStory},
+        traded::Traded,
+    },
+    venue::ExecutionFill,
+};
 
 /// A market as `exchangeInfo` lists it.
 pub(super) fn market(instrument: &Instrument) -> Value {
@@ -16,14 +22,19 @@ pub(super) fn market(instrument: &Instrument) -> Value {
         {"filterType": "PRICE_FILTER", "maxPrice": "9000000000", "minPrice": "0.00000001", "tickSize": "0.00000001"},
         {"filterType": "LOT_SIZE", "maxQty": "9000000000", "minQty": "0.00000001", "stepSize": "0.00000001"},
     ]);
-    let (base, quote) = name.rsplit_once(['_', '-']).unwrap_or((name, ""));
+    let (base, quote) = assets(name);
     json!({
         "baseAsset": base, "baseAssetPrecision": 8, "filters": filters, "isSpotTradingAllowed": true, "orderTypes": ["LIMIT", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
         "permissions": ["SPOT"], "quoteAsset": quote, "quoteAssetPrecision": 8, "quotePrecision": 8, "status": "TRADING", "symbol": plain_symbol(name),
     })
 }
 
-pub(super) fn story(story: &OrderStory) -> Value {
+/// What an instrument trades, and what its price is in: `BTC` and `EUR` of `BTC_EUR`.
+pub(super) fn assets(instrument: &str) -> (&str, &str) {
+    instrument.rsplit_once(['_', '-']).unwrap_or((instrument, ""))
+}
+
+pub(super) fn story(story: &OrderStory, traded: &Traded) -> Value {
     let status = match story.status {
         OrderStatus::Filled => "FILLED",
         OrderStatus::Cancelled => "CANCELED",
@@ -31,25 +42,45 @@ pub(super) fn story(story: &OrderStory) -> Value {
         OrderStatus::Refused | OrderStatus::Rejected | OrderStatus::Withheld => "REJECTED",
         _ => open_status(story.executed.is_positive()),
     };
-    let (number, executed, at) = (story.number, story.executed.to_string(), story.decided_at.millis());
-    order(&story.order, number, &executed, status, at)
+    let at = story.decided_at.millis();
+    order(&story.order, story.number, (story.executed, traded), status, at)
 }
 
-pub(super) fn open(open: &OpenOrder) -> Value {
+/// An order as its placing shows it: with its fills, where the venue's answer listed all of them.
+pub(super) fn placed(placed: &OrderStory) -> Value {
+    let traded = Traded::of(&placed.fills);
+    let mut shown = story(placed, &traded);
+    if traded.paid_for(placed.executed).is_some() {
+        let fill = |fill: &ExecutionFill| json!({"price": fill.price.to_string(), "qty": fill.quantity.to_string()});
+        shown["fills"] = placed.fills.iter().map(fill).collect();
+    }
+    shown
+}
+
+pub(super) fn open(open: &OpenOrder, traded: &Traded) -> Value {
     let status = open_status(open.filled.is_positive());
-    order(
-        &open.order,
-        open.number,
-        &open.filled.to_string(),
-        status,
-        open.permitted_at.millis(),
-    )
+    let at = open.permitted_at.millis();
+    order(&open.order, open.number, (open.filled, traded), status, at)
 }
 
-pub(super) fn cancelled(open: &OpenOrder, executed: Decimal) -> Value {
+pub(super) fn cancelled(open: &OpenOrder, executed: Decimal, traded: &Traded) -> Value {
     let at = open.permitted_at.millis();
-    let mut shown = order(&open.order, open.number, &executed.to_string(), "CANCELED", at);
+    let mut shown = order(&open.order, open.number, (executed, traded), "CANCELED", at);
     shown["origClientOrderId"] = open.order.client_order_id.as_str().into();
+    shown
+}
+
+/// A fill as `myTrades` lists it, under the number of its entry.
+pub(super) fn trade(number: u64, fill: &OrderFilled) -> Value {
+    let mut shown = json!({
+        "symbol": plain_symbol(fill.instrument.as_str()), "id": number, "orderId": fill.order, "orderListId": -1,
+        "clientOrderId": fill.client_order_id.as_str(), "executionId": fill.execution_id,
+        "price": fill.price.to_string(), "qty": fill.quantity.to_string(), "time": fill.executed_at.millis(),
+        "isBuyer": fill.side == Side::Buy,
+    });
+    if let Some(value) = fill.quantity.checked_mul(fill.price) {
+        shown["quoteQty"] = value.to_string().into();
+    }
     shown
 }
 
@@ -57,20 +88,24 @@ fn open_status(partly: bool) -> &'static str {
     if partly { "PARTIALLY_FILLED" } else { "NEW" }
 }
 
-fn order(terms: &OrderTerms, number: u64, executed: &str, status: &str, at: i64) -> Value {
+fn order(terms: &OrderTerms, number: u64, (executed, traded): (Decimal, &Traded), status: &str, at: i64) -> Value {
     let kind = match terms.kind {
         OrderKind::Limit => "LIMIT",
         OrderKind::Market => "MARKET",
         OrderKind::StopLimit => "STOP_LOSS_LIMIT",
         OrderKind::StopMarket => "STOP_LOSS",
     };
-    json!({
+    let mut shown = json!({
         "symbol": plain_symbol(terms.instrument.as_str()), "orderId": number, "orderListId": -1,
         "clientOrderId": terms.client_order_id.as_str(),
         "price": terms.price.unwrap_or_default().to_string(), "origQty": terms.quantity.to_string(),
-        "executedQty": executed, "status": status, "timeInForce": json!(terms.time_in_force).as_str().unwrap_or_default().to_ascii_uppercase(),
+        "executedQty": executed.to_string(), "status": status, "timeInForce": json!(terms.time_in_force).as_str().unwrap_or_default().to_ascii_uppercase(),
         "type": kind, "side": terms.side.as_str().to_ascii_uppercase(),
         "stopPrice": terms.stop_price.unwrap_or_default().to_string(),
-        "time": at, "transactTime": at, "updateTime": at, "fills": [],
-    })
+        "time": at, "transactTime": at, "updateTime": at,
+    });
+    if let Some(paid) = traded.paid_for(executed) {
+        shown["cummulativeQuoteQty"] = paid.to_string().into();
+    }
+    shown
 }

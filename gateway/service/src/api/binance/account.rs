@@ -1,0 +1,90 @@
+//! `GET /api/v3/account`: what the gateway's own books say that this bot holds, in the venue's shape.
+//!
+//! The venue's account is the house's, and what lies in it is nobody's answer here. A position is what confirmed fills and attestations say; money
+//! paid and received is in no book, so the units of prices have no balance, and an asset whose position is not known has none either.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+use extensions::{Decimal, Instrument};
+use gateway_policy::{AgentState, Side as Way};
+use serde_json::{Value, json};
+
+use super::{read_query, shown::assets};
+use crate::{
+    api::{Side, standing},
+    session::Session,
+};
+
+/// `GET /api/v3/account`.
+pub(super) async fn account(
+    State(bots): State<Arc<Side>>,
+    Extension(session): Extension<Arc<Session>>,
+    uri: Uri,
+) -> Response {
+    if let Err(refused) = read_query(&uri) {
+        return refused.into_response();
+    }
+    let gateway = &bots.gateway;
+    let house = gateway.house.load();
+    let owner = session.owner(gateway);
+    let limits = session.limits.as_ref();
+    let listed = bots.venues.values().flat_map(|venue| venue.instruments());
+    let listed = listed.filter(|one| limits.is_some_and(|limits| limits.permits_instrument(one)));
+    let now = gateway.clock.now();
+    let inner = session.slot.lock();
+    let balances = balances(&inner.state, listed);
+    let certificate = inner
+        .state
+        .standing()
+        .certificate_mode(&session.certificate.serial(), session.certificate.leaf().not_after());
+    let own = inner.state.standing_at(now);
+    drop(inner);
+    let trades = session.slot.gate_open() && standing::may_open(&own, certificate, &house.state, owner.as_ref());
+    Json(json!({
+        "accountType": "SPOT", "balances": balances, "canDeposit": false, "canTrade": trades, "canWithdraw": false,
+        "permissions": ["SPOT"], "updateTime": gateway.real_clock.now().millis(),
+    }))
+    .into_response()
+}
+
+/// The balance of each asset that is the base of a listed instrument or of one that the books know. `None`: not known.
+fn balances(state: &AgentState, listed: impl Iterator<Item = Instrument>) -> Vec<Value> {
+    let mut instruments: Vec<Instrument> = listed.collect();
+    instruments.extend(state.positions().iter().map(|position| position.instrument));
+    instruments.extend(state.open_orders().iter().map(|open| open.order.instrument));
+    instruments.sort_unstable();
+    instruments.dedup();
+    let mut assets_held: BTreeMap<&str, Option<(Decimal, Decimal)>> = BTreeMap::new();
+    for instrument in &instruments {
+        let held = assets_held
+            .entry(assets(instrument.as_str()).0)
+            .or_insert(Some((Decimal::ZERO, Decimal::ZERO)));
+        let position = state.position(instrument).zip(offered(state, instrument));
+        *held = held.zip(position).and_then(|((total, locked), (position, offered))| {
+            Some((total.checked_add(position)?, locked.checked_add(offered)?))
+        });
+    }
+    let known = assets_held.into_iter().filter_map(|(asset, held)| {
+        let (total, locked) = held?;
+        let free = total.checked_sub(locked)?;
+        Some(json!({"asset": asset, "free": free.to_string(), "locked": locked.to_string()}))
+    });
+    known.collect()
+}
+
+/// What open sell orders may still take of an instrument's position.
+fn offered(state: &AgentState, instrument: &Instrument) -> Option<Decimal> {
+    let sells = state
+        .open_orders()
+        .iter()
+        .filter(|open| open.order.instrument == *instrument && open.side() == Way::Sell);
+    sells
+        .map(|open| open.remaining)
+        .try_fold(Decimal::ZERO, Decimal::checked_add)
+}

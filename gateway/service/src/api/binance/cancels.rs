@@ -1,0 +1,116 @@
+//! `DELETE /api/v3/order` and `/openOrders`: nothing refuses a cancel that names its order.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+use gateway_policy::{CancelState, Code, OpenOrder};
+use serde_json::Value;
+
+use super::{named, order::plain_symbol, parameters::Parameters, reads::listed, refusal::Refused, shown};
+use crate::{
+    api::{
+        Side,
+        orders::{cancel_on_task, whole_body},
+    },
+    session::Session,
+};
+
+/// The parameters of a cancel. Clients send them in the query or in a form.
+async fn cancel_parameters(bots: &Side, uri: &Uri, body: Body) -> Result<Parameters, Refused> {
+    let body = whole_body(&bots.gateway, body).await;
+    let body = body.map_err(|_| Refused::of(Code::OrderMalformed))?;
+    Parameters::read(uri.query(), &body).map_err(|(code, detail)| Refused::of(code).because(&detail))
+}
+
+/// `DELETE /api/v3/order`. Only what names the order is looked at.
+pub(super) async fn cancel_one(
+    State(bots): State<Arc<Side>>,
+    Extension(session): Extension<Arc<Session>>,
+    uri: Uri,
+    body: Body,
+) -> Response {
+    let cancelled = async {
+        let parameters = cancel_parameters(&bots, &uri, body).await?;
+        let (id, number) = (parameters.text("origClientOrderId"), parameters.text("orderId"));
+        cancel_named(&bots, &session, id, number, None).await
+    };
+    match cancelled.await {
+        Ok(cancelled) => Json(cancelled).into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Cancels the order that an id or a number names, in one market where one is named.
+pub(super) async fn cancel_named(
+    bots: &Arc<Side>,
+    session: &Arc<Session>,
+    id: Option<&str>,
+    number: Option<&str>,
+    symbol: Option<&str>,
+) -> Result<Value, Refused> {
+    let Some(id) = named(bots, session, id, number).await? else {
+        return Err(Refused::not_cancelled());
+    };
+    let target = {
+        let inner = session.slot.lock();
+        let targets = inner.state.cancel_targets(Some(&id));
+        targets.first().map(|open| (*open).clone())
+    };
+    let fits = |open: &OpenOrder| symbol.is_none_or(|symbol| plain_symbol(open.order.instrument.as_str()) == symbol);
+    let Some(target) = target.filter(fits) else {
+        return Err(Refused::not_cancelled());
+    };
+    match cancel_on_task(bots, session, target.clone()).await.state {
+        CancelState::Cancelled => Ok(cancelled(session, &target)),
+        CancelState::NotOpen => Err(Refused::not_cancelled()),
+        CancelState::CouldNot { .. } => Err(Refused::in_doubt()),
+    }
+}
+
+/// A cancelled order with what it has executed by now: fills may have come while the cancel was on its way.
+fn cancelled(session: &Session, open: &OpenOrder) -> Value {
+    let inner = session.slot.lock();
+    let id = &open.order.client_order_id;
+    let executed = inner.endings.of(id).map(|story| story.executed);
+    let traded = inner.endings.traded(id).copied().unwrap_or_default();
+    shown::cancelled(open, executed.unwrap_or(open.filled), &traded)
+}
+
+/// `DELETE /api/v3/openOrders`: all of a market, or all.
+pub(super) async fn cancel_all(
+    State(bots): State<Arc<Side>>,
+    Extension(session): Extension<Arc<Session>>,
+    uri: Uri,
+    body: Body,
+) -> Response {
+    let targets = match cancel_parameters(&bots, &uri, body).await {
+        Ok(parameters) => listed(&session, &parameters, true),
+        Err(refused) => return refused.into_response(),
+    };
+    if targets.is_empty() {
+        return Refused::not_cancelled().into_response();
+    }
+    let started: Vec<_> = targets
+        .into_iter()
+        .map(|open| (open.clone(), cancel_on_task(&bots, &session, open)))
+        .collect();
+    let (mut all, mut unsure) = (Vec::new(), false);
+    for (open, ended) in started {
+        match ended.await.state {
+            CancelState::Cancelled => all.push(cancelled(&session, &open)),
+            CancelState::NotOpen => {}
+            CancelState::CouldNot { .. } => unsure = true,
+        }
+    }
+    // Success is never claimed for all when it holds for some.
+    if unsure {
+        return Refused::in_doubt().into_response();
+    }
+    Json(all).into_response()
+}

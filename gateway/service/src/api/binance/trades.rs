@@ -1,0 +1,177 @@
+//! `GET /api/v3/myTrades`: the fills of this bot, each under the number of its entry in the bot's stream, so that `fromId` goes on exactly where the
+//! last answer ended.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+use gateway_policy::{AgentEvent, Code, OrderFilled};
+use ledger::{CommittedEntry, LedgerError};
+use serde_json::Value;
+
+use super::{
+    admit_question, order,
+    parameters::{Fault, Parameters, number_in},
+    read_query,
+    reads::{MOST_ROWS, USUAL_ROWS},
+    refusal::Refused,
+    shown,
+};
+use crate::{api::Side, gateway::Gateway, session::Session};
+
+/// Entries that are read at a time, and the most pages of one answer.
+const PAGE: usize = 4_096;
+const MOST_PAGES: usize = 16;
+/// How far the times of entries may step back with the clock: an answer by time begins that much earlier.
+const CLOCK_STEP_MS: u64 = 60_000;
+
+/// What is asked for.
+struct Wanted {
+    symbol: String,
+    order: Option<u64>,
+    from: Option<u64>,
+    since: Option<u64>,
+    until: Option<u64>,
+    most: usize,
+}
+
+/// `GET /api/v3/myTrades`.
+pub(super) async fn mine(
+    State(bots): State<Arc<Side>>,
+    Extension(session): Extension<Arc<Session>>,
+    uri: Uri,
+) -> Response {
+    let listed = async {
+        admit_question(&session)?;
+        let parameters = read_query(&uri)?;
+        let wanted = Wanted::read(&parameters).map_err(|(code, detail)| Refused::of(code).because(&detail))?;
+        found(&bots.gateway, &session, &wanted).await
+    };
+    match listed.await {
+        Ok(trades) => Json(trades).into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+impl Wanted {
+    fn read(parameters: &Parameters) -> Result<Self, Fault> {
+        parameters.only(&["symbol", "orderId", "fromId", "startTime", "endTime", "limit"])?;
+        let wanted = Self {
+            symbol: order::plain_symbol(parameters.needed("symbol")?),
+            order: parameters.number("orderId")?,
+            from: parameters.number("fromId")?,
+            since: parameters.number("startTime")?,
+            until: parameters.number("endTime")?,
+            most: number_in(parameters, "limit", MOST_ROWS, USUAL_ROWS)?,
+        };
+        if wanted.from.is_some() && (wanted.since.is_some() || wanted.until.is_some()) {
+            let detail = "fromId goes with neither startTime nor endTime";
+            return Err((Code::OrderInvalid, detail.to_owned()));
+        }
+        Ok(wanted)
+    }
+
+    fn fits(&self, fill: &OrderFilled) -> bool {
+        let at = u64::try_from(fill.executed_at.millis()).unwrap_or(0);
+        order::plain_symbol(fill.instrument.as_str()) == self.symbol
+            && self.order.is_none_or(|order| fill.order == order)
+            && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at <= until)
+    }
+
+    /// The fill in an entry, when it is one that is asked for.
+    fn shown(&self, entry: &CommittedEntry) -> Option<Value> {
+        if *entry.kind != *OrderFilled::KIND {
+            return None;
+        }
+        match AgentEvent::decode(&entry.kind, entry.body()) {
+            Ok(AgentEvent::Filled(fill)) if self.fits(&fill) => Some(shown::trade(entry.number, &fill)),
+            _ => None,
+        }
+    }
+}
+
+async fn found(gateway: &Gateway, session: &Session, wanted: &Wanted) -> Result<Vec<Value>, Refused> {
+    let unread = |_| Refused::of(Code::LedgerUnavailable);
+    let begin = match (wanted.from, wanted.order, wanted.since) {
+        (Some(from), ..) => Some(from),
+        // The fills of an order stand behind its decision.
+        (None, Some(order), _) => Some(order),
+        (None, None, Some(since)) => Some(
+            first_since(gateway, session, since.saturating_sub(CLOCK_STEP_MS))
+                .await
+                .map_err(unread)?,
+        ),
+        (None, None, None) => None,
+    };
+    match begin {
+        Some(begin) => onward(gateway, session, wanted, begin).await,
+        None => newest(gateway, session, wanted).await,
+    }
+}
+
+/// The oldest that fit, from an entry on. What lies further on than is read is never left out unsaid.
+async fn onward(gateway: &Gateway, session: &Session, wanted: &Wanted, begin: u64) -> Result<Vec<Value>, Refused> {
+    let (mut rows, mut next) = (Vec::new(), begin);
+    for _ in 0..MOST_PAGES {
+        let page = gateway.ledger.read_stream(session.slot.stream(), next, PAGE).await;
+        let page = page.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
+        for entry in &page {
+            rows.extend(wanted.shown(entry));
+            if rows.len() == wanted.most {
+                return Ok(rows);
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => next = last.number.saturating_add(1),
+            _ => return Ok(rows),
+        }
+    }
+    let most = MOST_PAGES * PAGE;
+    let detail = format!("more than {most} entries lie between; ask with a smaller limit, or from {next} on (fromId)");
+    Err(Refused::of(Code::OrderInvalid).because(&detail))
+}
+
+/// The newest that fit, as far back as is read.
+async fn newest(gateway: &Gateway, session: &Session, wanted: &Wanted) -> Result<Vec<Value>, Refused> {
+    let (mut rows, mut end) = (Vec::new(), gateway.ledger.stream_next(session.slot.stream()));
+    for _ in 0..MOST_PAGES {
+        let begin = end.saturating_sub(PAGE as u64);
+        let page = gateway.ledger.read_stream(session.slot.stream(), begin, PAGE).await;
+        let page = page.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
+        let before = page.iter().rev().filter(|entry| entry.number < end);
+        for entry in before {
+            rows.extend(wanted.shown(entry));
+            if rows.len() == wanted.most {
+                break;
+            }
+        }
+        if rows.len() == wanted.most || begin == 0 {
+            break;
+        }
+        end = begin;
+    }
+    rows.reverse();
+    Ok(rows)
+}
+
+/// The number of the first entry at or after a time, by halves.
+async fn first_since(gateway: &Gateway, session: &Session, since_ms: u64) -> Result<u64, LedgerError> {
+    let stream = session.slot.stream();
+    let (mut low, mut high) = (0, gateway.ledger.stream_next(stream));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let entry = gateway.ledger.read_stream(stream, middle, 1).await?;
+        let at = entry.first().map_or(0, |entry| entry.at.millis());
+        if u64::try_from(at).unwrap_or(0) < since_ms {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}

@@ -1,0 +1,39 @@
+//! What an order would be refused for, without being one: the same pure decision on the same state, and nothing of it is appended, sent or counted.
+//!
+//! It uses up no id and moves no limit. What a halt would follow from is told like any refusal and halts nobody.
+
+use std::sync::Arc;
+
+use gateway_policy::{FailedCheck, ParsedOrder, Proof};
+use tokio::time::timeout;
+
+use super::submit::{FOLD_PATIENCE, MOST_ATTEMPTS, indexed, judged};
+use crate::{gateway::Gateway, session::Session};
+
+/// Every check that the order would fail now, in decision order; none when it would be permitted.
+///
+/// # Errors
+/// In words, when the state cannot be read.
+pub async fn rehearse(
+    gateway: &Arc<Gateway>,
+    session: &Session,
+    order: &ParsedOrder,
+    proof: Proof,
+) -> Result<Vec<FailedCheck>, String> {
+    let slot = &session.slot;
+    for _ in 0..MOST_ATTEMPTS {
+        let known = indexed(gateway, slot, order).await.map_err(|error| error.to_string())?;
+        {
+            let inner = slot.lock();
+            if !inner.is_stale() {
+                let decision = judged(gateway, session, &inner, order, proof, known);
+                return Ok(decision.decided().checks.clone());
+            }
+        }
+        match timeout(FOLD_PATIENCE, slot.resync(&gateway.ledger, &gateway.writer)).await {
+            Ok(folded) => folded.map_err(|error| error.to_string())?,
+            Err(_) => break,
+        }
+    }
+    Err("the agent's latest entries are still on their way to the ledger; ask again".to_owned())
+}
