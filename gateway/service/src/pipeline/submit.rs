@@ -10,8 +10,8 @@ use std::{
 
 use extensions::{IncidentId, Record, SealedText};
 use gateway_policy::{
-    AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, decide,
-    facts::Mandate,
+    AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, SignedBy,
+    decide, facts::Mandate,
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
 use tokio::{sync::oneshot, time::timeout};
@@ -53,6 +53,8 @@ pub enum Submitted {
 pub struct Signed {
     /// The result of its signature.
     pub proof: Proof,
+    /// Who says to have made it, where that is not the bot itself.
+    pub by: Option<SignedBy>,
     /// What was signed, kept sealed as evidence.
     pub evidence: Option<String>,
 }
@@ -343,6 +345,7 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
             gateway_policy::View::Stale
         },
         proof: signed.proof,
+        signed_by: signed.by,
         region: house.state.region_of(session.address.ip()),
         reference: gateway
             .prices
