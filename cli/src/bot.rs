@@ -153,6 +153,20 @@ fn keep(folder: &Path, key: &FileSigner, roots: &[CertificateDer<'static>], repl
     }))
 }
 
+/// Chain and key of a folder, after finishing a renewal that was interrupted there.
+pub(crate) fn papers(folder: &Path) -> anyhow::Result<(Vec<CertificateDer<'static>>, Arc<dyn Signer>)> {
+    let missing = || {
+        format!(
+            "no bot in {}: enrol first with `mandatum agent enrol`",
+            folder.display()
+        )
+    };
+    unfinished::finish(folder)?;
+    let chain = crate::pem::certificates(&folder.join(CHAIN_FILE)).with_context(missing)?;
+    let key = FileSigner::open(&folder.join(KEY_FILE), Protection::Plain).with_context(missing)?;
+    Ok((chain, Arc::new(key)))
+}
+
 /// A bot's connection to the gateway.
 pub struct Bot {
     client: Client,
@@ -166,16 +180,7 @@ impl Bot {
     /// # Errors
     /// When a file is missing or cannot be used.
     pub fn open(folder: &Path, origin: Origin, roots: &[CertificateDer<'static>]) -> anyhow::Result<Self> {
-        let missing = || {
-            format!(
-                "no bot in {}: enrol first with `mandatum agent enrol`",
-                folder.display()
-            )
-        };
-        unfinished::finish(folder)?;
-        let chain = crate::pem::certificates(&folder.join(CHAIN_FILE)).with_context(missing)?;
-        let key = FileSigner::open(&folder.join(KEY_FILE), Protection::Plain).with_context(missing)?;
-        let key: Arc<dyn Signer> = Arc::new(key);
+        let (chain, key) = papers(folder)?;
         let leaf = chain.first().filter(|_| proof::is_asked(&chain));
         let proof = leaf.map(|leaf| OrderProof::new(leaf, key.clone(), Arc::new(SystemClock)));
         let identity = ca_keys::tls::certified_key(chain, key);

@@ -17,7 +17,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, ServerName},
 };
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 /// The longest reply that is read, in bytes.
@@ -60,7 +60,8 @@ impl Origin {
         })
     }
 
-    fn authority(&self) -> String {
+    /// Host and port.
+    pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
@@ -179,7 +180,7 @@ impl Client {
             None => false,
         };
         if !ready {
-            self.connection = Some(self.connect().await?);
+            self.connection = Some(connect(&self.origin, self.tls.as_ref(), self.source).await?);
         }
         let sender = self.connection.as_mut().expect("a connection was just made");
         let answered = sender.send_request(request).await;
@@ -188,42 +189,61 @@ impl Client {
         }
         answered.with_context(|| format!("{} closed the connection", self.origin.url()))
     }
+}
 
-    async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
-        let url = self.origin.url();
-        let mut addresses = tokio::net::lookup_host((self.origin.host.as_str(), self.origin.port))
-            .await
-            .with_context(|| format!("no address for {url}"))?;
-        let address = addresses
-            .find(|a| self.source.is_none_or(|source| source.is_ipv4() == a.is_ipv4()))
-            .ok_or_else(|| anyhow!("no fitting address for {url}"))?;
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        if let Some(source) = self.source {
-            socket
-                .bind((source, 0).into())
-                .with_context(|| format!("cannot connect from {source}"))?;
-        }
-        let stream = socket
-            .connect(address)
-            .await
-            .with_context(|| format!("cannot reach {url}"))?;
-        stream.set_nodelay(true)?;
-        match &self.tls {
-            None => hand_shake(TokioIo::new(stream)).await,
-            Some(tls) => {
-                let name = ServerName::try_from(self.origin.host.clone()).context("the host is no server name")?;
-                let stream = TlsConnector::from(tls.clone())
-                    .connect(name, stream)
-                    .await
-                    .with_context(|| format!("TLS with {url} failed"))?;
-                hand_shake(TokioIo::new(stream)).await
-            }
+/// A new connection to `origin`, by TLS where that says so; from `source`, one of this machine's addresses, if given.
+///
+/// # Errors
+/// When it cannot be reached, or the handshake fails.
+pub(crate) async fn connect(
+    origin: &Origin,
+    tls: Option<&Arc<ClientConfig>>,
+    source: Option<IpAddr>,
+) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+    let url = origin.url();
+    let stream = reach(origin, source).await?;
+    match tls {
+        None => hand_shake(TokioIo::new(stream)).await,
+        Some(tls) => {
+            let stream = TlsConnector::from(tls.clone())
+                .connect(server_name(origin)?, stream)
+                .await
+                .with_context(|| format!("TLS with {url} failed"))?;
+            hand_shake(TokioIo::new(stream)).await
         }
     }
+}
+
+/// The name that the server's certificate has to have.
+pub(crate) fn server_name(origin: &Origin) -> anyhow::Result<ServerName<'static>> {
+    ServerName::try_from(origin.host.clone()).context("the host is no server name")
+}
+
+/// A new connection, before anything is said on it.
+pub(crate) async fn reach(origin: &Origin, source: Option<IpAddr>) -> anyhow::Result<TcpStream> {
+    let url = origin.url();
+    let mut addresses = tokio::net::lookup_host((origin.host.as_str(), origin.port))
+        .await
+        .with_context(|| format!("no address for {url}"))?;
+    let address = addresses
+        .find(|a| source.is_none_or(|source| source.is_ipv4() == a.is_ipv4()))
+        .ok_or_else(|| anyhow!("no fitting address for {url}"))?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    if let Some(source) = source {
+        socket
+            .bind((source, 0).into())
+            .with_context(|| format!("cannot connect from {source}"))?;
+    }
+    let stream = socket
+        .connect(address)
+        .await
+        .with_context(|| format!("cannot reach {url}"))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 async fn hand_shake<T>(io: TokioIo<T>) -> anyhow::Result<SendRequest<Full<Bytes>>>

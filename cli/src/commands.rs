@@ -25,6 +25,7 @@ mod record;
 mod replay;
 pub mod report;
 mod settings;
+mod sidecar;
 mod suggest;
 mod warning;
 mod webhook;
@@ -131,6 +132,7 @@ enum Command {
     /// Orders of a bot, sent with its own certificate.
     #[command(subcommand)]
     Order(order::Command),
+    Sidecar(sidecar::Sidecar),
     /// A bot's history, to learn a baseline from.
     #[command(subcommand)]
     Observations(observations::Command),
@@ -251,12 +253,22 @@ pub fn main() -> u8 {
         }
     };
     let json = cli.json;
-    let outcome = tokio::runtime::Builder::new_multi_thread()
+    let outcome = runtime(&cli.command)
         .enable_all()
         .build()
         .context("no runtime")
         .and_then(|runtime| runtime.block_on(run(cli)));
     report::finish(outcome, json)
+}
+
+/// The runtime a command needs: the sidecar lives beside a bot for months, on one thread with one helper that resolves names.
+fn runtime(command: &Command) -> tokio::runtime::Builder {
+    if matches!(command, Command::Sidecar(_)) {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.max_blocking_threads(1);
+        return runtime;
+    }
+    tokio::runtime::Builder::new_multi_thread()
 }
 
 /// Runs one parsed command.
@@ -286,6 +298,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::Thresholds(command) => settings::thresholds(&context, command).await,
         Command::Webhook(command) => webhook::run(&context, command).await,
         Command::Order(command) => order::run(&context, command).await,
+        Command::Sidecar(command) => sidecar::run(&context, command).await,
         Command::Observations(command) => observations::run(&context, command).await,
         Command::Baseline(command) => baseline::run(&context, command).await,
         Command::Position(command) => position::run(&context, command).await,

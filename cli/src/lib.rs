@@ -18,6 +18,7 @@ pub mod pkcs7;
 pub mod proof;
 pub mod request;
 pub mod serve;
+pub mod sidecar;
 mod suggest;
 
 /// Commits and answers take and give back large pieces of memory thousands of times a second; the system's allocator asks the kernel for each of

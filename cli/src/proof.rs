@@ -23,6 +23,19 @@ pub fn is_asked(chain: &[CertificateDer<'_>]) -> bool {
     })
 }
 
+/// A `POST` that a signature is to speak of.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsigned<'a> {
+    /// Scheme, authority, path and query, as the gateway is addressed.
+    pub target_uri: &'a str,
+    /// The `Content-Type` field that is sent.
+    pub content_type: &'a str,
+    /// The body that is sent.
+    pub body: &'a [u8],
+    /// What the signature says of itself (RFC 9421 §2.3): nothing for a bot's own.
+    pub tag: Option<&'a str>,
+}
+
 /// Who signs orders: the certificate's key, its fingerprint and real time.
 #[derive(Clone)]
 pub struct OrderProof {
@@ -48,6 +61,20 @@ impl OrderProof {
     /// # Errors
     /// When the key is of no kind that signs orders, or cannot sign.
     pub fn headers(&self, target_uri: &str, body: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let order = Unsigned {
+            target_uri,
+            content_type: "application/json",
+            body: body.as_bytes(),
+            tag: None,
+        };
+        self.sign(&order).map(Vec::from)
+    }
+
+    /// As [`OrderProof::headers`], for an order of any content type.
+    ///
+    /// # Errors
+    /// As [`OrderProof::headers`].
+    pub fn sign(&self, order: &Unsigned<'_>) -> anyhow::Result<[(&'static str, String); 3]> {
         let algorithm = match self.signer.algorithm() {
             KeyAlgorithm::Ed25519 => "ed25519",
             KeyAlgorithm::EcdsaP256Sha256 => "ecdsa-p256-sha256",
@@ -55,14 +82,16 @@ impl OrderProof {
         };
         let created = self.clock.now().seconds();
         let nonce = STANDARD.encode(uuid::Uuid::now_v7().as_bytes());
-        let digest = format!("sha-256=:{}:", STANDARD.encode(Digest::of(body.as_bytes()).0));
+        let digest = format!("sha-256=:{}:", STANDARD.encode(Digest::of(order.body).0));
+        let tag = order.tag.map(|tag| format!(";tag=\"{tag}\"")).unwrap_or_default();
         let parameters = format!(
-            "(\"@method\" \"@target-uri\" \"content-digest\" \"content-type\");created={created};expires={};nonce=\"{nonce}\";keyid=\"{}\";alg=\"{algorithm}\"",
+            "(\"@method\" \"@target-uri\" \"content-digest\" \"content-type\");created={created};expires={};nonce=\"{nonce}\";keyid=\"{}\";alg=\"{algorithm}\"{tag}",
             created + WINDOW_S,
             self.fingerprint,
         );
         let base = format!(
-            "\"@method\": POST\n\"@target-uri\": {target_uri}\n\"content-digest\": {digest}\n\"content-type\": application/json\n\"@signature-params\": {parameters}",
+            "\"@method\": POST\n\"@target-uri\": {}\n\"content-digest\": {digest}\n\"content-type\": {}\n\"@signature-params\": {parameters}",
+            order.target_uri, order.content_type
         );
         let mut signature = self
             .signer
@@ -71,7 +100,7 @@ impl OrderProof {
         if algorithm != "ed25519" {
             signature = fixed(&signature).context("an ECDSA signature in DER")?.to_vec();
         }
-        Ok(vec![
+        Ok([
             ("content-digest", digest),
             ("signature-input", format!("sig1={parameters}")),
             ("signature", format!("sig1=:{}:", STANDARD.encode(signature))),

@@ -38,6 +38,8 @@ mod rekey;
 mod renewals;
 #[path = "attacks/schema.rs"]
 mod schema;
+#[path = "attacks/sidecar.rs"]
+mod sidecar;
 #[path = "attacks/small_disk.rs"]
 mod small_disk;
 #[path = "attacks/tls.rs"]

@@ -6,7 +6,16 @@ use crate::{
 };
 
 /// The benches that run the product as processes, beside their peers.
-const WHOLE: [&str; 7] = ["path", "halt", "start", "memory", "issue", "ocsp", "handshakes"];
+const WHOLE: [&str; 8] = [
+    "path",
+    "halt",
+    "start",
+    "memory",
+    "issue",
+    "ocsp",
+    "handshakes",
+    "sidecar",
+];
 
 /// Runs one of the whole product, or `cargo bench` with these arguments.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {

@@ -19,6 +19,7 @@ mod plain;
 mod process;
 mod request;
 mod rounds;
+mod sidecar;
 mod start;
 mod status;
 
@@ -34,12 +35,17 @@ Usage: cargo xtask bench NAME [name=value ...]
   memory      10,000 agents with baselines and 1,000 sessions (S1): agents=10000 sessions=1000
   issue       first certificates beside cfssl serve (P10): rounds=4 certificates=240
   ocsp        OCSP replies beside openssl ocsp (P11): rounds=5 seconds=2
+  sidecar     the sidecar beside the same connection made directly: rounds=5 seconds=1.5
   handshakes  handshakes with client certificate beside nginx (P9): rounds=5 seconds=2
 
 All take wait=FILE: what is measured begins when that file exists.
 ";
 
 fn main() -> anyhow::Result<()> {
+    // The command itself, as a process of its own.
+    if std::env::args().nth(2).is_some_and(|word| word == "--agent") {
+        std::process::exit(mandatum::commands::main().into());
+    }
     let mut words = std::env::args().skip(1);
     let name = words.next().unwrap_or_default();
     let options = Options::read(words)?;
@@ -61,6 +67,7 @@ fn main() -> anyhow::Result<()> {
             "memory" => memory::run(&options).await,
             "issue" => issue::run(&options).await,
             "ocsp" => ocsp::run(&options).await,
+            "sidecar" => sidecar::run(&options).await,
             "handshakes" => handshakes::run(&options).await,
             _ => {
                 print!("{USAGE}");

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::house::{Setup, house};
 
-fn ccxt() -> Option<String> {
+pub(crate) fn ccxt() -> Option<String> {
     let demanded = std::env::var("MANDATUM_PYTHON");
     let python = demanded.clone().unwrap_or_else(|_| "python3".to_owned());
     let probe = Command::new(&python).args(["-c", "import ccxt"]).output();

@@ -132,9 +132,9 @@ impl Proposal {
     fn members(&self) -> Vec<(String, String)> {
         let members = self.document.as_object().into_iter().flatten();
         let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let text = |name: &str| match self.texts.get(name) {
-            Some(text) => Some(text.clone().unwrap_or_else(|| "this text was erased".to_owned())),
-            None => None,
+        let text = |name: &str| {
+            let text = self.texts.get(name)?;
+            Some(text.clone().unwrap_or_else(|| "this text was erased".to_owned()))
         };
         members
             .map(|(name, value)| (name.replace('_', " "), text(name).unwrap_or_else(|| shown(value))))

@@ -89,6 +89,7 @@ pub(crate) fn decided(bench: &Bench, id: &str, observation: &Observation, score:
         score: Some(score),
         score_use: Some(ScoreUse::Enforced),
         send_within_ms: 250,
+        signed_by: None,
         signed_request: None,
         state: None,
         view: View::Fresh,

@@ -216,6 +216,7 @@ fn record(
         score: scored.map(|scored| *scored.record()),
         score_use: act.score_use,
         send_within_ms: facts.send_within_ms,
+        signed_by: facts.signed_by,
         signed_request: None,
         state: state.digest_due().then(|| state.digest()),
         view: facts.view,

@@ -4,7 +4,7 @@ use extensions::{Digest, GatewayId, Region, limits::EffectiveLimits, mandate::Ma
 use revocation_core::HouseState;
 
 use crate::{
-    events::{CertificateUsed, Known, Proof, ReferencePrice, View},
+    events::{CertificateUsed, Known, Proof, ReferencePrice, SignedBy, View},
     order::ParsedOrder,
 };
 
@@ -41,6 +41,8 @@ pub struct Facts<'a> {
     pub view: View,
     /// The result of the order's signature.
     pub proof: Proof,
+    /// Who says to have made it, where it is valid and not the bot's own.
+    pub signed_by: Option<SignedBy>,
     /// The region of the network it came from; none when the table does not know it.
     pub region: Option<Region>,
     /// The reference price of the instrument at the venue; none when there is none.

@@ -262,6 +262,7 @@ impl World {
             house: &self.house,
             view: self.view,
             proof: self.proof,
+            signed_by: None,
             region: self.region,
             reference: self.reference.map(|price| ReferencePrice {
                 at: self.now.plus_millis(-self.reference_age_ms),

@@ -25,7 +25,7 @@ pub use decision::{Also, Decision, Halt, Permit, PermitRecord, Refusal};
 pub use events::{
     AgentEvent, CancelOutcome, CancelRequested, CancelSource, CancelState, CertificateUsed, CloseCause, DecisionKind,
     FailedCheck, Known, OrderDecided, OrderFilled, OrderOutcome, OrdersMalformed, OrdersUnread, OutcomeState,
-    PositionAttested, Proof, ReferencePrice, ScoreUse, StateDigest, Validity, View,
+    PositionAttested, Proof, ReferencePrice, ScoreUse, SignedBy, StateDigest, Validity, View,
 };
 pub use facts::{Facts, Mandate, REFERENCE_MAX_AGE_MS, SEND_WITHIN_MS};
 pub use order::{

@@ -134,6 +134,7 @@ pub fn decide_again(
         house: with.house,
         view: recorded.view,
         proof: recorded.proof,
+        signed_by: recorded.signed_by,
         region: recorded.region,
         reference: recorded.reference,
         reference_max_age_ms: recorded.reference_max_age_ms,

@@ -441,6 +441,7 @@ fn a_permit_without_an_outcome_is_in_doubt_after_a_restart() {
         let ended = tokio::spawn(async move {
             let signed = Signed {
                 proof: gateway_policy::Proof::NotRequired,
+                by: None,
                 evidence: None,
             };
             submit(&gateway, &venues, &asked, &parsed, &signed).await

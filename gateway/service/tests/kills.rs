@@ -172,6 +172,7 @@ impl Trader {
         let order = Order::from_json(order.as_bytes()).expect("order");
         let signed = Signed {
             proof: Proof::NotRequired,
+            by: None,
             evidence: None,
         };
         match submit(&self.gateway, &self.venues, &self.session, &order, &signed).await {

@@ -244,6 +244,7 @@ impl<'a> Scene<'a> {
         let parsed = gateway_policy::Order::from_json(text.as_bytes()).expect("order");
         let signed = Signed {
             proof: gateway_policy::Proof::NotRequired,
+            by: None,
             evidence: None,
         };
         let gateway = &self.world.instances[0].gateway;

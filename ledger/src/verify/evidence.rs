@@ -1,14 +1,17 @@
 //! A bot's own signature over an order (RFC 9421), from the evidence sealed beside the decision: the signed bytes, the signature, the body.
 //!
 //! Four links, each checked: the certificate in the log holds the key; the signature is that key's over the signed bytes; the signed bytes
-//! name that certificate and the digest of the body (RFC 9530); the body reads as exactly the order that was decided.
+//! name that certificate and the digest of the body (RFC 9530), and claim to be whose the record says; the body, or query and form of a stock
+//! client, read as exactly the order that was decided.
+
+mod form;
 
 use std::{collections::HashMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ca_core::{certificate::spki_of, events::CertificateIssued};
 use extensions::{AgentId, Digest, KeyAlgorithm, canonical, verify::key_of_spki};
-use gateway_policy::{Order, events::OrderDecided, events::Proof, order::OrderTerms};
+use gateway_policy::{Order, SignedBy, events::OrderDecided, events::Proof, order::OrderTerms};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey, VerificationAlgorithm};
 use serde::Deserialize;
 
@@ -38,6 +41,7 @@ pub(super) struct Evidence {
     commitment: Digest,
     fingerprint: Digest,
     order: OrderTerms,
+    signed_by: Option<SignedBy>,
     spki: Arc<[u8]>,
 }
 
@@ -75,6 +79,7 @@ impl Evidence {
             commitment,
             fingerprint,
             order: decided.order,
+            signed_by: decided.signed_by,
             spki: Arc::clone(&claim.spki),
         }))
     }
@@ -103,15 +108,21 @@ impl Evidence {
                 .find_map(|line| line.strip_prefix(&start).map(str::to_owned))
         };
         let key = format!(";keyid=\"{}\"", self.fingerprint);
-        if !line("@signature-params").is_some_and(|parameters| parameters.contains(&key)) {
+        let parameters = line("@signature-params").unwrap_or_default();
+        if !parameters.contains(&key) {
             return refused("the signed bytes name another certificate");
+        }
+        let tag = format!(";tag=\"{}\"", SignedBy::SIDECAR_TAG);
+        if parameters.contains(&tag) != (self.signed_by == Some(SignedBy::Sidecar)) {
+            return refused("the signed bytes and the decision do not agree on who signed");
         }
         let digest = format!("sha-256=:{}:", STANDARD.encode(Digest::of(sealed.body.as_bytes()).0));
         if !line("content-digest").is_some_and(|digests| digests.contains(&digest)) {
             return refused("the signed bytes have the digest of another body");
         }
-        let signed = Order::from_json(sealed.body.as_bytes()).map(|parsed| parsed.order.into_terms());
-        if signed.as_ref() != Ok(&self.order) {
+        let target = line("@target-uri").unwrap_or_default();
+        let own = || Order::from_json(sealed.body.as_bytes()).map(|parsed| parsed.order.into_terms());
+        if !form::says(&target, &sealed.body, &self.order) && own().as_ref() != Ok(&self.order) {
             return refused("the signed body is another order than the one that was decided");
         }
         Ok(())

@@ -61,6 +61,26 @@ pub enum Proof {
     Invalid,
 }
 
+/// Who says to have made a signature that verified, where it was not the bot itself. It is a claim: whoever holds the certificate's key
+/// can make either. The signature covers it, as the parameter `tag` (RFC 9421 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignedBy {
+    /// The sidecar that holds the key for a bot that cannot sign.
+    Sidecar,
+}
+
+impl SignedBy {
+    /// The tag of a sidecar's signatures.
+    pub const SIDECAR_TAG: &str = "mandatum-sidecar";
+
+    /// What a signature's tag claims; nothing for no tag, and for one that means nothing here.
+    #[must_use]
+    pub fn of_tag(tag: Option<&str>) -> Option<Self> {
+        (tag == Some(Self::SIDECAR_TAG)).then_some(Self::Sidecar)
+    }
+}
+
 /// What the index of client order ids knows of this id, beyond the recent ids in the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -181,6 +201,9 @@ pub struct OrderDecided {
     pub score_use: Option<ScoreUse>,
     /// A permit is sent within this many milliseconds (monotonic) of its decision, or never.
     pub send_within_ms: u32,
+    /// Who says to have signed it, where that was not the bot itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signed_by: Option<SignedBy>,
     /// The commitment to its sealed signed request, where it was signed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signed_request: Option<Digest>,

@@ -9,7 +9,8 @@ use extensions::canonical::{self, CanonicalError};
 use revocation_core::{HaltReported, StandingEvent};
 
 pub use decided::{
-    CertificateUsed, DecisionKind, FailedCheck, Known, OrderDecided, Proof, ReferencePrice, ScoreUse, Validity, View,
+    CertificateUsed, DecisionKind, FailedCheck, Known, OrderDecided, Proof, ReferencePrice, ScoreUse, SignedBy,
+    Validity, View,
 };
 pub use outcome::{
     CancelOutcome, CancelRequested, CancelSource, CancelState, CloseCause, OrderFilled, OrderOutcome, OutcomeState,

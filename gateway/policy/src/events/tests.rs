@@ -43,6 +43,7 @@ fn examples() -> Vec<AgentEvent> {
     let full = OrderDecided {
         plan: Some(world.state.halt_plan(extensions::mandate::OnHalt::CancelAll)),
         reasoning: Some(Digest::of(b"r")),
+        signed_by: Some(SignedBy::Sidecar),
         signed_request: Some(Digest::of(b"s")),
         state: Some(Digest::of(b"state")),
         ..refusal.clone()

@@ -11,7 +11,7 @@ use axum::{
 };
 use extensions::ClientOrderId;
 use gateway_policy::{
-    CancelSource, CancelState, Code, OpenOrder, Order, OrderFault, OrdersMalformed, OrdersUnread, Proof,
+    CancelSource, CancelState, Code, OpenOrder, Order, OrderFault, OrdersMalformed, OrdersUnread, Proof, SignedBy,
 };
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
@@ -181,8 +181,8 @@ pub(super) fn signed(
     match verified {
         Ok(verified) => {
             let evidence = Some(evidence(&verified, body));
-            let proof = Proof::Valid;
-            (Signed { proof, evidence }, None)
+            let (proof, by) = (Proof::Valid, SignedBy::of_tag(verified.tag.as_deref()));
+            (Signed { proof, by, evidence }, None)
         }
         Err(error) => {
             tracing::info!(agent = %session.slot.agent, %error, "an order's signature does not verify");
@@ -192,7 +192,11 @@ pub(super) fn signed(
 }
 
 fn unsigned(proof: Proof) -> Signed {
-    Signed { proof, evidence: None }
+    Signed {
+        proof,
+        by: None,
+        evidence: None,
+    }
 }
 
 /// What a third party needs to check the bot's signature later: base, signature, body.

@@ -113,6 +113,8 @@ pub struct VerifiedProof {
     pub nonce: String,
     /// When the signature ends to be acceptable.
     pub expires: Timestamp,
+    /// What the signature says of itself, if anything (RFC 9421 §2.3).
+    pub tag: Option<String>,
     /// The exact bytes that were signed, kept as evidence.
     pub base: String,
     /// The signature itself.
@@ -158,6 +160,7 @@ pub fn verify_at(request: &SignedRequest<'_>, key: &ProofKey<'_>, now: Timestamp
     Ok(VerifiedProof {
         nonce: parameters.nonce,
         expires: Timestamp::from_seconds(parameters.expires),
+        tag: parameters.tag,
         base,
         signature,
     })
@@ -196,6 +199,7 @@ struct Parameters {
     nonce: String,
     keyid: String,
     algorithm: Option<String>,
+    tag: Option<String>,
 }
 
 impl Parameters {
@@ -220,17 +224,15 @@ impl Parameters {
         if nonce.is_empty() || nonce.len() > LONGEST_NONCE {
             return Err(ProofError::Parameter("nonce"));
         }
-        let algorithm = if input.params.get("alg").is_some() {
-            Some(text("alg")?)
-        } else {
-            None
-        };
+        let optional = |name: &'static str| input.params.get(name).map(|_| text(name)).transpose();
+        let (algorithm, tag) = (optional("alg")?, optional("tag")?);
         Ok(Self {
             created: integer("created")?,
             expires: integer("expires")?,
             nonce,
             keyid: text("keyid")?,
             algorithm,
+            tag,
         })
     }
 

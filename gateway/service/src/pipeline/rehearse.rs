@@ -26,7 +26,7 @@ pub async fn rehearse(
         {
             let inner = slot.lock();
             if !inner.is_stale() {
-                let decision = judged(gateway, session, &inner, order, proof, known);
+                let decision = judged(gateway, session, &inner, order, (proof, None), known);
                 return Ok(decision.decided().checks.clone());
             }
         }

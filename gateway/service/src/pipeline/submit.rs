@@ -10,8 +10,8 @@ use std::{
 
 use extensions::{IncidentId, Record, SealedText};
 use gateway_policy::{
-    AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, decide,
-    facts::Mandate,
+    AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, SignedBy,
+    decide, facts::Mandate,
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
 use tokio::{sync::oneshot, time::timeout};
@@ -53,6 +53,8 @@ pub enum Submitted {
 pub struct Signed {
     /// The result of its signature.
     pub proof: Proof,
+    /// Who says to have made it, where that is not the bot itself.
+    pub by: Option<SignedBy>,
     /// What was signed, kept sealed as evidence.
     pub evidence: Option<String>,
 }
@@ -325,7 +327,7 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
         return Turn::Repeat;
     }
     let decided = Instant::now();
-    match judged(gateway, session, &inner, order, signed.proof, known) {
+    match judged(gateway, session, &inner, order, (signed.proof, signed.by), known) {
         Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |pending| {
             Queued::Permit(pending, decided)
         }),
@@ -350,7 +352,7 @@ pub(super) fn judged(
     session: &Session,
     inner: &Inner,
     order: &ParsedOrder,
-    proof: Proof,
+    (proof, signed_by): (Proof, Option<SignedBy>),
     known: Known,
 ) -> Decision {
     let house = gateway.house.load();
@@ -371,6 +373,7 @@ pub(super) fn judged(
             gateway_policy::View::Stale
         },
         proof,
+        signed_by,
         region: house.state.region_of(session.address.ip()),
         reference: gateway
             .prices

@@ -306,6 +306,7 @@ async fn of_identity(code: Code) -> Case {
             let session = bench.world.session(0, &bench.leaf).await;
             let signed = Signed {
                 proof: Proof::Valid,
+                by: None,
                 evidence: None,
             };
             let parsed = gateway_policy::Order::from_json(order("a").as_bytes()).expect("order");

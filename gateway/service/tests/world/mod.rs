@@ -595,6 +595,7 @@ impl World {
         let parsed = Order::from_json(order.as_bytes()).expect("order");
         let signed = Signed {
             proof: gateway_policy::Proof::NotRequired,
+            by: None,
             evidence: None,
         };
         let instance = &self.instances[instance];
