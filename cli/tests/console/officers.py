@@ -220,6 +220,13 @@ def main():
     grace.presses("Refuse with passkey").says("A refusal needs its reason").fills(reason="too wide").presses("Refuse with passkey").says("rejected")
     asks(ada, "m-1").says("pending")
 
+    # A question with its answer, and less than was asked.
+    grace.open("/applications/m-1").unfolds("Ask, or answer").fills(text=f"why at night? {HOSTILE}").presses("Say it").says("why at night?")
+    ada.open("/applications/m-1").unfolds("Ask, or answer").fills(text="it hedges Asia").presses("Say it").says("it hedges Asia")
+    grace.open("/applications/m-1").unfolds("Grant less").fills(per_day="EUR 999000000", why="a slip").presses("Ask officers to sign this instead").says("more than was asked for")
+    grace.looks("application-narrow-fault").fills(per_day="EUR 1000", per_order="EUR 100", why="a smaller start").presses("Ask officers to sign this instead").says("narrowed by grace", "EUR 1000")
+    ada.open("/applications/m-1").presses("Approve with passkey").says("cannot approve it; another officer must")
+
     # A document that changed under the reader: the answer is to the earlier question.
     grace.open("/applications/m-1").says("Your signature")
     asks(ada, "m-1", price_collar_bps="100").says("pending")

@@ -52,7 +52,7 @@ fn narrower(document: &Value, fields: &Fields) -> Value {
     limits["price_collar_bps"] = collar
         .parse::<u64>()
         .map_or_else(|_| json!(collar), |number| json!(number));
-    json!({"expires": moment(fields.of("expires")), "limits": limits, "reason": fields.of("reason")})
+    json!({"expires": moment(fields.of("expires")), "limits": limits, "reason": fields.of("why")})
 }
 
 pub(super) async fn narrow(
