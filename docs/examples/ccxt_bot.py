@@ -23,6 +23,10 @@ bot.session.cert = (folder + "/chain.pem", folder + "/key.pem")  # 2: who asks
 bot.validateServerSsl = root  # 3: whom to trust
 
 symbol = "BTC/EUR"
+# The venue's own bounds and prices.
+assert bot.load_markets()[symbol]["precision"] == {**bot.markets[symbol]["precision"], "price": 0.01}, bot.markets[symbol]["precision"]
+ticker, book = bot.fetch_ticker(symbol), bot.fetch_order_book(symbol, 5)
+assert ticker["symbol"] == symbol and book["bids"][0][0] <= ticker["last"] <= book["asks"][0][0], (ticker, book)
 resting = bot.create_order(symbol, "limit", "buy", 0.01, 47000)
 assert resting["status"] == "open" and resting["filled"] == 0, resting
 assert [order["id"] for order in bot.fetch_open_orders(symbol)] == [resting["id"]]
@@ -39,6 +43,8 @@ assert bot.fetch_balance()["BTC"] == {"free": 0.01, "used": 0.0, "total": 0.01}
 trades = bot.fetch_my_trades(symbol)
 assert [(trade["order"], trade["amount"], trade["side"]) for trade in trades] == [(bought["id"], 0.01, "buy")], trades
 assert [order["id"] for order in bot.fetch_orders(symbol)] == [resting["id"], bought["id"]]
+
+assert bot.fetch_trades(symbol)[-1]["price"] == trades[-1]["price"]
 
 # A test is no order. An edit is a cancel and a new order.
 assert bot.create_order(symbol, "limit", "buy", 0.01, 46000, {"test": True})["id"] is None
@@ -64,6 +70,10 @@ def raises(kind, *order):
 assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, symbol, "limit", "buy", 1, 47000)
 assert "ORDER_TYPE" in raises(ccxt.PermissionDenied, symbol, "limit", "sell", 0.01, 47000, {"triggerPrice": 46900})
 assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, symbol, "limit", "buy", 1, 47000, {"test": True})
+try:
+    bot.fetch_ohlcv(symbol)  # the paper venue keeps no history; a real one answers
+except ccxt.PermissionDenied as refused:
+    assert "VENUE_REFUSED" in str(refused), refused
 try:
     bot.withdraw("BTC", 1, "somewhere")
     raise AssertionError("a withdrawal was taken")

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::house::{Setup, house};
+use super::house::{House, Setup, house};
 
 pub(crate) fn ccxt() -> Option<String> {
     let demanded = std::env::var("MANDATUM_PYTHON");
@@ -16,18 +16,12 @@ pub(crate) fn ccxt() -> Option<String> {
     None
 }
 
-/// The documented bot: places, reads, cancels, buys; what its mandate does not allow raises `PermissionDenied`, and nothing of it reaches the
-/// venue.
-///
-/// Control, built in: the script itself fails when a refusal raises anything else, and the venue saw its two permitted orders alone.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stock_ccxt_trades_under_a_mandate() {
-    let Some(python) = ccxt() else { return };
-    let house = house(Setup::default()).await;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/ccxt_bot.py");
+/// A documented bot runs to its end.
+async fn runs(house: &House, python: String, script: &str) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples");
     let mut command = Command::new(python);
     command
-        .arg(script)
+        .arg(format!("{folder}/{script}"))
         .arg(format!("https://localhost:{}", house.port()))
         .arg(house.folder.path().join("bot"))
         .arg(house.config.paths.certificates.join("house.pem"));
@@ -37,11 +31,43 @@ async fn stock_ccxt_trades_under_a_mandate() {
         .unwrap();
     let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success() && said.contains("OK"), "{said}");
+}
+
+/// The documented bot: asks for prices, places, reads, edits, cancels, buys; what its mandate does not allow raises `PermissionDenied`, and nothing of it
+/// reaches the venue. Its questions about the market reach the venue without a credential.
+///
+/// Control, built in: the script itself fails when a refusal raises anything else, and the venue saw its permitted orders alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stock_ccxt_trades_under_a_mandate() {
+    let Some(python) = ccxt() else { return };
+    let house = house(Setup::default()).await;
+    runs(&house, python, "ccxt_bot.py").await;
     assert_eq!(
         house.orders(),
         4,
         "the resting one, the market order, and an edited one before and after"
     );
+    for path in ["ticker/24hr", "depth", "aggTrades", "exchangeInfo"] {
+        let path = format!("/api/v3/{path}");
+        let of = |keyed: bool| {
+            house
+                .venue
+                .count(|request| request.path == path && request.account.is_some() == keyed)
+        };
+        assert!(of(false) > 0 && of(true) == 0, "{path}");
+    }
+    house.running.stop().await.unwrap();
+}
+
+/// The asynchronous one, whose orders go side by side.
+///
+/// Control, built in: as above.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asynchronous_ccxt_trades_under_a_mandate() {
+    let Some(python) = ccxt() else { return };
+    let house = house(Setup::default()).await;
+    runs(&house, python, "ccxt_async_bot.py").await;
+    assert_eq!(house.orders(), 4, "three side by side, and one edited");
     house.running.stop().await.unwrap();
 }
 

@@ -36,6 +36,7 @@ const HINT_TIME: Duration = Duration::from_secs(5);
 pub(crate) struct Side {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) venues: Arc<Venues>,
+    rules: binance::Rules,
 }
 
 /// The bots' side of one runtime.
@@ -49,7 +50,11 @@ impl Bots {
     /// The bots' side; `inspected` is shared with the listener's verifier.
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, venues: Arc<Venues>, inspected: Arc<Inspected>) -> Arc<Self> {
-        let side = Arc::new(Side { gateway, venues });
+        let side = Arc::new(Side {
+            gateway,
+            venues,
+            rules: binance::Rules::default(),
+        });
         Arc::new(Self {
             routes: routes(side.clone()),
             side,

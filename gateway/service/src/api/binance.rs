@@ -5,6 +5,7 @@
 
 mod account;
 mod cancels;
+mod market;
 mod order;
 mod parameters;
 mod place;
@@ -26,11 +27,12 @@ use axum::{
 };
 use extensions::ClientOrderId;
 use gateway_policy::{AgentEvent, Code};
-use serde_json::{Value, json};
+use serde_json::json;
 
+pub(super) use self::market::Rules;
 use self::{parameters::Parameters, refusal::Refused};
 use super::{Side, orders::whole_body};
-use crate::{pipeline::unread::Admission, session::Session};
+use crate::{pipeline::unread::Admission, session::Session, venue::market::MarketQuestion};
 
 /// Questions of one bot in a second that read the ledger or are passed to the venue; more are refused.
 const QUESTIONS_PER_SECOND: u32 = 50;
@@ -45,10 +47,13 @@ pub(super) fn routes() -> Router<Arc<Side>> {
             .route(&format!("/{prefix}"), any(unknown))
             .route(&format!("/{prefix}/{{*path}}"), any(unknown))
     });
+    let routes = MarketQuestion::paths().fold(routes, |routes, path| {
+        routes.route(&format!("/api/v3/{path}"), get(market::ask))
+    });
     routes
         .route("/api/v3/ping", get(async || Json(json!({}))))
         .route("/api/v3/time", get(time))
-        .route("/api/v3/exchangeInfo", get(markets))
+        .route("/api/v3/exchangeInfo", get(market::markets))
         .route(
             "/api/v3/order",
             post(place::place).get(reads::one).delete(cancels::cancel_one),
@@ -70,15 +75,6 @@ async fn unknown(State(bots): State<Arc<Side>>, body: Body) -> Response {
 
 async fn time(State(bots): State<Arc<Side>>) -> Response {
     Json(json!({ "serverTime": bots.gateway.real_clock.now().millis() })).into_response()
-}
-
-/// `GET /api/v3/exchangeInfo`: the markets that a symbol names here.
-async fn markets(State(bots): State<Arc<Side>>) -> Response {
-    let instruments = bots.venues.values().flat_map(|venue| venue.instruments());
-    let symbols: Vec<Value> = instruments.map(|one| shown::market(&one)).collect();
-    let now = bots.gateway.real_clock.now().millis();
-    Json(json!({"exchangeFilters": [], "rateLimits": [], "serverTime": now, "symbols": symbols, "timezone": "UTC"}))
-        .into_response()
 }
 
 /// Which order a request is about: the bot's id, or the number that its answers carry as `orderId`.

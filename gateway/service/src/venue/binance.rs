@@ -5,6 +5,7 @@
 //! message, so an order that was not there [`Settings::longest_delay_ms`] after its send never will be.
 
 mod back_off;
+mod budget;
 mod connection;
 mod credential;
 mod order;
@@ -19,11 +20,12 @@ mod rogue;
 mod tests;
 
 pub use back_off::BackOff;
+pub use budget::Budget;
 pub use credential::{Credential, CredentialError};
 pub use order::{Kind, Side, TimeInForce, VenueOrder};
 pub use reply::{
-    CancelReply, fuzz_reply, read_cancel, read_numbered, read_order, read_orders, read_price, read_prices,
-    read_queried, read_trades,
+    CancelReply, fuzz_reply, read_cancel, read_market, read_numbered, read_order, read_orders, read_price, read_prices,
+    read_queried, read_rules, read_trades,
 };
 pub use settings::{Settings, SettingsError};
 pub use venue::Binance;

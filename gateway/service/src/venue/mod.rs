@@ -7,9 +7,11 @@
 pub mod answer;
 pub mod binance;
 pub mod ids;
+pub mod market;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use bytes::Bytes;
 use extensions::Instrument;
 use gateway_policy::Permit;
 use ledger::Recorded;
@@ -18,6 +20,8 @@ pub use answer::{
     CancelOutcome, Doubt, ExecutionFill, NotSent, OpenOrders, OrderLife, OrderReport, Outcome, ReferencePrice, Refused,
     Trade,
 };
+use market::{MarketQuestion, MarketRules};
+
 pub use ids::{ExecutionId, VenueClientId, VenueOrderId};
 
 /// An answer under way.
@@ -99,6 +103,17 @@ pub trait Venue: Send + Sync {
 
     /// The present price of one instrument, for collars and notionals.
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>>;
+
+    /// A question that anybody may ask, in the venue's own words: nothing of the answer is believed here, and no credential goes with it. A venue that
+    /// does not speak them lists nothing.
+    fn market<'a>(&'a self, _: Instrument, _: &'a MarketQuestion) -> Answer<'a, Result<Bytes, Doubt>> {
+        Box::pin(async { Err(Doubt::NotListed) })
+    }
+
+    /// What the venue says of the amounts that it takes, by instrument.
+    fn rules(&self) -> Answer<'_, Result<Vec<MarketRules>, Doubt>> {
+        Box::pin(async { Err(Doubt::NotListed) })
+    }
 
     /// The present prices of several; a venue that can answers them in one question.
     fn reference_prices<'a>(&'a self, instruments: &'a [Instrument]) -> Answer<'a, Prices> {

@@ -1,6 +1,6 @@
 //! Binance's routes: what a bot reads of itself, what an order would meet, and what a replacement is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{rt, until};
 use crate::world::{Mood, World, agent, document, wire::Wire};
@@ -177,7 +177,7 @@ fn a_tested_order_is_none() {
         // Another two in the same second of the monotonic clock at most: the bound is one.
         slot.lock().messages = gateway_service::pipeline::unread::MessageBound::default();
         let most = world.instances[0].gateway.settings.messages_per_second;
-        let now = std::time::Instant::now();
+        let now = Instant::now();
         (0..most).for_each(|_| {
             slot.lock().messages.admit(now, most);
         });
@@ -297,6 +297,8 @@ fn other_paths_of_the_venue_are_refused() {
             "/api/v3/userDataStream",
             "/api/v3/account/commission",
             "/api/v3/historicalTrades",
+            "/api/v3/ticker",
+            "/api/v3/uiKlines",
             "/sapi/v1/capital/withdraw/apply",
             "/sapi/v1/asset/transfer",
             "/sapi/v1/sub-account/universalTransfer",
@@ -327,5 +329,52 @@ fn other_paths_of_the_venue_are_refused() {
             }
         }
         assert!(world.instances[0].venue.sends().is_empty());
+    });
+}
+
+/// Questions about the market: listed paths and parameters alone, each once, of a market that is traded here, so many a second; a venue that lacks the path
+/// is told so.
+///
+/// Control, tried: without `only` an unknown parameter is answered.
+#[test]
+fn questions_about_the_market_are_bounded() {
+    rt().block_on(async {
+        let (world, wire) = trading().await;
+        for (query, status, code) in [
+            ("ticker/price?symbol=BTCEUR", 404, -1002),
+            ("ticker/price", 400, -1100),
+            ("ticker/price?symbols=%5B%22BTCEUR%22%5D", 400, -1100),
+            ("ticker/price?symbol=DOGEEUR", 400, -1100),
+            ("ticker/price?symbol=BTCEUR&symbol=BTCEUR", 400, -1100),
+            ("ticker/24hr?symbol=BTCEUR&type=MINI", 400, -1100),
+            ("depth?symbol=BTCEUR&limit=501", 400, -1100),
+            ("depth?symbol=BTCEUR&limit=500", 404, -1002),
+            ("klines?symbol=BTCEUR", 400, -1100),
+            ("klines?symbol=BTCEUR&interval=1m&startTime=-1", 400, -1100),
+        ] {
+            let told = wire.ask("GET", &format!("/api/v3/{query}"), "").await;
+            assert_eq!(
+                (told.status, &told.body["code"]),
+                (status, &code.into()),
+                "{query}: {told:?}"
+            );
+        }
+        let generic = wire.ask("GET", "/api/v3/exchangeInfo", "").await.body;
+        assert_eq!(
+            generic["symbols"][0]["filters"][0]["tickSize"], "0.00000001",
+            "a venue without rules"
+        );
+        let (began, mut refused) = (Instant::now(), 0);
+        for _ in 0..60 {
+            let told = wire.ask("GET", "/api/v3/avgPrice?symbol=BTCEUR", "").await;
+            refused += u32::from(told.body["code"] == -1015);
+        }
+        assert!(refused > 0 || began.elapsed() >= Duration::from_secs(1), "{refused}");
+        assert_eq!(
+            wire.ask("POST", "/api/v3/order", &placed("o-1", "LIMIT")).await.status,
+            200,
+            "orders have a bound of their own"
+        );
+        drop(world);
     });
 }

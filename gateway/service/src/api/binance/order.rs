@@ -83,7 +83,7 @@ pub(super) fn plain_symbol(symbol: &str) -> String {
 }
 
 /// The one market that a symbol names.
-fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
+pub(super) fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
     let wanted = plain_symbol(symbol);
     let mut found = venues.iter().flat_map(|(name, venue)| {
         let fits = |instrument: &Instrument| plain_symbol(instrument.as_str()) == wanted;

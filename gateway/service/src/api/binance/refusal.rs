@@ -92,6 +92,29 @@ impl Refused {
         }
     }
 
+    /// A question about the market that the venue does not answer.
+    pub(super) fn venue_refused() -> Self {
+        let text = format!("VENUE_REFUSED: the venue does not answer this question. {DENIED}");
+        Self {
+            status: StatusCode::NOT_FOUND,
+            number: -1002,
+            text,
+            code: "VENUE_REFUSED",
+            more: None,
+        }
+    }
+
+    /// A question about the market that has no answer now.
+    pub(super) fn venue_away() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            number: -1001,
+            text: AWAY.to_owned(),
+            code: "VENUE_AWAY",
+            more: None,
+        }
+    }
+
     /// Whether it says that nobody knows.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.code == IN_DOUBT
@@ -170,6 +193,8 @@ mod tests {
             Refused::not_cancelled(),
             Refused::half_replaced(),
             Refused::not_replaced(),
+            Refused::venue_refused(),
+            Refused::venue_away(),
         ]) {
             let code = refused.code;
             let row = format!(

@@ -11,22 +11,35 @@ use crate::{
         endings::{OrderStatus, OrderStory},
         traded::Traded,
     },
-    venue::ExecutionFill,
+    venue::{ExecutionFill, market::MarketRules},
 };
 
 /// A market as `exchangeInfo` lists it.
-pub(super) fn market(instrument: &Instrument) -> Value {
+pub(super) fn market(instrument: &Instrument, rules: Option<&MarketRules>) -> Value {
     let name = instrument.as_str();
-    // As fine and as wide as amounts go at all: how coarse the venue is, its own refusals say.
-    let filters = json!([
-        {"filterType": "PRICE_FILTER", "maxPrice": "9000000000", "minPrice": "0.00000001", "tickSize": "0.00000001"},
-        {"filterType": "LOT_SIZE", "maxQty": "9000000000", "minQty": "0.00000001", "stepSize": "0.00000001"},
-    ]);
+    let filters = filters(rules);
     let (base, quote) = assets(name);
     json!({
         "baseAsset": base, "baseAssetPrecision": 8, "filters": filters, "isSpotTradingAllowed": true, "orderTypes": ["LIMIT", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
         "permissions": ["SPOT"], "quoteAsset": quote, "quoteAssetPrecision": 8, "quotePrecision": 8, "status": "TRADING", "symbol": plain_symbol(name),
     })
+}
+
+/// The venue's own bounds; without them as fine and as wide as amounts go at all: how coarse the venue is, its own refusals say then.
+fn filters(rules: Option<&MarketRules>) -> Value {
+    let price = |[lowest, highest, step]: [String; 3]| json!({"filterType": "PRICE_FILTER", "maxPrice": highest, "minPrice": lowest, "tickSize": step});
+    let lot = |kind: &str, [lowest, highest, step]: [String; 3]| json!({"filterType": kind, "maxQty": highest, "minQty": lowest, "stepSize": step});
+    let generic = || ["0.00000001", "9000000000", "0.00000001"].map(str::to_owned);
+    let told = |bounds: Option<[Decimal; 3]>| bounds.map(|bounds| bounds.map(|one| one.to_string()));
+    let prices = told(rules.and_then(|rules| rules.price)).unwrap_or_else(generic);
+    let lots = told(rules.and_then(|rules| rules.lot)).unwrap_or_else(generic);
+    let mut all = vec![price(prices), lot("LOT_SIZE", lots)];
+    let market_lots = told(rules.and_then(|rules| rules.market_lot));
+    all.extend(market_lots.map(|bounds| lot("MARKET_LOT_SIZE", bounds)));
+    if let Some(least) = rules.and_then(|rules| rules.least_notional) {
+        all.push(json!({"applyMinToMarket": true, "filterType": "NOTIONAL", "minNotional": least.to_string()}));
+    }
+    Value::Array(all)
 }
 
 /// What an instrument trades, and what its price is in: `BTC` and `EUR` of `BTC_EUR`.

@@ -4,6 +4,7 @@
 //! answer a [`Doubt`]; no member is taken from an answer that lies in another.
 
 mod amount;
+mod market;
 mod orders;
 mod trades;
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 use crate::venue::{Doubt, Refused};
 
+pub use market::{read_market, read_rules};
 pub use orders::{CancelReply, read_cancel, read_numbered, read_order, read_orders, read_queried};
 pub use trades::{read_price, read_prices, read_trades};
 
@@ -93,4 +95,6 @@ pub fn fuzz_reply(data: &[u8]) {
     let _ = read_trades(status, body, instrument, "BTCEUR", None);
     let _ = read_price(status, body, "BTCEUR");
     let _ = read_prices(status, body);
+    let _ = read_market(status, &body.to_vec().into());
+    let _ = read_rules(status, body, &symbols);
 }

@@ -6,7 +6,7 @@ use extensions::Instrument;
 use hyper::Uri;
 use thiserror::Error;
 
-use super::back_off::BackOff;
+use super::{back_off::BackOff, budget::Budget};
 
 /// The most bytes of one order's answer.
 pub(super) const LONGEST_ORDER_REPLY: usize = 256 << 10;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub reply_time: Duration,
     /// What the venue has told any adapter made of these settings, or of a clone of them, about asking too much.
     pub back_off: Arc<BackOff>,
+    /// What bots' questions about the market may take, of any adapter made of these settings, or of a clone of them.
+    pub market: Arc<Budget>,
     /// The venue refuses a message that reaches it later than this after its timestamp, 1 to 60,000 ms.
     pub recv_window_ms: u32,
 }
@@ -73,6 +75,7 @@ impl Settings {
             connect_time: Duration::from_secs(1),
             reply_time: Duration::from_secs(5),
             back_off: Arc::default(),
+            market: Arc::default(),
             recv_window_ms: 3_000,
         }
     }

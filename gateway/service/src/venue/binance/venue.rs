@@ -23,8 +23,11 @@ use super::{
 use crate::venue::{
     Answer, CancelOutcome, Doubt, ExecutionId, NotSent, OpenOrders, OrderKey, OrderReport, Outcome, Prices,
     ReferencePrice, SendGate, Trade, Venue, VenueOrderId,
+    market::{LONGEST_MARKET_ANSWER, MarketQuestion, MarketRules},
 };
 
+/// What the venue counts for its list of markets.
+const RULES_WEIGHT: u32 = 20;
 const API_KEY: HeaderName = HeaderName::from_static("x-mbx-apikey");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -255,6 +258,33 @@ impl Binance {
         all
     }
 
+    /// Passes a question about the market on, and its answer back under our spelling of the symbol.
+    async fn ask_market(&self, instrument: Instrument, question: &MarketQuestion) -> Result<Bytes, Doubt> {
+        let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
+        let _turn = self.settings.market.take(question.weight()).ok_or(Doubt::BackingOff)?;
+        let request = self.plain(&question.target(symbol));
+        let answer = self.ask(request, LONGEST_MARKET_ANSWER).await?;
+        let body = reply::read_market(answer.status, &answer.body);
+        let body = settled(answer, body)?;
+        let ours = instrument.as_str().replace(['_', '-'], "");
+        if ours == symbol {
+            return Ok(body);
+        }
+        let text = std::str::from_utf8(&body).map_err(|_| Doubt::Unreadable { status: 200 })?;
+        let named = |symbol: &str| format!("\"symbol\":\"{symbol}\"");
+        Ok(text.replace(&named(symbol), &named(&ours)).into())
+    }
+
+    async fn list_rules(&self) -> Result<Vec<MarketRules>, Doubt> {
+        let _turn = self.settings.market.take(RULES_WEIGHT).ok_or(Doubt::BackingOff)?;
+        let symbols = self.settings.symbols.values().take(PRICES_PAGE);
+        let symbols: Vec<String> = symbols.map(|symbol| format!("%22{symbol}%22")).collect();
+        let request = self.plain(&format!("/api/v3/exchangeInfo?symbols=%5B{}%5D", symbols.join(",")));
+        let answer = self.ask(request, LONGEST_LIST_REPLY).await?;
+        let rules = reply::read_rules(answer.status, &answer.body, &self.settings.symbols);
+        settled(answer, rules)
+    }
+
     async fn ask(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
         if self.settings.back_off.rests() {
             return Err(Doubt::BackingOff);
@@ -361,6 +391,14 @@ impl Venue for Binance {
 
     fn reference_price(&self, instrument: Instrument) -> Answer<'_, Result<ReferencePrice, Doubt>> {
         Box::pin(self.price(instrument))
+    }
+
+    fn market<'a>(&'a self, instrument: Instrument, question: &'a MarketQuestion) -> Answer<'a, Result<Bytes, Doubt>> {
+        Box::pin(self.ask_market(instrument, question))
+    }
+
+    fn rules(&self) -> Answer<'_, Result<Vec<MarketRules>, Doubt>> {
+        Box::pin(self.list_rules())
     }
 
     fn reference_prices<'a>(&'a self, instruments: &'a [Instrument]) -> Answer<'a, Prices> {
