@@ -42,7 +42,7 @@ pub(super) struct Doctor {
 }
 
 pub(super) async fn run(house: &House, command: Doctor) -> anyhow::Result<Report> {
-    let found = match command.bot.clone() {
+    let found = match command.bot {
         Some(agent) => bot::examine(&patient(house, command, &agent)?).await,
         None => match house.config() {
             Ok(config) => of_house::examine(&config).await,
