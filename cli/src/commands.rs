@@ -6,6 +6,7 @@ mod agent;
 mod application;
 mod baseline;
 mod ceremony;
+mod doctor;
 mod evaluate;
 mod export;
 mod house;
@@ -133,6 +134,7 @@ enum Command {
     #[command(subcommand)]
     Order(order::Command),
     Sidecar(sidecar::Sidecar),
+    Doctor(doctor::Doctor),
     /// A bot's history, to learn a baseline from.
     #[command(subcommand)]
     Observations(observations::Command),
@@ -253,6 +255,9 @@ pub fn main() -> u8 {
         }
     };
     let json = cli.json;
+    if matches!(cli.command, Command::Sidecar(_)) {
+        sidecar::be_frugal();
+    }
     let outcome = runtime(&cli.command)
         .enable_all()
         .build()
@@ -298,6 +303,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::Thresholds(command) => settings::thresholds(&context, command).await,
         Command::Webhook(command) => webhook::run(&context, command).await,
         Command::Order(command) => order::run(&context, command).await,
+        Command::Doctor(command) => doctor::run(&context, command).await,
         Command::Sidecar(command) => sidecar::run(&context, command).await,
         Command::Observations(command) => observations::run(&context, command).await,
         Command::Baseline(command) => baseline::run(&context, command).await,

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod founding;
 pub mod logs;
 pub mod officer;

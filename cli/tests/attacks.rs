@@ -12,6 +12,8 @@ mod canaries;
 mod certificates;
 #[path = "attacks/disk.rs"]
 mod disk;
+#[path = "attacks/doctor.rs"]
+mod doctor;
 #[path = "attacks/house.rs"]
 mod house;
 #[path = "attacks/http.rs"]

@@ -81,6 +81,25 @@ enum Lines {
     Text,
 }
 
+/// How the allocator is told to hold no more than is used; it reads this at its start alone.
+const FRUGAL: [(&str, &str); 2] = [("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_PURGE_DELAY", "0")];
+
+/// Starts this program anew, in the same process, with an allocator that gives memory back: 14 MB instead of 19. What is set already stays, and
+/// where it cannot be done the sidecar runs as it is.
+pub(super) fn be_frugal() {
+    use std::os::unix::process::CommandExt as _;
+    if FRUGAL.iter().all(|(name, _)| std::env::var_os(name).is_some()) {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else { return };
+    let unset = FRUGAL.into_iter().filter(|(name, _)| std::env::var_os(name).is_none());
+    let error = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .envs(unset)
+        .exec();
+    tracing::debug!(%error, "the sidecar goes on with the allocator's usual settings");
+}
+
 pub(super) async fn run(house: &House, command: Sidecar) -> anyhow::Result<Report> {
     let format = match command.log {
         Lines::Json => LogFormat::Json,

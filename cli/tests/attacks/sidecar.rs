@@ -195,7 +195,7 @@ async fn it_does_not_start_where_others_could_use_it() {
 /// With a token and nothing else it makes the key, enrols and trades; renewed while orders stream in, not one of them is lost, and both
 /// certificates were used.
 ///
-/// Control, tried: with `Upstream::free` closing every connection of the old certificate and answering its request with an error, orders fail.
+/// Control, tried: with the identity taken away while `keeper::keep` renews, orders in between are answered 503.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_enrols_and_renews_under_traffic() {
     let mut house = house(Setup {
