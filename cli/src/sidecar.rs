@@ -2,7 +2,7 @@
 //!
 //! It decides nothing: every path goes on as it is, and the gateway is the gate. It holds the bot's key, enrols, renews at half of the
 //! certificate's life, keeps connections, and signs orders where the certificate asks for it and the bot did not. Whoever can open a
-//! connection on this machine's loopback trades as the bot, so it listens nowhere else and lets no browser in ([`guard`]).
+//! connection on this machine's loopback trades as the bot, so it listens nowhere else and lets no browser in (`guard`).
 
 mod accept;
 mod forward;

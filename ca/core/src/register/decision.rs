@@ -67,7 +67,7 @@ pub enum Undecided {
         proposal: String,
     },
     /// Too few officers.
-    #[error("{needed} officers of the roles it takes must have signed {proposal}, {signed} did")]
+    #[error("{needed} officers must have signed {proposal}, of the roles it takes; {signed} did")]
     TooFew {
         /// How many it takes.
         needed: usize,
