@@ -1,10 +1,11 @@
 //! What an order would be refused for, without being one: the same pure decision on the same state, and nothing of it is appended, sent or counted.
 //!
-//! It uses up no id and moves no limit. What a halt would follow from is told like any refusal and halts nobody.
+//! It uses up no id and moves no limit. What the score would say is not told: a
+//! stolen bot could ask until it knows what passes.
 
 use std::sync::Arc;
 
-use gateway_policy::{FailedCheck, ParsedOrder, Proof};
+use gateway_policy::{Code, FailedCheck, ParsedOrder, Proof};
 use tokio::time::timeout;
 
 use super::submit::{FOLD_PATIENCE, MOST_ATTEMPTS, indexed, judged};
@@ -27,7 +28,8 @@ pub async fn rehearse(
             let inner = slot.lock();
             if !inner.is_stale() {
                 let decision = judged(gateway, session, &inner, order, (proof, None), known);
-                return Ok(decision.decided().checks.clone());
+                let told = |check: &&FailedCheck| check.code != Code::AnomalyRevoked;
+                return Ok(decision.decided().checks.iter().filter(told).cloned().collect());
             }
         }
         match timeout(FOLD_PATIENCE, slot.resync(&gateway.ledger, &gateway.writer)).await {
