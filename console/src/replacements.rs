@@ -6,7 +6,7 @@
 
 use ca_core::{
     events::ReplacementQueued,
-    register::{Mandate, RequestState},
+    register::{Mandate, RequestState, Revision},
 };
 use extensions::{AgentId, MandateId, Timestamp};
 use ledger::Task;
@@ -28,7 +28,10 @@ impl Console {
 }
 
 fn owed(view: &View) -> Vec<ReplacementQueued> {
-    let stopped = view.revocations.iter().filter(|(_, revocation)| revocation.behavioural);
+    let stopped = view
+        .revocations
+        .iter()
+        .filter(|(_, revocation)| revocation.behavioural.is_some());
     stopped
         .filter_map(|(agent, revocation)| Some((*agent, revocation.number, revocation.incident?)))
         .flat_map(|(agent, revoked, incident)| {
@@ -73,8 +76,7 @@ pub(crate) fn signed_ahead(view: &View, agent: AgentId) -> impl Iterator<Item = 
 }
 
 fn is_signed_ahead(mandate: &Mandate) -> bool {
-    let in_force = mandate.in_force();
-    in_force.is_some_and(|one| one.document().conduct.probation_hours.is_some())
+    mandate.in_force().is_some_and(Revision::is_for_probation)
 }
 
 /// The agent's queued replacements and what each waits for, in the order in which it is to be done.

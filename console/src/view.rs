@@ -18,7 +18,7 @@ use revocation_core::{
     StandingState, incident::IncidentEvent, jobs::DeliveryEvent, warning::WarningEnd,
 };
 
-use crate::api::questions::ASKED;
+use crate::api::{narrowing::NARROWED, questions::ASKED};
 
 /// Entries read at once.
 const READ_AT_ONCE: usize = 1_024;
@@ -82,6 +82,8 @@ pub(crate) struct Asked {
     pub(crate) at: Timestamp,
     /// The commitment to its text.
     pub(crate) text: Digest,
+    /// Whether it says why an officer grants less.
+    pub(crate) narrowed: bool,
 }
 
 /// The latest revocation of an agent.
@@ -91,8 +93,8 @@ pub(crate) struct AgentRevocation {
     pub(crate) number: u64,
     /// The incident it opened.
     pub(crate) incident: Option<IncidentId>,
-    /// By the scorer, or by the mandate after its warning: the agent comes back under another baseline.
-    pub(crate) behavioural: bool,
+    /// The latest one by the scorer, or by the mandate after its warning, that nobody has answered: the agent comes back under another baseline.
+    pub(crate) behavioural: Option<u64>,
 }
 
 /// The fold.
@@ -220,7 +222,8 @@ impl View {
     }
 
     fn acted(&mut self, event: &OfficerActed, place: Place) {
-        let mandate = event.subject.strip_prefix("mandate/").filter(|_| event.act == ASKED);
+        let mandate = event.subject.strip_prefix("mandate/");
+        let mandate = mandate.filter(|_| [ASKED, NARROWED].contains(&event.act.as_str()));
         if let Some(Ok(mandate)) = mandate.map(MandateId::new) {
             let said = self.asked.entry(mandate).or_default();
             if said.len() >= MOST_ASKED {
@@ -231,6 +234,7 @@ impl View {
                 position: place.position,
                 at: place.at,
                 text: event.reason,
+                narrowed: event.act == NARROWED,
             });
         }
     }
@@ -252,10 +256,12 @@ impl View {
         match event {
             // A second revocation moves nothing, and is to be explained all the same.
             StandingEvent::Revoked(event) => {
+                let behavioural = matches!(event.by, Actor::Scorer | Actor::Mandate).then_some(place.number);
+                let earlier = self.revocation_of(&agent).and_then(|earlier| earlier.behavioural);
                 let revocation = AgentRevocation {
                     number: place.number,
                     incident: event.incident,
-                    behavioural: matches!(event.by, Actor::Scorer | Actor::Mandate),
+                    behavioural: behavioural.or(earlier),
                 };
                 self.revocations.insert(agent, revocation);
                 self.revoked_with
@@ -420,11 +426,9 @@ impl View {
 
     /// The number of the behavioural revocation in force, as long as no baseline was approved behind it.
     pub(crate) fn baseline_owed(&self, agent: &AgentId) -> Option<u64> {
-        let revocation = self.revocation_of(agent).filter(|revocation| revocation.behavioural)?;
+        let owed = self.revocation_of(agent)?.behavioural?;
         let approved = self.baselines.get(agent).and_then(|baselines| baselines.approved_at);
-        approved
-            .is_none_or(|approved| approved < revocation.number)
-            .then_some(revocation.number)
+        approved.is_none_or(|approved| approved < owed).then_some(owed)
     }
 
     /// Whether the agent's next certificate waits under this mandate: after the behavioural revocation that is in force.
@@ -441,7 +445,7 @@ impl View {
         let probation = self.standing_of(agent).probation(now);
         let probation = probation.as_ref().map(|one| (&one.mandate, &one.document));
         match mandate.in_force() {
-            Some(in_force) if in_force.document().conduct.probation_hours.is_some() => !in_force.is_open(probation),
+            Some(in_force) if in_force.is_for_probation() => !in_force.is_open(probation),
             Some(_) => probation.is_some() || self.replacement_waits(agent, mandate.id()),
             None => false,
         }

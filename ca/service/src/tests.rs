@@ -457,6 +457,33 @@ async fn a_compromised_key_is_never_certified_again() {
     assert!(bench.issued(&new_key).await.is_some());
 }
 
+/// Nor is one whose loss was found when the agent was revoked already, for something else: the second revocation moves no standing, and its keys
+/// are remembered. Control tried: `remember_compromise` behind the look at what moved, and it is not.
+#[tokio::test]
+async fn a_compromise_found_after_the_revocation_is_remembered() {
+    let bench = bench().await;
+    let csr = bench.apply(&document("50000"), 1, &document("50000")).await;
+    let leaf = bench.issued(&csr).await.expect("issued");
+    let key = Digest::of(&certificate::spki_of(&leaf).unwrap());
+    for (reason, lost) in [
+        (RevocationReason::PrivilegeWithdrawn, false),
+        (RevocationReason::KeyCompromise, true),
+    ] {
+        bench
+            .append(AgentRevoked {
+                agent: AgentId::new("mm-1").unwrap(),
+                by: Actor::Officer(bench.officers[0].0),
+                incident: None,
+                reason,
+                score: None,
+            })
+            .await;
+        let mut view = bench.service.view.lock().await;
+        view.catch_up(&bench.ledger).await.unwrap();
+        assert_eq!(view.is_compromised(&key), lost);
+    }
+}
+
 /// Revokes another agent that `count` certificates are reserved for: what one CRL then lists.
 async fn revoke_many(bench: &Bench, count: u32) {
     let agent = AgentId::new("other").unwrap();

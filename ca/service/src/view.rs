@@ -122,10 +122,11 @@ impl View {
         let Ok(agent) = AgentId::new(entry.stream.name()) else {
             return;
         };
+        // Also of an agent that is revoked already: its standing moves no further, its keys were lost all the same.
+        self.remember_compromise(agent, event);
         if !self.standing.entry(agent).or_default().apply(event, entry.at) {
             return;
         }
-        self.remember_compromise(agent, event);
         let revoked = |reason| Revoked { at: entry.at, reason };
         match event {
             StandingEvent::Revoked(event) => self.book.agent_revoked(agent, revoked(event.reason)),

@@ -26,7 +26,7 @@ const BODY_BYTES: usize = 64 * 1_024;
 /// How long it may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// The paths whose `POST` is an order.
-const ORDERS: [&str; 2] = ["/v1/orders", "/api/v3/order"];
+const ORDERS: [&str; 3] = ["/v1/orders", "/api/v3/order", "/api/v3/order/cancelReplace"];
 /// What says that the bot, or its certificate, is revoked.
 const HALTED: [&str; 3] = ["AGENT_REVOKED", "ANOMALY_REVOKED", "CERT_REVOKED"];
 

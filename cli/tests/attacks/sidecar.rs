@@ -320,6 +320,10 @@ async fn what_it_signs_is_recorded_as_its_own() {
     let form = "symbol=BTCEUR&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1e-2&price=47000&newClientOrderId=form";
     let answer = send(&sidecar, "/api/v3/order", form, "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let replaced =
+        form.replace("=form", "=replaced") + "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=form";
+    let answer = send(&sidecar, "/api/v3/order/cancelReplace", &replaced, "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let mut bot = mandatum::bot::Bot::open(
         &house.folder.path().join("bot"),
         origin(house.running.addresses.gateway),
@@ -334,7 +338,7 @@ async fn what_it_signs_is_recorded_as_its_own() {
     assert!(bare.json().unwrap()["code"] == "PROOF_REQUIRED");
     for decided in decisions(&house).await {
         let expected = match decided["order"]["client_order_id"].as_str().unwrap() {
-            "signed" | "form" => (json!("valid"), json!("sidecar")),
+            "signed" | "form" | "replaced" => (json!("valid"), json!("sidecar")),
             "own" => (json!("valid"), Value::Null),
             _ => (json!("missing"), Value::Null),
         };
@@ -346,7 +350,7 @@ async fn what_it_signs_is_recorded_as_its_own() {
     }
     sidecar.stop().await;
     let claims = audited(&house, |body| body.to_owned()).await.expect("the record holds");
-    assert_eq!(claims, 3, "three signatures were checked");
+    assert_eq!(claims, 4, "four signatures were checked");
     let taken = audited(&house, |body| body.replacen("\"signed_by\":\"sidecar\",", "", 1)).await;
     assert!(taken.unwrap_err().contains("who signed"));
     house.running.stop().await.unwrap();

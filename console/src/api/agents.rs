@@ -206,7 +206,7 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
         shown["halt"] = reports.iter().map(super::incidents::halt_shown).collect();
     }
     shown["incidents"] = incidents.map(|(id, _)| json!(id)).collect();
-    shown["probation"] = super::probation::shown(&view, &agent, console.clocks.decision.now());
+    shown["probation"] = super::probation::shown(&view, &agent, (console.clocks.decision.now(), real));
     shown["replacements"] = json!(crate::replacements::shown(&view, agent));
     shown["scored"] = scored;
     Ok(Json(shown))

@@ -58,18 +58,23 @@ pub(super) async fn submit(
     let recorded = console
         .widen(|view| {
             let event = submitted(&console, view, caller, &body, &rationale, nonce)?;
-            shown = json!({
-                "document_digest": event.document_digest,
-                "expires_at": event.expires_at,
-                "mandate": event.mandate,
-                "nonce": event.nonce,
-                "revision": event.revision,
-            });
+            shown = asked_now(&event);
             Ok(Draft::new(event, console.clocks.real.now()))
         })
         .await?;
     shown["entry"] = place(&recorded);
     Ok(Json(shown))
+}
+
+/// What the officers are asked from now on.
+pub(super) fn asked_now(event: &ApplicationSubmitted) -> Value {
+    json!({
+        "document_digest": event.document_digest,
+        "expires_at": event.expires_at,
+        "mandate": event.mandate,
+        "nonce": event.nonce,
+        "revision": event.revision,
+    })
 }
 
 fn submitted(
@@ -200,7 +205,7 @@ fn other(view: &View, application: &Mandate) -> Option<MandateDocument> {
     let others = view.register.mandates();
     others
         .filter(|one| one.agent() == application.agent() && one.id() != application.id())
-        .filter(|one| one.document().conduct.probation_hours.is_none())
+        .filter(|one| !one.asked().is_for_probation())
         .filter_map(|one| match one.status() {
             MandateStatus::Approved { position, .. } => Some((*position, one)),
             _ => None,
@@ -404,11 +409,10 @@ fn approval(
             revision: mandate.revision(),
             rules: judged.rules.clone(),
         });
-        let waiting = mandate
-            .requests()
-            .iter()
-            .filter(|request| request.state == RequestState::Waiting);
-        for request in waiting {
+        // Under one that is signed ahead a request waits for the probation.
+        let everyday = !mandate.asked().is_for_probation();
+        let requests = mandate.requests().iter().filter(|_| everyday);
+        for request in requests.filter(|request| request.state == RequestState::Waiting) {
             draft = draft.task(issue_task(mandate.id(), request.digest, console.clocks.real.now()));
         }
     }

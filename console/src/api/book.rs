@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use ca_core::register::Mandate;
+use ca_core::register::{Mandate, Revision};
 use extensions::{
     AgentId, Currency, Decimal, EffectiveLimits, MandateDocument, Timestamp,
     limits::{EffectiveRate, LimitsDocument},
@@ -25,7 +25,7 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
         view.register
             .agent(&agent)
             .ok_or_else(|| Problem::missing("such agent"))?;
-        let mandate = in_force(&view, &agent, console.clocks.real.now());
+        let mandate = in_force(&view, &agent, (now, console.clocks.real.now()));
         let observes = mandate.and_then(|one| observes(one, now));
         let document = mandate.and_then(Mandate::in_force).map(|one| one.document().clone());
         (document, observes)
@@ -36,8 +36,11 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
     Ok(Json(told))
 }
 
-/// The mandate of the certificate that ends last; without one, the newest that is in force.
-fn in_force<'a>(view: &'a View, agent: &AgentId, now: Timestamp) -> Option<&'a Mandate> {
+/// The mandate of the probation that is under way; else of the certificate that ends last; without one, the newest that is in force for every day.
+fn in_force<'a>(view: &'a View, agent: &AgentId, (decision, now): (Timestamp, Timestamp)) -> Option<&'a Mandate> {
+    if let Some(probation) = view.standing_of(agent).probation(decision) {
+        return view.register.mandate(&probation.mandate);
+    }
     let certificates = view.register.certificates_of(agent);
     let valid = certificates.filter(|(_, facts)| facts.issued && facts.not_after >= now);
     let latest = valid
@@ -49,7 +52,9 @@ fn in_force<'a>(view: &'a View, agent: &AgentId, now: Timestamp) -> Option<&'a M
         .filter(|one| one.agent() == agent && one.in_force().is_some());
     match latest {
         Some(id) => mandates.find(|one| *one.id() == id),
-        None => mandates.last(),
+        None => mandates
+            .filter(|one| !one.in_force().is_some_and(Revision::is_for_probation))
+            .last(),
     }
 }
 

@@ -10,7 +10,7 @@ mod compared;
 mod entries;
 mod house;
 mod incidents;
-mod narrowing;
+pub(crate) mod narrowing;
 mod officers;
 mod openapi;
 mod overdue;

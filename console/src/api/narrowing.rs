@@ -11,7 +11,7 @@ use ca_core::{
 };
 use extensions::{Digest, MandateDocument, MandateId, Timestamp, limits::Authority, mandate::Conduct};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Answer, Body, By, applications, parse};
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The act of the entry that says why.
-const NARROWED: &str = "application.narrowed";
+pub(crate) const NARROWED: &str = "application.narrowed";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,13 +52,7 @@ pub(super) async fn narrow(
             let found = view.register.mandate(&id);
             let asked = found.ok_or_else(|| Problem::missing("such application"))?;
             let event = narrowed(&console, view, caller, asked, &body, nonce)?;
-            shown = json!({
-                "document_digest": event.document_digest,
-                "expires_at": event.expires_at,
-                "mandate": event.mandate,
-                "nonce": event.nonce,
-                "revision": event.revision,
-            });
+            shown = applications::asked_now(&event);
             let reason = acted(caller.officer, NARROWED, &format!("mandate/{id}"), &body.reason)?;
             Ok(Draft::new(event, console.clocks.real.now()).also(reason))
         })

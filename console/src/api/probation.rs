@@ -71,11 +71,11 @@ pub(super) fn impossible(why: &str) -> Problem {
 }
 
 /// What an agent's page says of probations: the one under way, and the mandates that could begin one now.
-pub(super) fn shown(view: &View, agent: &AgentId, now: Timestamp) -> Value {
-    let under_way = view.standing_of(agent).probation(now);
+pub(super) fn shown(view: &View, agent: &AgentId, (decision, real): (Timestamp, Timestamp)) -> Value {
+    let under_way = view.standing_of(agent).probation(decision);
     let possible = under_way.is_none() && view.register.probation_is_possible(agent).is_ok();
     let ready = replacements::signed_ahead(view, *agent).filter_map(|mandate| mandate.in_force());
-    let ready = ready.filter(|mandate| mandate.document().expires > now).map(|mandate| {
+    let ready = ready.filter(|mandate| mandate.document().expires > real).map(|mandate| {
         json!({"hours": mandate.document().conduct.probation_hours, "mandate": mandate.mandate(), "possible": possible})
     });
     json!({

@@ -50,7 +50,7 @@ pub(super) async fn shown(console: &Console, mandate: &MandateId) -> Result<Valu
     let mut lines = Vec::with_capacity(said.len());
     for one in said {
         let text = console.ledger.unseal(one.position, &one.text).await.ok().flatten();
-        lines.push(json!({"at": one.at, "officer": one.officer, "position": one.position, "text": text}));
+        lines.push(json!({"at": one.at, "narrowed": one.narrowed, "officer": one.officer, "position": one.position, "text": text}));
     }
     Ok(Value::from(lines))
 }

@@ -190,8 +190,13 @@ async fn revoke_now(
     words: &str,
     now: Timestamp,
 ) -> Answer {
-    if console.view().await?.standing_of(&agent).effective(now) == Standing::Revoked {
-        return Ok(Json(json!({"already": true})));
+    {
+        let view = console.view().await?;
+        // A compromise that is found out later is recorded on top: no probation follows it, and its keys are never certified again.
+        let tells = code == RevocationReason::KeyCompromise && !view.register.is_compromised(&agent);
+        if view.standing_of(&agent).effective(now) == Standing::Revoked && !tells {
+            return Ok(Json(json!({"already": true})));
+        }
     }
     let (by, incident) = (Actor::Officer(caller.officer), new_incident()?);
     let opened = IncidentOpened {

@@ -372,7 +372,10 @@ pub(super) async fn act(
     fields: Fields,
 ) -> Response {
     let (act, reason) = (fields.of("act"), fields.of("reason"));
-    let body = json!({ "reason": reason });
+    let mut body = json!({ "reason": reason });
+    if act == "revoke" && !fields.of("code").is_empty() {
+        body["revocation_reason"] = json!(fields.of("code"));
+    }
     let path = format!("/v1/agents/{}", segment(&agent));
     let proposes = matches!(act, "probation" | "reinstate");
     let done = if act == "probation" {

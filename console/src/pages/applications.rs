@@ -145,6 +145,7 @@ impl Words {
 #[derive(Debug, Deserialize)]
 struct Said {
     at: When,
+    narrowed: bool,
     officer: String,
     text: Option<String>,
 }

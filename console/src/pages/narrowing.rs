@@ -11,7 +11,7 @@ use super::{
     Pages, Session,
     agents::moment,
     applications::{Failed, one},
-    client::{Client, segment},
+    client::{Client, Refusal, segment},
     forms::Fields,
 };
 
@@ -70,17 +70,11 @@ pub(super) async fn narrow(
         }
         Err(refusal) => Err(refusal),
     };
-    match done {
-        Ok(_) => Redirect::to(&path).into_response(),
-        Err(refusal) => {
-            let failed = Failed {
-                refusal: Some(&refusal),
-                narrower: Some(&fields),
-                ..Failed::default()
-            };
-            one(&pages, &session, &client, &mandate, failed).await
-        }
-    }
+    let kept = Failed {
+        narrower: Some(&fields),
+        ..Failed::default()
+    };
+    shown(&pages, (&session, &client), &mandate, done, kept).await
 }
 
 pub(super) async fn ask(
@@ -92,15 +86,30 @@ pub(super) async fn ask(
 ) -> Response {
     let path = format!("/applications/{}", segment(&mandate));
     let body = json!({"text": fields.of("text")});
-    match client.post(&format!("/v1{path}/questions"), &body).await {
-        Ok(_) => Redirect::to(&path).into_response(),
+    let done = client.post(&format!("/v1{path}/questions"), &body).await;
+    let kept = Failed {
+        said: fields.of("text"),
+        ..Failed::default()
+    };
+    shown(&pages, (&session, &client), &mandate, done, kept).await
+}
+
+/// The application as it is then; with what was typed, when it was refused.
+async fn shown(
+    pages: &Pages,
+    (session, client): (&Session, &Client),
+    mandate: &str,
+    done: Result<Value, Refusal>,
+    kept: Failed<'_>,
+) -> Response {
+    match done {
+        Ok(_) => Redirect::to(&format!("/applications/{}", segment(mandate))).into_response(),
         Err(refusal) => {
             let failed = Failed {
                 refusal: Some(&refusal),
-                said: fields.of("text"),
-                ..Failed::default()
+                ..kept
             };
-            one(&pages, &session, &client, &mandate, failed).await
+            one(pages, session, client, mandate, failed).await
         }
     }
 }

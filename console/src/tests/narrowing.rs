@@ -42,6 +42,11 @@ async fn an_officer_grants_less_than_was_asked() {
     assert_eq!((&now["applicant"], &now["narrowed_by"]), (&json!("ada"), &json!("ben")));
     assert_eq!(now["signatures"], json!([]), "the earlier one was over more");
     assert_eq!(now["rationale"], "small", "the applicant's own");
+    let why = &now["questions"][0];
+    assert_eq!(
+        (&why["text"], &why["narrowed"]),
+        (&json!("a smaller start"), &json!(true))
+    );
     bench
         .refused(&bench.ada, sign, bench.ada.signs(&less, "approve"), "SIGNATURE_REFUSED")
         .await;

@@ -288,9 +288,14 @@ fn nothing_is_sent_later_than_the_send_deadline() {
             tokio::spawn(async move { world.submit(0, &session, &order("late")).await })
         };
         // In the ledger, not only queued: a revocation that took its number would have it decided again.
-        while world.permits("mm-1").await.len() < 3 {
-            tokio::task::yield_now().await;
-        }
+        let recorded = async {
+            while world.permits("mm-1").await.len() < 3 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), recorded)
+            .await
+            .expect("it is recorded");
         world.instances[0].stop.cancel();
         let revoked = AgentRevoked {
             agent: agent("mm-1"),

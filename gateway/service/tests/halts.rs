@@ -21,7 +21,7 @@ use ledger::Append;
 use revocation_core::{
     Actor, IncidentOpened, Standing, WarningEnd,
     incident::{IncidentCause, Trigger, incident_of},
-    standing::{AgentReinstated, AgentRevoked},
+    standing::{AgentReinstated, AgentRevoked, ProbationStarted},
     warning::{WarningClosed, WarningOpened},
 };
 use world::{
@@ -640,5 +640,70 @@ fn a_later_mandate_withdraws_nothing_that_the_halt_kept() {
         assert_eq!(gateway.on_halt_of(&session.slot), OnHalt::CancelRiskIncreasing);
         watch(&world, 0, Duration::from_secs(10)).round().await;
         assert_eq!(open(&session), 1, "it protects");
+    });
+}
+
+/// A probation that is over withdraws what the bot left at the venue, though nobody writes that it is over. And the small mandate, approved
+/// after the everyday one, does not say what a halt does with open orders.
+///
+/// Controls tried: `mode_at` without the end of the probation, and the orders rest; `approve` that takes every mandate as the latest, and the
+/// halt would keep protective stops.
+#[test]
+fn a_probation_that_is_over_leaves_nothing_at_the_venue() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world.agent("mm-1").await;
+        let observed = "observe until 2030-01-01T00:00:00.000000Z";
+        let mut small = world::document_with("mm-1", ["cancel_risk_increasing", "freeze", observed]);
+        small.mandate = "m-small".parse().expect("id");
+        small.conduct.probation_hours = Some(2);
+        let leaf = world.agent_of(small.clone()).await;
+        world.followed(0).await;
+        let gateway = world.instances[0].gateway.clone();
+        assert_eq!(gateway.mandates.on_halt_of(&agent("mm-1")), OnHalt::CancelAll);
+
+        let incident: extensions::IncidentId = "i-1".parse().expect("id");
+        let halted = AgentRevoked {
+            by: Actor::Scorer,
+            incident: Some(incident),
+            ..by_ada("mm-1")
+        };
+        let number = world.record(halted).await;
+        let document = serde_json::json!({
+            "agent": "mm-1", "document": small.digest(), "hours": 2, "incident": incident, "mandate": "m-small",
+            "purpose": "probation", "revoked_at": number,
+        });
+        let (signatures, _) = world
+            .decided("agent.probation_started", &document, &["ada", "op"])
+            .await;
+        let begun = ProbationStarted {
+            agent: agent("mm-1"),
+            certificates_from: world::noon().plus_seconds(-3_600),
+            document: small.digest(),
+            hours: 2,
+            incident,
+            mandate: small.mandate,
+            signatures,
+        };
+        world.record(begun).await;
+        world.followed(0).await;
+        let session = world.session(0, &leaf).await;
+        until("the gate opens", || session.slot.gate_open()).await;
+        let venue = world.instances[0].venue.clone();
+        place(&world, &session, &[order("a"), order("b")]).await;
+        until("both rest", || marks(&session, OpenMark::Accepted) == 2).await;
+        let mut watch = watch(&world, 0, Duration::from_secs(10));
+        watch.round().await;
+        assert!(venue.cancels().is_empty(), "it is under way");
+        world.clock.plus_seconds(2 * 3_600);
+        let refused = world.submit(0, &session, &order("late")).await;
+        assert!(codes(&refused).contains(&Code::AgentRevoked), "{refused:?}");
+        let began = Instant::now();
+        while open(&session) > 0 {
+            assert!(began.elapsed() < Duration::from_secs(10), "nothing rests");
+            watch.round().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(venue.cancels().len(), 2);
     });
 }

@@ -134,8 +134,9 @@ pub(super) struct Decided {
 #[derive(Debug, Clone)]
 struct Revocation {
     number: u64,
-    /// By the scorer, or by the mandate after its warning.
-    behavioural: bool,
+    /// The number of the latest one for the agent's behaviour, by the scorer, or by the mandate after its warning: this one, or one before it
+    /// that nobody has answered yet.
+    behavioural: Option<u64>,
     incident: Option<String>,
     /// Whether a probation followed it, or the revocation before it: there is one before a reinstatement.
     probation: bool,
@@ -146,7 +147,7 @@ impl Revocation {
         let by = body.get("by").and_then(Value::as_str);
         Self {
             number,
-            behavioural: matches!(by, Some("scorer" | "mandate")),
+            behavioural: matches!(by, Some("scorer" | "mandate")).then_some(number),
             incident: body.get("incident").and_then(Value::as_str).map(str::to_owned),
             probation: false,
         }
@@ -164,7 +165,11 @@ impl Decided {
         }
         // A second revocation of an agent has to be explained by itself; one of a scope that is revoked moves nothing.
         if kind == "agent.revoked" {
-            revocation.probation = self.revoked.get(&key).is_some_and(|earlier| earlier.probation);
+            // What it comes on top of is owed still.
+            if let Some(earlier) = self.revoked.get(&key) {
+                revocation.behavioural = revocation.behavioural.or(earlier.behavioural);
+                revocation.probation = earlier.probation;
+            }
             self.revoked.insert(key, revocation);
         } else {
             self.revoked.entry(key).or_insert(revocation);
@@ -278,8 +283,10 @@ impl Register {
         }
         let agent = AgentId::new(stream.name()).ok();
         let baseline = agent.and_then(|agent| self.decided.baselines.get(&agent));
-        if revocation.behavioural && baseline.is_none_or(|approved| *approved < revocation.number) {
-            return Err(Undecided::SameBaseline(revocation.number));
+        if let Some(owed) = revocation.behavioural
+            && baseline.is_none_or(|approved| *approved < owed)
+        {
+            return Err(Undecided::SameBaseline(owed));
         }
         Ok(())
     }
@@ -289,13 +296,19 @@ impl Register {
         if self.decided.compromised.contains(&stream.to_string()) {
             return Err(Undecided::Compromised);
         }
-        if !revocation.behavioural {
+        if revocation.behavioural != Some(revocation.number) {
             return Err(Undecided::NotBehavioural(revocation.number));
         }
         if revocation.probation {
             return Err(Undecided::SecondProbation);
         }
         Ok(())
+    }
+
+    /// Whether a key of the agent was revoked as compromised since its last reinstatement.
+    #[must_use]
+    pub fn is_compromised(&self, agent: &AgentId) -> bool {
+        self.decided.compromised.contains(&StreamId::agent(agent).to_string())
     }
 
     /// Whether a probation of the agent may be proposed now.

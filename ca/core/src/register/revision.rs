@@ -142,13 +142,19 @@ impl Revision {
         self.application.narrowed_by.as_ref()
     }
 
+    /// Whether it is signed ahead for a probation, and for no other day.
+    #[must_use]
+    pub fn is_for_probation(&self) -> bool {
+        self.document().conduct.probation_hours.is_some()
+    }
+
     /// Whether a bot may have a certificate under it, given the probation its agent is on: one that was signed ahead opens by that
     /// probation alone, and during it nothing else does.
     #[must_use]
     pub fn is_open(&self, probation: Option<(&MandateId, &Digest)>) -> bool {
-        match (self.document().conduct.probation_hours, probation) {
-            (None, None) => true,
-            (Some(_), Some((mandate, document))) => mandate == self.mandate() && *document == self.document().digest(),
+        match (self.is_for_probation(), probation) {
+            (false, None) => true,
+            (true, Some((mandate, document))) => mandate == self.mandate() && *document == self.document().digest(),
             _ => false,
         }
     }

@@ -163,7 +163,7 @@ fn probation(
     decided: Timestamp,
     real: Timestamp,
 ) -> Result<Draft, Problem> {
-    may_begin(view, &wanted, decided)?;
+    may_begin(view, &wanted, (decided, real))?;
     let event = ProbationStarted {
         agent: wanted.agent,
         certificates_from: real,
@@ -283,11 +283,11 @@ fn may_be_reinstated(view: &View, wanted: &AgentDocument, now: Timestamp) -> Res
 
 /// Only an agent that was stopped for its behaviour, once, under the mandate as officers signed it ahead. Every role holds the entry to the
 /// same again, and the `ca` role what it opens.
-fn may_begin(view: &View, wanted: &ProbationDocument, now: Timestamp) -> Result<(), Problem> {
+fn may_begin(view: &View, wanted: &ProbationDocument, (decided, real): (Timestamp, Timestamp)) -> Result<(), Problem> {
     let revocation = view.revocation_of(&wanted.agent);
     answers(wanted.revoked_at, revocation.map(|revocation| revocation.number))?;
     is_possible(view, &wanted.agent)?;
-    if !view.standing_of(&wanted.agent).permits(Move::Probation, now) {
+    if !view.standing_of(&wanted.agent).permits(Move::Probation, decided) {
         return Err(impossible("agent is not stopped, or was on probation already"));
     }
     if revocation.and_then(|revocation| revocation.incident) != Some(wanted.incident) {
@@ -305,7 +305,7 @@ fn may_begin(view: &View, wanted: &ProbationDocument, now: Timestamp) -> Result<
             "the mandate is not signed ahead for a probation of so many hours, or was changed since: propose it again";
         return Err(Problem::conflict("NO_PROBATION", detail));
     }
-    if document.expires <= now {
+    if document.expires <= real {
         let detail = format!(
             "the mandate ended at {}: review the halt and reinstate the agent",
             document.expires

@@ -136,17 +136,46 @@ async fn on_call_people_alone_open_nothing() {
     bench.done(&bench.ada, &sign, bench.ada.signs(&asked, "approve")).await;
     assert_eq!(state(&bench, "mm-1").await, "active");
 
-    let lost = revocation_core::standing::AgentRevoked {
-        agent: "mm-1".parse().unwrap(),
-        by: revocation_core::Actor::Officer("ada".parse().unwrap()),
-        incident: None,
-        reason: revocation_core::RevocationReason::KeyCompromise,
-        score: None,
-    };
-    bench.append(lost).await;
+    // Found out while it trades.
+    let lost = json!({"reason": "the key was copied", "revocation_reason": "key_compromise"});
+    let revoke = "/v1/agents/mm-1/revoke";
+    assert_eq!(bench.done(&bench.ada, revoke, lost).await["already"], false);
     assert_eq!(state(&bench, "mm-1").await, "revoked");
     bench
         .refused(&dee, path, json!({"mandate": "m-small"}), "NO_PROBATION")
+        .await;
+}
+
+/// A compromise that is found after the halt is recorded on top of it: no probation any more, and what the halt owes is owed still.
+///
+/// Controls tried: `revoke_now` without the look at the code answers that it is done already, and the probation can be proposed; `behavioural` of
+/// the latest revocation alone, and the agent comes back under the baseline that it left.
+#[tokio::test]
+async fn a_compromise_found_later_ends_the_way_to_a_probation() {
+    let bench = Bench::new().await;
+    signed_ahead(&bench).await;
+    let first = halted(&bench).await;
+    let (revoke, because) = ("/v1/agents/mm-1/revoke", json!({"reason": "it is halted"}));
+    assert_eq!(bench.done(&bench.ada, revoke, because).await["already"], true);
+    let lost = json!({"reason": "the key was copied", "revocation_reason": "key_compromise"});
+    let told = bench.done(&bench.ada, revoke, lost.clone()).await;
+    assert_eq!(told["already"], false);
+    assert_eq!(bench.done(&bench.ben, revoke, lost).await["already"], true, "once");
+    let path = "/v1/agents/mm-1/probation";
+    bench
+        .refused(&bench.ada, path, json!({"mandate": "m-small"}), "NO_PROBATION")
+        .await;
+    for incident in [&first, &told["incident"]] {
+        review(&bench, incident).await;
+    }
+    let back = json!({"incident": told["incident"]});
+    let asked = bench.done(&bench.ada, "/v1/agents/mm-1/reinstate", back).await;
+    bench
+        .done(&bench.ada, &signatures_of(&asked), bench.ada.signs(&asked, "approve"))
+        .await;
+    let last = bench.ben.signs(&asked, "approve");
+    bench
+        .refused(&bench.ben, &signatures_of(&asked), last, "BASELINE_OWED")
         .await;
 }
 

@@ -47,7 +47,7 @@ impl Mandates {
             .map_or(OnHalt::CancelAll, |mandate| mandate.document.conduct.on_halt)
     }
 
-    /// The mandate of this agent that was approved last.
+    /// The mandate of this agent that was approved last, those for probations left aside.
     #[must_use]
     pub fn latest_of(&self, agent: &AgentId) -> Option<Arc<ApprovedMandate>> {
         self.latest
@@ -104,10 +104,14 @@ impl Mandates {
             digest: event.document,
             approvers: event.approvers,
         });
-        self.latest
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(event.agent, approved.clone());
+        {
+            // One that is signed ahead for a probation says nothing of the agent's days until then.
+            let ahead = approved.document.conduct.probation_hours.is_some();
+            let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+            if !ahead || !latest.contains_key(&event.agent) {
+                latest.insert(event.agent, approved.clone());
+            }
+        }
         self.approved
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! A signed order of a stock client: query and form of `POST /api/v3/order`, held against the terms that were decided.
+//! A signed order of a stock client: query and form of `POST /api/v3/order` or of its `cancelReplace`, held against the terms that were decided.
 //!
 //! The gateway translates such a request into terms; this reads it the other way, without the gateway's code: what the client wrote must
 //! be what the terms say. Names that say nothing about an order (key, signature, timestamp) are passed over, and so is an id where the
@@ -6,8 +6,11 @@
 
 use gateway_policy::order::{OrderKind, OrderTerms, TimeInForce};
 
-/// The one path whose orders are forms.
+/// The paths whose orders are forms; the second one's say what is cancelled first, too.
 const PATH: &str = "/api/v3/order";
+const REPLACES: &str = "/api/v3/order/cancelReplace";
+/// What is about the order to cancel, and says nothing of the new one.
+const OF_CANCEL: [&str; 3] = ["cancelReplaceMode", "cancelOrderId", "cancelOrigClientOrderId"];
 
 /// Whether the request to `target` with this body says these terms and nothing else.
 pub(super) fn says(target: &str, body: &str, terms: &OrderTerms) -> bool {
@@ -15,7 +18,8 @@ pub(super) fn says(target: &str, body: &str, terms: &OrderTerms) -> bool {
         .split_once("://")
         .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
     let (path, query) = path.map_or(("", ""), |path| path.split_once('?').unwrap_or((path, "")));
-    if path != PATH {
+    let replaces = path == REPLACES;
+    if path != PATH && !replaces {
         return false;
     }
     let pairs = query.split('&').chain(body.trim_end().split('&'));
@@ -27,7 +31,8 @@ pub(super) fn says(target: &str, body: &str, terms: &OrderTerms) -> bool {
         let (Some(name), Some(value)) = (unescaped(name), unescaped(value)) else {
             return false;
         };
-        if seen.contains(&name) || !fits(&name, &value, terms) {
+        let of_cancel = replaces && OF_CANCEL.contains(&name.as_str());
+        if seen.contains(&name) || !of_cancel && !fits(&name, &value, terms) {
             return false;
         }
         seen.push(name);
@@ -174,5 +179,10 @@ mod tests {
             assert!(!fits(&good.replace(from, to)), "{from} {to}");
         }
         assert!(!says("https://gw:8443/v1/orders", good, &terms()));
+        let replaced = format!("{good}&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId=7");
+        assert!(says(&format!("{target}/cancelReplace"), &replaced, &terms()));
+        assert!(!fits(&replaced), "nothing is cancelled by the other path");
+        let other = replaced.replace("47000", "470000");
+        assert!(!says(&format!("{target}/cancelReplace"), &other, &terms()));
     }
 }

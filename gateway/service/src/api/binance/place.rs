@@ -41,10 +41,7 @@ pub(super) async fn place(
     body: Body,
 ) -> Response {
     let placed = async {
-        let (body, order) = read(&bots, &session, &uri, body, |parameters| {
-            order::read(parameters, &bots.venues)
-        })
-        .await?;
+        let (body, order) = read_order(&bots, &session, &uri, body).await?;
         let (signed, _) = signed(&bots.gateway, &session, &method, &uri, &headers, &body);
         submitted(&bots, &session, &order, &signed).await
     };
@@ -65,10 +62,7 @@ pub(super) async fn test(
     body: Body,
 ) -> Response {
     let tested = async {
-        let (body, order) = read(&bots, &session, &uri, body, |parameters| {
-            order::read(parameters, &bots.venues)
-        })
-        .await?;
+        let (body, order) = read_order(&bots, &session, &uri, body).await?;
         let (signed, _) = signed(&bots.gateway, &session, &method, &uri, &headers, &body);
         let checks = rehearse(&bots.gateway, &session, &order, signed.proof).await;
         let checks = checks.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
@@ -91,6 +85,13 @@ fn told(check: &FailedCheck) -> Value {
         Code::Duplicate | Code::DuplicateSuspected => json!({"code": check.code.as_str(), "limit": check.limit}),
         code => json!({"code": code.as_str(), "limit": check.limit, "observed": check.observed}),
     }
+}
+
+async fn read_order(bots: &Side, session: &Session, uri: &Uri, body: Body) -> Result<(Bytes, ParsedOrder), Refused> {
+    read(bots, session, uri, body, |parameters| {
+        order::read(parameters, &bots.venues)
+    })
+    .await
 }
 
 /// Admits a message that may carry an order and reads it. What is none is counted as `POST /v1/orders` counts it; only the words are the venue's.
