@@ -26,7 +26,8 @@ symbol = "BTC/EUR"
 # The venue's own bounds and prices.
 assert bot.load_markets()[symbol]["precision"] == {**bot.markets[symbol]["precision"], "price": 0.01}, bot.markets[symbol]["precision"]
 ticker, book = bot.fetch_ticker(symbol), bot.fetch_order_book(symbol, 5)
-assert ticker["symbol"] == symbol and book["bids"][0][0] <= ticker["last"] <= book["asks"][0][0], (ticker, book)
+# Two questions at two moments: the market may move between them, so each is looked at by itself.
+assert ticker["symbol"] == symbol and ticker["last"] > 0 and book["bids"][0][0] < book["asks"][0][0], (ticker, book)
 resting = bot.create_order(symbol, "limit", "buy", 0.01, 47000)
 assert resting["status"] == "open" and resting["filled"] == 0, resting
 assert [order["id"] for order in bot.fetch_open_orders(symbol)] == [resting["id"]]
