@@ -298,6 +298,8 @@ pub struct Status {
     pub crl_schedule: String,
     /// When webhooks get a sign of life, likewise.
     pub heartbeat_schedule: String,
+    /// Private networks to which subscriptions that officers sign may connect; none but public addresses when empty.
+    pub webhook_networks: Vec<Network>,
 }
 
 impl Default for Status {
@@ -308,6 +310,7 @@ impl Default for Status {
             url: None,
             crl_schedule: role.crl_schedule,
             heartbeat_schedule: role.heartbeat_schedule,
+            webhook_networks: role.signed_webhooks.networks,
         }
     }
 }

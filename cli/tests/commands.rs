@@ -6,6 +6,8 @@
 mod house;
 #[path = "commands/read_only.rs"]
 mod read_only;
+#[path = "commands/receiver.rs"]
+mod receiver;
 #[path = "attacks/small_disk.rs"]
 mod small_disk;
 #[path = "commands/tour.rs"]

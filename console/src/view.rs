@@ -15,7 +15,11 @@ use gateway_policy::OrderDecided;
 use ledger::{CommittedEntry, Head, Ledger, LedgerError};
 use revocation_core::{
     Actor, HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent,
-    StandingState, incident::IncidentEvent, jobs::DeliveryEvent, warning::WarningEnd,
+    StandingState,
+    incident::IncidentEvent,
+    jobs::DeliveryEvent,
+    warning::WarningEnd,
+    webhooks::{WebhookBook, WebhookEvent},
 };
 
 use crate::api::{narrowing::NARROWED, questions::ASKED};
@@ -120,6 +124,8 @@ pub(crate) struct View {
     pub(crate) webhooks: BTreeMap<String, BTreeMap<u64, DeadLetter>>,
     /// What was asked and answered about applications.
     asked: BTreeMap<MandateId, Vec<Asked>>,
+    /// Subscriptions that officers signed.
+    pub(crate) webhook_book: WebhookBook,
     /// The positions of entries that officers should have decided and did not.
     refused: BTreeSet<u64>,
     /// The position of each agent's latest order.
@@ -214,6 +220,8 @@ impl View {
             self.house_decided(&event, place);
         } else if let Some(Ok(event)) = IncidentEvent::decode(kind, body) {
             self.incident(&event, entry.at);
+        } else if let Some(Ok(event)) = WebhookEvent::decode(kind, body) {
+            self.webhook_book.apply(&event, place.position);
         } else if let Some(Ok(event)) = DeliveryEvent::decode(kind, body) {
             self.delivery(event, entry.at);
         } else {
@@ -330,7 +338,10 @@ impl View {
 
     fn delivery(&mut self, event: DeliveryEvent, at: Timestamp) {
         match event {
-            DeliveryEvent::Subscribed(event) => drop(self.webhooks.entry(event.subscription).or_default()),
+            DeliveryEvent::Subscribed(event) => {
+                let letters = self.webhooks.entry(event.subscription).or_default();
+                *letters = letters.split_off(&event.from);
+            }
             DeliveryEvent::Dead(event) => {
                 let (Some(position), letters) = (event.entry, self.webhooks.entry(event.subscription).or_default())
                 else {

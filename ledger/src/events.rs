@@ -36,6 +36,8 @@ pub enum Event {
     Job(revocation_core::JobEvent),
     /// Webhook deliveries.
     Delivery(revocation_core::jobs::DeliveryEvent),
+    /// Webhook subscriptions that officers signed.
+    Webhook(revocation_core::webhooks::WebhookEvent),
     /// Agents, officers, applications, certificates.
     Authority(ca_core::events::Event),
     /// History imported for learning.
@@ -108,12 +110,13 @@ fn own(kind: &str, body: &[u8]) -> Decoded {
 }
 
 fn revocation(kind: &str, body: &[u8]) -> Decoded {
-    use revocation_core::{HouseEvent, JobEvent, incident::IncidentEvent, jobs::DeliveryEvent};
+    use revocation_core::{HouseEvent, JobEvent, incident::IncidentEvent, jobs::DeliveryEvent, webhooks::WebhookEvent};
     HouseEvent::decode(kind, body)
         .map(|event| event.map(Event::House))
         .or_else(|| JobEvent::decode(kind, body).map(|event| event.map(Event::Job)))
         .or_else(|| DeliveryEvent::decode(kind, body).map(|event| event.map(Event::Delivery)))
         .or_else(|| IncidentEvent::decode(kind, body).map(|event| event.map(Event::Incident)))
+        .or_else(|| WebhookEvent::decode(kind, body).map(|event| event.map(Event::Webhook)))
 }
 
 fn agent(kind: &str, body: &[u8]) -> Decoded {

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use extensions::Digest;
+use extensions::{Digest, record::SealedText};
 
 use crate::{
     ledger::{Ledger, LedgerError},
@@ -109,7 +109,10 @@ fn io(error: io::Error) -> LedgerError {
     }
 }
 
-/// Writes the whole log up to the checkpoint found at the start. Texts are left out (redacted) unless `with_texts`.
+/// Subjects whose texts are secrets of the house, not anybody's words: no export holds them.
+const SECRET_SUBJECTS: &str = "webhook:";
+
+/// Writes the whole log up to the checkpoint found at the start. Texts are left out (redacted) unless `with_texts`; secrets always.
 ///
 /// # Errors
 /// When the database or `out` fails.
@@ -129,6 +132,10 @@ pub async fn export(ledger: &Ledger, with_texts: bool, out: &mut (dyn Write + Se
             write_line(&line, out).map_err(io)?;
             if with_texts {
                 for (ordinal, commitment, text) in ledger.texts(position).await? {
+                    let secret = |text: &SealedText| text.subject.starts_with(SECRET_SUBJECTS);
+                    if text.as_ref().is_some_and(secret) {
+                        continue;
+                    }
                     let line = Line::Text {
                         ordinal,
                         commitment,

@@ -86,6 +86,7 @@ local = ["127.0.0.0/8"]
 # url = "http://status.example.com"     # as certificates name it: plain http; fixed by init
 # crl_schedule = "0 */5 * * * *"        # when the CRL's age is looked at: cron with seconds, UTC
 # heartbeat_schedule = "30 * * * * *"   # when webhooks get a sign of life
+# webhook_networks = []        # private networks that subscriptions signed in the console may reach
 
 # [webhooks.desk]
 # url = "https://desk.example.com/hooks"

@@ -9,7 +9,7 @@ use anyhow::Context;
 use ca_keys::SystemRandom;
 use revocation_service::{
     LedgerLog, Log, OutboxCrl, Role, RoleConfig, RoleOutside, StatusConfig, SubscriptionConfig,
-    webhook::{Outside, Secret},
+    webhook::{Outside, Rules, Secret},
 };
 
 use super::Start;
@@ -31,6 +31,10 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Role> {
         status: StatusConfig {
             listen: start.config.status.listen,
             ..StatusConfig::default()
+        },
+        signed_webhooks: Rules {
+            console: Some(console_address(&start.config.console)),
+            networks: start.config.status.webhook_networks.clone(),
         },
         webhooks,
         crl_schedule: start.config.status.crl_schedule.clone(),
@@ -59,10 +63,15 @@ pub(super) async fn start(start: &Start<'_>) -> anyhow::Result<Role> {
     Ok(Role::start(config, given).await?)
 }
 
+/// Where officers open the console.
+fn console_address(console: &Console) -> String {
+    console.origin_at(console.officers.port())
+}
+
 fn subscription(section: &Webhook, console: &Console) -> anyhow::Result<SubscriptionConfig> {
     let secret = |path| Ok::<_, anyhow::Error>(Secret(founding::read_private(path)?.trim().to_owned()));
     Ok(SubscriptionConfig {
-        console: Some(console.origin_at(console.officers.port())),
+        console: Some(console_address(console)),
         format: section.format,
         allow_networks: section.allow_networks.clone(),
         kinds: section.kinds.clone(),

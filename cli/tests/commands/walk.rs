@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::house::{House, free_port, in_days};
+use crate::receiver::Receiver;
 
 fn mandate(per_order: &str) -> String {
     format!(
@@ -71,6 +72,9 @@ impl Walk {
         let file = house.dir().join("mandatum.toml");
         let mut text = std::fs::read_to_string(&file).unwrap();
         assert!(text.contains("\npen = 99999"), "{text}");
+        let allowed = "webhook_networks = [\"127.0.0.0/8\"]";
+        text = text.replace("# webhook_networks = []", allowed);
+        assert!(text.contains(allowed), "{text}");
         text.push_str(&format!(
             "\n[venues.exchange_a]\nurl = \"http://127.0.0.1:{port}\"\napi_key_file = \"venues/key\"\nsecret_file = \"venues/secret\"\ninstruments = {{ BTC_EUR = \"EUR\" }}\n"
         ));
@@ -263,6 +267,38 @@ impl Walk {
         assert_eq!(self.as_officer("ada", &["webhook", "list"])["webhooks"], json!([]));
     }
 
+    /// Two sign a subscription of the running house; its receiver is told without a restart, under the secret that was shown once. Controls tried:
+    /// without `webhook_networks` in the configuration nothing comes; under another secret the message does not verify.
+    fn tells_whom_two_signed_for(&self) {
+        let receiver = Receiver::new();
+        let asked = [
+            "webhook",
+            "set",
+            "desk",
+            "--url",
+            &receiver.url(),
+            "--kinds",
+            "house.webhook_set",
+        ];
+        let proposal = self.as_officer("ada", &asked);
+        let secret = proposal["secret"].as_str().unwrap();
+        assert_eq!(self.two_sign(&proposal)["accepted"], true);
+        self.as_officer("ada", &["webhook", "test", "desk"]);
+        let (headers, body) = receiver.message();
+        standardwebhooks::Webhook::new(secret)
+            .unwrap()
+            .verify(&body, &headers)
+            .unwrap();
+        let listed = self.as_officer("ada", &["webhook", "list"]);
+        assert_eq!(listed["webhooks"][0]["signed"]["url"], receiver.url());
+        let proposal = self.as_officer("ada", &["webhook", "remove", "desk"]);
+        assert_eq!(self.two_sign(&proposal)["accepted"], true);
+        assert_eq!(
+            self.as_officer("ada", &["webhook", "list"])["webhooks"][0]["signed"],
+            Value::Null
+        );
+    }
+
     fn stops_and_reviews(&self) {
         self.as_officer("joan", &["agent", "revoke", "bot-1", "--reason", "drill"]);
         let listed = self.as_officer("joan", &["incident", "list"]);
@@ -357,6 +393,7 @@ fn from_founding_to_an_adopted_head() {
     walk.approves_what_was_read();
     walk.trades_and_verifies();
     walk.settles_the_house();
+    walk.tells_whom_two_signed_for();
     walk.reads_beside_the_server();
     walk.stops_and_reviews();
     assert_eq!(server.end(), Some(0), "SIGTERM ends it in good order");

@@ -21,6 +21,7 @@ pub(crate) mod questions;
 mod scored;
 mod search;
 mod standing;
+mod subscriptions;
 mod timeline;
 mod warnings;
 mod webhooks;
@@ -138,6 +139,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/warnings", ANY, || get(warnings::list)),
     route("POST", "/v1/warnings/hold", &[Responder], || post(warnings::hold)),
     route("GET", "/v1/webhooks", ANY, || get(webhooks::list)),
+    route("POST", "/v1/webhooks", &[Administrator], || post(subscriptions::set)),
+    route("POST", "/v1/webhooks/{webhook}/remove", &[Administrator], || post(subscriptions::remove)),
+    route("GET", "/v1/webhooks/{webhook}/deliveries", ANY, || get(subscriptions::deliveries)),
     route("GET", "/v1/webhooks/{webhook}/dead", ANY, || get(webhooks::dead)),
     route("POST", "/v1/webhooks/{webhook}/replay", OPERATES, || post(webhooks::replay)),
     route("POST", "/v1/webhooks/{webhook}/test", OPERATES, || post(webhooks::test)),

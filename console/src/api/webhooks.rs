@@ -1,6 +1,8 @@
 //! Webhooks as the record knows them: dead letters, and asking for a message now. The role `revocation` reads what is asked here in the
 //! subscription's own stream, and obeys; so an ask outlives both processes.
 
+use std::collections::BTreeSet;
+
 use axum::{
     Extension, Json,
     extract::{Path, Query, State},
@@ -19,16 +21,27 @@ use crate::{
 
 pub(super) async fn list(State(console): State<Console>, Query(page): Query<Page>) -> Answer {
     let view = console.view().await?;
-    let rows = view
-        .webhooks
-        .iter()
-        .map(|(name, dead)| (name.clone(), json!({"dead": dead.len(), "webhook": name})));
+    // Those that ever ran, and those that were signed and have yet to begin.
+    let started = view.webhooks.keys().map(String::as_str);
+    let signed = view.webhook_book.current().map(|(name, _)| name);
+    let names: BTreeSet<&str> = started.chain(signed).collect();
+    let rows = names.into_iter().map(|name| {
+        let signed = view.webhook_book.find(name).map(|one| {
+            let webhook = &one.webhook;
+            json!({"format": webhook.format, "kinds": webhook.kinds, "since": one.since, "url": webhook.url})
+        });
+        let dead = view.webhooks.get(name).map_or(0, std::collections::BTreeMap::len);
+        (
+            name.to_owned(),
+            json!({"dead": dead, "signed": signed, "webhook": name}),
+        )
+    });
     let (webhooks, next) = page.of(rows);
     Ok(Json(json!({"next": next, "webhooks": webhooks})))
 }
 
-fn unknown() -> Problem {
-    Problem::missing("such webhook: it is named in the configuration and known from its first start on")
+pub(super) fn unknown() -> Problem {
+    Problem::missing("such webhook: it is known from its first start on, or from the signatures of two officers")
 }
 
 pub(super) async fn dead(
@@ -37,8 +50,11 @@ pub(super) async fn dead(
     Query(page): Query<Page>,
 ) -> Answer {
     let view = console.view().await?;
-    let letters = view.webhooks.get(&webhook).ok_or_else(unknown)?;
-    let rows = letters.iter().map(|(position, letter)| {
+    let letters = view.webhooks.get(&webhook);
+    if letters.is_none() && !view.webhook_book.knows(&webhook) {
+        return Err(unknown());
+    }
+    let rows = letters.into_iter().flatten().map(|(position, letter)| {
         let row = json!({
             "at": letter.at,
             "attempts": letter.attempts,
@@ -87,8 +103,11 @@ pub(super) async fn test(
     Path(webhook): Path<String>,
     Body(_): Body<Nothing>,
 ) -> Answer {
-    if !console.view().await?.webhooks.contains_key(&webhook) {
-        return Err(unknown());
+    {
+        let view = console.view().await?;
+        if !view.webhooks.contains_key(&webhook) && view.webhook_book.find(&webhook).is_none() {
+            return Err(unknown());
+        }
     }
     ask(&console, caller, webhook, None).await
 }

@@ -26,6 +26,15 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// What is not there.
+    pub(super) fn missing(detail: &str) -> Self {
+        Self {
+            status: 404,
+            code: "NOT_FOUND".to_owned(),
+            ..Self::broken(detail)
+        }
+    }
+
     fn broken(detail: &str) -> Self {
         Self {
             status: 500,

@@ -22,6 +22,7 @@ mod render;
 mod session;
 mod sign_in;
 mod signing;
+mod subscriptions;
 mod warnings;
 mod webhooks;
 mod week;
@@ -81,6 +82,8 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/entries", get(entries::find))
         .route("/entries/{position}", get(entries::show))
         .route("/webhooks", get(webhooks::list).post(webhooks::act))
+        .route("/webhooks/new", get(subscriptions::form).post(subscriptions::add))
+        .route("/webhooks/{webhook}", get(subscriptions::show).post(subscriptions::act))
         .route("/live", get(live::changes))
         .route_layer(middleware::from_fn_with_state(pages.clone(), guard::signed_in))
         .route("/sign-in", get(sign_in::ask).post(sign_in::answer))

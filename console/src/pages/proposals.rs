@@ -50,6 +50,8 @@ impl Brief {
             "house.regions_set" => "The table of source networks",
             "house.reinstated" => "Open the house again",
             "house.thresholds_set" => "When two officers must sign",
+            "house.webhook_removed" => "The end of a webhook",
+            "house.webhook_set" => "A webhook",
             "incident.reviewed" => "The review of an incident",
             "officer.token_issued" => "A further officer",
             other => other,

@@ -17,10 +17,42 @@ use super::{
 };
 
 #[derive(Debug, Deserialize)]
-struct Webhook {
-    webhook: String,
+pub(super) struct Webhook {
+    pub(super) webhook: String,
+    /// What officers signed; none for one of the configuration.
+    pub(super) signed: Option<Signed>,
     #[serde(skip)]
     letters: Vec<Letter>,
+}
+
+/// A subscription as it is in force by signatures.
+#[derive(Debug, Deserialize)]
+pub(super) struct Signed {
+    pub(super) format: String,
+    pub(super) kinds: Vec<String>,
+    pub(super) since: u64,
+    pub(super) url: String,
+}
+
+impl Signed {
+    /// What the receiver reads, in words.
+    pub(super) fn words(&self) -> &str {
+        match self.format.as_str() {
+            "cloud_events" => "CloudEvents, signed",
+            "pagerduty" => "PagerDuty, Events v2",
+            "slack" => "Slack",
+            other => other,
+        }
+    }
+
+    /// What its form begins with.
+    pub(super) fn fields(&self) -> Fields {
+        Fields::begun(&[
+            ("format", &self.format),
+            ("kinds", &self.kinds.join("\n")),
+            ("url", &self.url),
+        ])
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +79,13 @@ struct List<'a> {
     frame: Frame,
     webhooks: Vec<Webhook>,
     fault: &'a str,
+}
+
+/// The one of a name.
+pub(super) async fn find(client: &Client, name: &str) -> Result<Webhook, Refusal> {
+    let all = client.get::<Webhooks>("/v1/webhooks?limit=500").await?.webhooks;
+    let found = all.into_iter().find(|one| one.webhook == name);
+    found.ok_or_else(|| Refusal::missing("there is no such webhook"))
 }
 
 async fn read(client: &Client) -> Result<Vec<Webhook>, Refusal> {

@@ -10,6 +10,7 @@ mod narrowing;
 pub(crate) mod pages;
 pub(crate) mod scored;
 pub(crate) mod standing;
+pub(crate) mod subscriptions;
 mod webhooks;
 
 pub(crate) use bench::{Bench, csr};

@@ -12,7 +12,7 @@ use super::bench::Bench;
 use crate::{listener::Peer, pages};
 
 /// Every page that needs a session, a way in for each parameter.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 20] = [
     "/",
     "/agents",
     "/agents/new",
@@ -31,10 +31,12 @@ const PAGES: [&str; 18] = [
     "/entries",
     "/entries/0",
     "/webhooks",
+    "/webhooks/new",
+    "/webhooks/desk",
 ];
 
 /// Every form.
-const FORMS: [&str; 16] = [
+const FORMS: [&str; 18] = [
     "/agents/new",
     "/agents/mm-1",
     "/agents/mm-1/token",
@@ -50,6 +52,8 @@ const FORMS: [&str; 16] = [
     "/passkeys",
     "/passkeys/add",
     "/webhooks",
+    "/webhooks/new",
+    "/webhooks/desk",
     "/sign-out",
 ];
 
@@ -158,6 +162,7 @@ async fn a_certificate_is_a_way_in_and_every_page_answers() {
     let bench = Bench::new().await;
     bench.agent("mm-1", "desk").await;
     bench.application("mm-1", "m-1", "2000000").await;
+    super::subscriptions::signed(&bench, "desk").await;
     let ada = Browser::new(&bench, true).signed_in().await;
     for path in PAGES {
         let (status, page) = ada.get(path).await;

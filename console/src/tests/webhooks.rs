@@ -26,7 +26,10 @@ async fn a_dead_letter_is_asked_for_once() {
     bench.append(subscribed).await;
     bench.append(dead).await;
     let (_, listed) = bench.get(&bench.ada, "/v1/webhooks").await;
-    assert_eq!(listed["webhooks"], json!([{"dead": 1, "webhook": "desk"}]));
+    assert_eq!(
+        listed["webhooks"],
+        json!([{"dead": 1, "signed": null, "webhook": "desk"}])
+    );
     let (_, letters) = bench.get(&bench.ada, "/v1/webhooks/desk/dead").await;
     assert_eq!(
         (&letters["dead"][0]["position"], &letters["dead"][0]["attempts"]),

@@ -159,6 +159,31 @@ fn house_events() -> Vec<HouseEvent> {
 }
 
 #[test]
+fn subscriptions_are_canonical_and_round_trip() {
+    use crate::webhooks::{WebhookEvent, WebhookFormat, WebhookRemoved, WebhookSet, WebhookSettings};
+    let set = WebhookSet {
+        signatures: signatures(),
+        subscription: "desk".to_owned(),
+        webhook: WebhookSettings {
+            format: WebhookFormat::Pagerduty,
+            kinds: vec!["agent.*".to_owned()],
+            secret: Digest::of(b"secret"),
+            url: "https://desk.example.com/".to_owned(),
+        },
+    };
+    let removed = WebhookRemoved {
+        signatures: signatures(),
+        subscription: "desk".to_owned(),
+    };
+    for event in [WebhookEvent::from(set), removed.into()] {
+        let body = canonical_body(&event);
+        assert_eq!(WebhookEvent::decode(event.kind(), &body).unwrap().unwrap(), event);
+        assert_eq!(event.stream().to_string(), "house");
+        assert!(!event.gating(), "no order is decided by it");
+    }
+}
+
+#[test]
 fn events_are_canonical_and_round_trip() {
     for event in standing_events() {
         let body = canonical_body(&event);

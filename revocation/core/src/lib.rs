@@ -22,6 +22,7 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod warning;
+pub mod webhooks;
 
 pub use actor::Actor;
 pub use halt::{HaltPlan, HaltReport, HaltReported};

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use extensions::record::SealedText;
-use extensions::{Record, StreamId, Timestamp};
-use ledger::{Append, CommittedEntry, Ledger, Task, Writer};
+use extensions::{Digest, Record, StreamId, Timestamp};
+use ledger::{Append, CommittedEntry, Ledger, LedgerError, Task, Writer};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -76,6 +76,8 @@ pub trait Log: Send + Sync + 'static {
         from: u64,
         limit: usize,
     ) -> Boxed<'a, Result<Vec<Arc<CommittedEntry>>, LogError>>;
+    /// The text behind a commitment of the entry at `position`; `None` when it was erased, or never stood there.
+    fn unseal<'a>(&'a self, position: u64, commitment: &'a Digest) -> Boxed<'a, Result<Option<String>, LogError>>;
     /// News from now on; a wake-up call, read by position.
     fn announced(&self) -> Announced;
     /// Appends a report.
@@ -121,6 +123,16 @@ impl Log for LedgerLog {
         Box::pin(async move {
             let read = self.ledger.read_stream(stream, from, limit).await;
             read.map_err(|error| LogError(error.to_string()))
+        })
+    }
+
+    fn unseal<'a>(&'a self, position: u64, commitment: &'a Digest) -> Boxed<'a, Result<Option<String>, LogError>> {
+        Box::pin(async move {
+            match self.ledger.unseal(position, commitment).await {
+                Ok(text) => Ok(text),
+                Err(LedgerError::Absent(_) | LedgerError::Refused(_)) => Ok(None),
+                Err(error) => Err(LogError(error.to_string())),
+            }
         })
     }
 

@@ -11,6 +11,7 @@ use ca_core::succession::Issuing;
 use extensions::{Clock, Digest, Signer};
 use revocation_core::jobs::Job;
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,7 +20,7 @@ use crate::crl_job::CrlSource;
 use crate::follow::Follower;
 use crate::log::{Boxed, Log};
 use crate::status::{OcspKey, Replies, StatusConfig, StatusListener, StatusState};
-use crate::webhook::{Outside, SubscriptionConfig, SubscriptionError, Webhooks};
+use crate::webhook::{self, Outside, Rules, Signed, SubscriptionConfig, SubscriptionError, Webhooks};
 
 /// How often the watchdog looks at nextUpdate.
 const WATCH_EVERY: Duration = Duration::from_secs(30);
@@ -39,7 +40,9 @@ pub struct RoleConfig {
     pub heartbeat_schedule: String,
     /// The status listener.
     pub status: StatusConfig,
-    /// The subscriptions, by name.
+    /// What counts for subscriptions that officers sign.
+    pub signed_webhooks: Rules,
+    /// The subscriptions of the configuration, by name.
     pub webhooks: BTreeMap<String, SubscriptionConfig>,
 }
 
@@ -49,6 +52,7 @@ impl Default for RoleConfig {
             crl_schedule: "0 */5 * * * *".to_owned(),
             heartbeat_schedule: "30 * * * * *".to_owned(),
             status: StatusConfig::default(),
+            signed_webhooks: Rules::default(),
             webhooks: BTreeMap::new(),
         }
     }
@@ -132,9 +136,13 @@ impl Role {
             source: Arc::clone(&given.crl),
             state: Arc::clone(&state),
         });
+        let (hooks, wanted) = watch::channel(Vec::new());
+        let keeping = webhook::keep(Arc::clone(&webhooks), config.signed_webhooks, wanted, stop.clone());
+        tasks.spawn(keeping);
         let following = Following {
             clock: Arc::clone(&clock),
             crl_due: crl_due.clone(),
+            hooks,
             log,
             ocsp: given.ocsp,
             replies: Arc::clone(&replies),
@@ -201,6 +209,7 @@ impl Role {
 struct Following {
     clock: Arc<dyn Clock>,
     crl_due: Due,
+    hooks: watch::Sender<Vec<Signed>>,
     log: Arc<dyn Log>,
     ocsp: Option<Arc<dyn Signer>>,
     replies: Arc<Replies>,
@@ -225,6 +234,7 @@ impl Following {
             match read {
                 Ok(entries) if entries.is_empty() => {
                     caught_up = true;
+                    self.hooks.send_replace(self.state.webhooks());
                     self.fetch(self.state.crl_wanted(), &mut sought).await;
                     tasks.spawn(keep(
                         Arc::clone(&crl) as Arc<dyn Work>,
@@ -234,6 +244,9 @@ impl Following {
                 }
                 Ok(entries) => {
                     let changed = self.state.fold(&entries, self.clock.now());
+                    if caught_up && changed.webhooks {
+                        self.hooks.send_replace(self.state.webhooks());
+                    }
                     if caught_up {
                         self.fetch(changed.crl_wanted, &mut sought).await;
                     }

@@ -1,6 +1,7 @@
 //! The status listener and what it answers from: certificates' status, CRL, CA certificates, all folded from the ledger.
 
 mod answers;
+mod hooks;
 mod listener;
 mod replies;
 mod routes;

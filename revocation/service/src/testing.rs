@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use extensions::{Clock, Random, Record, StreamId, Timestamp};
+use extensions::{Clock, Digest, Random, Record, StreamId, Timestamp};
 use ledger::CommittedEntry;
 use tokio::sync::watch;
 
@@ -15,6 +15,8 @@ pub(crate) struct MemoryLog {
     announce: watch::Sender<u64>,
     pub(crate) broken: AtomicBool,
     pub(crate) tasks: Mutex<Vec<ledger::Task>>,
+    /// Sealed texts, by where they stand and their commitment.
+    pub(crate) texts: Mutex<Vec<(u64, Digest, String)>>,
 }
 
 impl MemoryLog {
@@ -25,6 +27,7 @@ impl MemoryLog {
             announce: watch::Sender::new(0),
             broken: AtomicBool::new(false),
             tasks: Mutex::default(),
+            texts: Mutex::default(),
         })
     }
 
@@ -103,6 +106,16 @@ impl Log for MemoryLog {
             let entries = self.entries.lock().unwrap();
             let of_stream = entries.iter().filter(|entry| entry.stream == *stream);
             Ok(of_stream.skip(from as usize).take(limit).cloned().collect())
+        })
+    }
+    fn unseal<'a>(&'a self, position: u64, commitment: &'a Digest) -> Boxed<'a, Result<Option<String>, LogError>> {
+        Box::pin(async move {
+            self.check()?;
+            let texts = self.texts.lock().unwrap();
+            let mut found = texts
+                .iter()
+                .filter(|(at, known, _)| (*at, known) == (position, commitment));
+            Ok(found.next().map(|(_, _, text)| text.clone()))
         })
     }
     fn announced(&self) -> Announced {

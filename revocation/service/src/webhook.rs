@@ -7,16 +7,18 @@ mod message;
 mod networks;
 mod people;
 mod progress;
+mod signed;
 #[cfg(test)]
 mod tests;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use extensions::{Clock, Random};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +26,8 @@ pub use backoff::MOST_ATTEMPTS;
 pub use client::ATTEMPT_TIMEOUT;
 pub use config::{DEFAULT_KINDS, Format, PAGED_KINDS, Secret, SubscriptionConfig, SubscriptionError};
 pub use progress::MOST_DEAD;
+pub(crate) use signed::keep;
+pub use signed::{Rules, Signed};
 pub use worker::{MOST_IN_FLIGHT, MOST_PENDING};
 
 use crate::log::Log;
@@ -51,7 +55,7 @@ pub struct DeadLetter {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReplayError {
     /// No such subscription.
-    #[error("there is no webhook {0:?} in the configuration")]
+    #[error("there is no webhook {0:?}, neither in the configuration nor signed by officers")]
     Unknown(String),
     /// Not dead.
     #[error("webhook {subscription} has no dead letter for entry {position}")]
@@ -69,11 +73,17 @@ pub enum ReplayError {
 struct Handle {
     commands: mpsc::Sender<Command>,
     progress: Arc<Mutex<Progress>>,
+    /// What officers signed; none for one of the configuration.
+    signed: Option<Signed>,
+    stop: CancellationToken,
+    worker: JoinHandle<()>,
 }
 
 /// The running webhooks.
 pub struct Webhooks {
-    handles: BTreeMap<String, Handle>,
+    handles: Mutex<BTreeMap<String, Handle>>,
+    outside: Outside,
+    stop: CancellationToken,
     workers: TaskTracker,
 }
 
@@ -110,29 +120,50 @@ impl Webhooks {
                 over.name
             )));
         }
-        let workers = TaskTracker::new();
-        let mut handles = BTreeMap::new();
+        let webhooks = Self {
+            handles: Mutex::default(),
+            outside: outside.clone(),
+            stop: stop.clone(),
+            workers: TaskTracker::new(),
+        };
         for subscription in checked {
-            let (commands, receiver) = mpsc::channel(MOST_COMMANDS);
-            let progress = Arc::new(Mutex::new(Progress::default()));
-            let shared = Shared {
-                clock: Arc::clone(&outside.clock),
-                log: Arc::clone(&outside.log),
-                random: Arc::clone(&outside.random),
-                tls: Arc::clone(&outside.tls),
-            };
             let name = subscription.name.clone();
-            let worker = Worker::new(subscription, shared, receiver, Arc::clone(&progress));
-            workers.spawn(worker.run(stop.clone()));
-            handles.insert(name, Handle { commands, progress });
+            let handle = webhooks.spawn(subscription, None);
+            webhooks.handles().insert(name, handle);
         }
-        workers.close();
-        Ok(Self { handles, workers })
+        webhooks.workers.close();
+        Ok(webhooks)
+    }
+
+    fn handles(&self) -> MutexGuard<'_, BTreeMap<String, Handle>> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A subscription's worker.
+    fn spawn(&self, subscription: Subscription, signed: Option<Signed>) -> Handle {
+        let (commands, receiver) = mpsc::channel(MOST_COMMANDS);
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        let shared = Shared {
+            clock: Arc::clone(&self.outside.clock),
+            log: Arc::clone(&self.outside.log),
+            random: Arc::clone(&self.outside.random),
+            tls: Arc::clone(&self.outside.tls),
+        };
+        let since = signed.as_ref().map(|one| one.since);
+        let worker = Worker::new(subscription, shared, receiver, Arc::clone(&progress), since);
+        let stop = self.stop.child_token();
+        Handle {
+            commands,
+            progress,
+            signed,
+            worker: self.workers.spawn(worker.run(stop.clone())),
+            stop,
+        }
     }
 
     /// Sends every subscription a sign of life. A worker that is busy says nothing, which is a sign too.
     pub fn heartbeat(&self) {
-        for handle in self.handles.values() {
+        for handle in self.handles().values() {
             let _ = handle.commands.try_send(Command::Heartbeat);
         }
     }
@@ -149,7 +180,7 @@ impl Webhooks {
             };
             progress.dead.iter().map(letter).collect::<Vec<_>>()
         };
-        self.handles.iter().flat_map(of).collect()
+        self.handles().iter().flat_map(of).collect()
     }
 
     /// Tries a dead letter again, with a fresh budget of attempts.
@@ -157,14 +188,11 @@ impl Webhooks {
     /// # Errors
     /// When there is no such letter, or its worker cannot take it now.
     pub async fn replay(&self, subscription: &str, position: u64) -> Result<(), ReplayError> {
-        let handle = self
-            .handles
-            .get(subscription)
-            .ok_or_else(|| ReplayError::Unknown(subscription.to_owned()))?;
+        let commands = self.handles().get(subscription).map(|handle| handle.commands.clone());
+        let commands = commands.ok_or_else(|| ReplayError::Unknown(subscription.to_owned()))?;
         let busy = || ReplayError::Busy(subscription.to_owned());
         let (sender, answer) = oneshot::channel();
-        handle
-            .commands
+        commands
             .try_send(Command::Replay(position, sender))
             .map_err(|_| busy())?;
         match answer.await {

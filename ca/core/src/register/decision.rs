@@ -20,13 +20,15 @@ use crate::{
 const UNSIGNED: [&str; 3] = ["certificates_from", "issued_by", "signatures"];
 
 /// Kinds that an entry has only by officers' signatures, once there are officers.
-const SIGNED: [&str; 8] = [
+const SIGNED: [&str; 10] = [
     "agent.probation_started",
     "agent.reinstated",
     "baseline.approved",
     "house.reinstated",
     "house.regions_set",
     "house.thresholds_set",
+    "house.webhook_removed",
+    "house.webhook_set",
     "incident.reviewed",
     "officer.token_issued",
 ];

@@ -8,6 +8,7 @@ use revocation_core::{
     house::{HouseReinstated, RegionsSet, Thresholds, ThresholdsSet},
     incident::{Finding, IncidentEvent, IncidentReviewed},
     standing::{AgentReinstated, Move, ProbationStarted},
+    webhooks::{WebhookRemoved, WebhookSet, WebhookSettings},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -83,6 +84,23 @@ struct RegionsDocument {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct WebhookDocument {
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    subscription: String,
+    webhook: WebhookSettings,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookEndDocument {
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    subscription: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TokenDocument {
     officer: OfficerId,
     #[serde(rename = "purpose")]
@@ -140,6 +158,8 @@ pub(super) fn entry(
             let networks = read::<RegionsDocument>(document)?.networks;
             Ok(Draft::new(RegionsSet { networks, signatures }, decided))
         }
+        WebhookSet::KIND => webhook_set(view, document, signatures).map(|event| Draft::new(event, decided)),
+        WebhookRemoved::KIND => webhook_removed(view, document, signatures).map(|event| Draft::new(event, decided)),
         "incident.reviewed" => review(view, document, signatures).map(|event| Draft::new(event, decided)),
         "officer.token_issued" => {
             let wanted: TokenDocument = read(document)?;
@@ -175,6 +195,31 @@ fn probation(
     };
     let tasks = replacements::probation_tasks(view, &wanted.mandate, real);
     Ok(tasks.into_iter().fold(Draft::new(event, decided), Draft::task))
+}
+
+fn webhook_set(view: &View, document: &Value, signatures: Vec<ApprovalRecord>) -> Result<WebhookSet, Problem> {
+    let wanted: WebhookDocument = read(document)?;
+    let fits = wanted.webhook.check(&wanted.subscription);
+    fits.map_err(|fault| Problem::bad("WEBHOOK", &fault.to_string()))?;
+    if !view.webhook_book.has_room_for(&wanted.subscription) {
+        return Err(Problem::conflict("FULL", "there is no room for another subscription"));
+    }
+    Ok(WebhookSet {
+        signatures,
+        subscription: wanted.subscription,
+        webhook: wanted.webhook,
+    })
+}
+
+fn webhook_removed(view: &View, document: &Value, signatures: Vec<ApprovalRecord>) -> Result<WebhookRemoved, Problem> {
+    let wanted: WebhookEndDocument = read(document)?;
+    if view.webhook_book.find(&wanted.subscription).is_none() {
+        return Err(Problem::missing("such subscription in force that officers signed"));
+    }
+    Ok(WebhookRemoved {
+        signatures,
+        subscription: wanted.subscription,
+    })
 }
 
 fn baseline(view: &View, document: &Value, references: Vec<String>) -> Result<BaselineApproved, Problem> {

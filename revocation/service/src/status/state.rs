@@ -15,6 +15,9 @@ use revocation_core::jobs::{CrlPublished, JobEvent};
 use revocation_core::standing::StandingEvent;
 use revocation_core::status::{CertificateStatus, Revoked, StatusBook};
 
+use super::hooks::Hooks;
+use crate::webhook::Signed;
+
 /// What the entries folded since the last look ask for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Changed {
@@ -22,6 +25,8 @@ pub struct Changed {
     pub crl_due: bool,
     /// A CRL was recorded without its bytes: they must be fetched by this digest.
     pub crl_wanted: Option<Digest>,
+    /// Officers signed another subscription to webhooks, or the end of one.
+    pub webhooks: bool,
 }
 
 /// The CRL being served.
@@ -69,6 +74,7 @@ struct Inner {
     pending: BTreeMap<usize, CrlPublished>,
     paths: Paths,
     folded_to: u64,
+    hooks: Hooks,
     /// Whether a served list lacked a certificate when last looked at, and under which generation and newest list that was.
     lacks: Option<(u64, Option<u64>, bool)>,
 }
@@ -117,6 +123,7 @@ impl StatusState {
         Changed {
             crl_due: inner.crl_lacks(now),
             crl_wanted: inner.wanted(),
+            webhooks: inner.hooks.moved(),
         }
     }
 
@@ -137,6 +144,12 @@ impl StatusState {
         {
             inner.serve(event, der);
         }
+    }
+
+    /// The subscriptions to webhooks that officers signed.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<Signed> {
+        self.read().hooks.current()
     }
 
     /// The status of a certificate.
@@ -261,6 +274,7 @@ impl Inner {
             tracing::error!(position = entry.position, kind, %why, "an entry that officers did not decide is not obeyed");
             return;
         }
+        self.hooks.fold(kind, body, entry.position);
         if let Some(event) = StandingEvent::decode(kind, body) {
             match event {
                 Ok(event) => self.fold_standing(event, at),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use extensions::{StreamId, StreamKind};
 use revocation_core::regions::Network;
+pub use revocation_core::webhooks::WebhookFormat as Format;
+use revocation_core::webhooks::names_kind;
 use serde::Deserialize;
 use standardwebhooks::Webhook;
 use thiserror::Error;
@@ -25,19 +27,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(hidden)")
     }
-}
-
-/// What a receiver reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// CloudEvents 1.0, signed as Standard Webhooks asks.
-    #[default]
-    CloudEvents,
-    /// PagerDuty's Events API v2. The secret is the integration's routing key.
-    Pagerduty,
-    /// A Slack incoming webhook. The secret is the path of its address, from `/services/` on.
-    Slack,
 }
 
 /// One subscription, as the configuration file has it.
@@ -90,6 +79,8 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "house.resumed",
     "house.revoked",
     "house.reinstated",
+    "house.webhook_removed",
+    "house.webhook_set",
     "crl.published",
     "officer.token_issued",
     "officer.removed",
@@ -239,11 +230,7 @@ impl Subscription {
             config.kinds.clone()
         };
         for kind in &kinds {
-            let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-            let fits = kind
-                .split_once('.')
-                .is_some_and(|(noun, verb)| word(noun) && (verb == "*" || word(verb)));
-            if !fits {
+            if !names_kind(kind) {
                 let (name, kind) = (name.to_owned(), kind.clone());
                 return Err(SubscriptionError::Kind { name, kind });
             }

@@ -57,7 +57,7 @@ impl Progress {
 
     fn apply(&mut self, event: &DeliveryEvent, at: u64) {
         match event {
-            DeliveryEvent::Subscribed(event) => self.through = Some(self.through.unwrap_or(event.from)),
+            DeliveryEvent::Subscribed(event) => self.begin_at(event.from),
             DeliveryEvent::Attempted(event) => {
                 self.through = self.through.max(Some(event.through));
                 let Some(position) = event.entry else {
@@ -90,6 +90,13 @@ impl Progress {
                 }
             }
         }
+    }
+
+    /// Told of entries from here on, and never again of what failed before: a name that was removed and is used anew begins afresh.
+    pub(super) fn begin_at(&mut self, from: u64) {
+        self.through = self.through.max(Some(from));
+        self.failing = self.failing.split_off(&from);
+        self.dead = self.dead.split_off(&from);
     }
 
     /// Takes a dead letter back to life, with a fresh budget of attempts; `None` when there is none at `position`.

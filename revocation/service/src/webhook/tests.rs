@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::testing::{Counting, HandClock, MemoryLog, real_now};
 
+mod signed;
+
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A receiver that answers as it is told and keeps what it got.

@@ -65,6 +65,8 @@ pub(super) struct Worker {
     pending: BTreeMap<u64, Waiting>,
     progress: Arc<Mutex<Progress>>,
     shared: Shared,
+    /// For one that officers signed: where they added it. What came before is not its business, also when its name had been used before.
+    since: Option<u64>,
     subscription: Arc<Subscription>,
 }
 
@@ -74,6 +76,7 @@ impl Worker {
         shared: Shared,
         commands: mpsc::Receiver<Command>,
         progress: Arc<Mutex<Progress>>,
+        since: Option<u64>,
     ) -> Self {
         Self {
             commands,
@@ -81,6 +84,7 @@ impl Worker {
             pending: BTreeMap::new(),
             progress,
             shared,
+            since,
             subscription: Arc::new(subscription),
         }
     }
@@ -127,19 +131,20 @@ impl Worker {
     async fn begin(&mut self) -> Result<Follower, LogError> {
         let log = Arc::clone(&self.shared.log);
         let mut progress = Progress::read(log.as_ref(), &self.subscription.stream).await?;
-        let through = match progress.through {
-            Some(through) => through,
-            None => {
-                let from = log.size();
+        let through = match (progress.through, self.since) {
+            (Some(through), None) => through,
+            (Some(through), Some(since)) if since <= through => through,
+            (_, since) => {
+                let from = since.unwrap_or_else(|| log.size());
                 let subscription = self.subscription.name.clone();
                 let report = Report {
                     at: self.shared.clock.now(),
-                    id: "subscribed".to_owned(),
+                    id: since.map_or("subscribed".to_owned(), |since| format!("subscribed-{since}")),
                     record: AnyRecord::new(DeliverySubscribed { from, subscription }),
                     tasks: Vec::new(),
                 };
                 log.report(report).await?;
-                progress.through = Some(from);
+                progress.begin_at(from);
                 from
             }
         };
