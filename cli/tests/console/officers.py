@@ -295,6 +295,18 @@ def main():
     edith.browser.find_element(By.ID, "reason-freeze").send_keys("may I")
     edith.presses("Freeze mm-1").says("has none of the roles")
 
+    # A webhook, signed by two; its secret is on one page, once. What was typed stays when something is wrong.
+    ada.open("/webhooks/new").looks("webhook-new").fills(webhook="desk", url="ftp://desk.example.com/").presses("Propose it").says("its scheme must be https")
+    ada.looks("webhook-new-fault").fills(url="https://desk.example.com/hook").presses("Propose it").says("shown this once", "whsec_").looks("webhook-secret")
+    secret = next(one for one in ada.text.split() if one.startswith("whsec_"))
+    hook = ada.browser.find_element(By.CSS_SELECTOR, "main a[href^='/proposals/']").get_attribute("href")
+    joan.approves(hook).says("1 of 2 given", "https://desk.example.com/hook")
+    grace.approves(hook).says("accepted")
+    for person in (joan, grace):
+        assert secret not in person.browser.page_source, "a secret is told to nobody else"
+    ada.open("/webhooks").says("https://desk.example.com/hook").looks("webhooks").open("/webhooks/desk").says("CloudEvents, signed").looks("webhook")
+    ada.presses("Propose to remove it").says("0 of 2 given")
+
     # The record, verified in this browser.
     ada.open("/entries/3")
     ada.browser.find_element(By.CSS_SELECTOR, "[data-verify] button").click()
