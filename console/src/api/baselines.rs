@@ -88,10 +88,11 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
         let view = console.view().await?;
         known(&view, &agent)?;
         let baselines = view.baselines.get(&agent).cloned().unwrap_or_default();
+        let own = |digest: Digest| baselines.proposed.iter().any(|one| one.digest == digest);
         let open: Vec<(Digest, Value)> = view
             .register
             .proposals()
-            .filter(|one| one.becomes() == "baseline.approved" && one.document().get("agent") == Some(&json!(agent)))
+            .filter(|one| one.becomes() == "baseline.approved" && own(one.digest()))
             .map(|one| (one.digest(), proposals::shown(&view, one)))
             .collect();
         (baselines, open)

@@ -383,9 +383,10 @@ impl Register {
         let found = found.and_then(|reference| self.proposals.get(reference));
         let same = |one: &&Proposal| {
             let own: Vec<&str> = one.signature_references().collect();
+            let document = one.document();
             one.becomes() == "baseline.approved"
-                && one.document().get("agent") == body.get("agent")
-                && one.document().get("version") == body.get("version")
+                && document.get("agent") == body.get("agent")
+                && document.get("version") == body.get("version")
                 && references.iter().all(|reference| own.contains(reference))
                 && Some(one.digest()) == wanted
         };
@@ -423,7 +424,8 @@ fn revocation_key(kind: &str, stream: &StreamId, body: &Value) -> String {
 
 /// That each member of the entry is what the signed document says; absent and `null` are the same.
 fn covers(proposal: &Proposal, body: &Value) -> Result<(), Undecided> {
-    let said = |name: &str| proposal.document().get(name).filter(|value| !value.is_null());
+    let document = proposal.document();
+    let said = |name: &str| document.get(name).filter(|value| !value.is_null());
     let members = body.as_object().into_iter().flatten();
     let mut members = members.filter(|(name, _)| !UNSIGNED.contains(&name.as_str()));
     match members.find(|(name, value)| said(name) != Some(*value).filter(|value| !value.is_null())) {

@@ -1,6 +1,7 @@
 //! One proposal as the register holds it: what is to be decided, and who signed.
 
 use extensions::{ApprovalDecision, ApprovalRecord, Digest, OfficerId, Timestamp, canonical};
+use serde_json::Value;
 
 use super::{Place, Register, SignedApproval};
 use crate::{
@@ -10,12 +11,20 @@ use crate::{
 
 /// The most signatures one proposal remembers.
 const MOST_SIGNATURES: usize = 8;
+/// The longest document kept of a proposal that was decided, in bytes; a longer one (a baseline) stays in the log alone.
+const LONGEST_KEPT: usize = 1_024;
 
 /// A decision that officers must sign, other than a mandate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     reference: String,
-    event: OfficerProposed,
+    becomes: String,
+    /// Canonical bytes: a document taken apart is twenty times as large. None once it was decided and is longer than [`LONGEST_KEPT`].
+    document: Option<Box<[u8]>>,
+    digest: Digest,
+    expires_at: Timestamp,
+    nonce: Digest,
+    proposer: OfficerId,
     signatures: Vec<(SignedApproval, String)>,
     closed: Option<bool>,
     /// The position of the entry it became.
@@ -24,9 +33,15 @@ pub struct Proposal {
 
 impl Proposal {
     pub(super) fn new(event: &OfficerProposed, place: Place) -> Self {
+        let document = canonical::to_vec(&event.document);
         Self {
             reference: format!("officer/{}/{}", event.proposer, place.number),
-            event: event.clone(),
+            becomes: event.becomes.clone(),
+            digest: Digest::of(&document),
+            document: Some(document.into()),
+            expires_at: event.expires_at,
+            nonce: event.nonce,
+            proposer: event.proposer,
             signatures: Vec::new(),
             closed: None,
             became: None,
@@ -49,6 +64,7 @@ impl Proposal {
 
     pub(super) fn closed(&mut self, accepted: bool) {
         self.closed.get_or_insert(accepted);
+        self.document.take_if(|document| document.len() > LONGEST_KEPT);
     }
 
     /// Its name: proposer's stream and number.
@@ -60,37 +76,40 @@ impl Proposal {
     /// The kind of entry it will become.
     #[must_use]
     pub fn becomes(&self) -> &str {
-        &self.event.becomes
+        &self.becomes
     }
 
-    /// What is to be decided.
+    /// What is to be decided; `null` of a long one that was decided, which the entry holds.
     #[must_use]
-    pub fn document(&self) -> &serde_json::Value {
-        &self.event.document
+    pub fn document(&self) -> Value {
+        let document = self.document.as_deref();
+        document
+            .and_then(|document| canonical::from_slice(document).ok())
+            .unwrap_or_default()
     }
 
-    /// SHA-256 of the document's canonical bytes, computed now.
+    /// SHA-256 of the document's canonical bytes, computed from the document itself.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of(&canonical::to_vec(&self.event.document))
+        self.digest
     }
 
     /// What signatures are over.
     #[must_use]
     pub fn nonce(&self) -> Digest {
-        self.event.nonce
+        self.nonce
     }
 
     /// Who proposed it.
     #[must_use]
     pub fn proposer(&self) -> &OfficerId {
-        &self.event.proposer
+        &self.proposer
     }
 
     /// When the question lapses.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.event.expires_at
+        self.expires_at
     }
 
     /// Whether it was accepted or refused; `None` while open.
@@ -114,15 +133,15 @@ impl Proposal {
     /// # Errors
     /// Says which rule it breaks.
     pub fn admits(&self, event: &OfficerSigned, place: Place, register: &Register) -> Result<(), ApprovalError> {
-        if place.at > self.event.expires_at {
+        if place.at > self.expires_at {
             return Err(ApprovalError::Rule {
                 rule: "open".to_owned(),
-                reason: format!("the proposal lapsed at {}", self.event.expires_at),
+                reason: format!("the proposal lapsed at {}", self.expires_at),
             });
         }
         let question = Question {
             document: self.digest(),
-            nonce: self.event.nonce,
+            nonce: self.nonce,
             applicant: None,
             on_call: self.is_answered_on_call(),
         };
@@ -168,7 +187,7 @@ impl Proposal {
             .signatures()
             .filter(|record| record.decision == ApprovalDecision::Approve);
         approved
-            .filter(|record| needed >= 2 || record.officer != self.event.proposer)
+            .filter(|record| needed >= 2 || record.officer != self.proposer)
             .count()
     }
 }

@@ -110,7 +110,7 @@ fn check_form(view: &View, becomes: &str, document: &Value, now: Timestamp) -> R
 }
 
 pub(super) fn shown(view: &View, proposal: &Proposal) -> Value {
-    let needed = needed(view, proposal.becomes(), proposal.document()).unwrap_or(2);
+    let needed = needed(view, proposal.becomes(), &proposal.document()).unwrap_or(2);
     json!({
         "accepted": proposal.outcome(),
         "becomes": proposal.becomes(),
@@ -148,28 +148,27 @@ fn reference(officer: &str, number: &str) -> Result<String, Problem> {
 /// Members of a document that are commitments to a text beside its entry.
 const TEXTS: [&str; 3] = ["impact", "lessons", "root_cause"];
 
+/// The entry of a proposal, with its position.
+async fn proposed_at(console: &Console, proposal: &Proposal) -> Option<(u64, OfficerProposed)> {
+    let (_, number) = proposal.reference().rsplit_once('/')?;
+    let stream = StreamId::new(StreamKind::Officer, proposal.proposer().as_str()).ok()?;
+    let read = console.ledger.read_stream(&stream, number.parse().ok()?, 1).await;
+    let entry = read.ok()?.into_iter().next()?;
+    Some((entry.position, canonical::from_slice(entry.body()).ok()?))
+}
+
 /// The texts that a document commits to, as far as they were not erased: who signs it has to read them.
 pub(super) async fn texts(console: &Console, proposal: &Proposal) -> Value {
+    match proposed_at(console, proposal).await {
+        Some((position, event)) => texts_at(console, position, &event.document).await,
+        None => json!({}),
+    }
+}
+
+async fn texts_at(console: &Console, position: u64, document: &Value) -> Value {
     let mut found = serde_json::Map::new();
-    let Some((_, number)) = proposal.reference().rsplit_once('/') else {
-        return Value::Object(found);
-    };
-    let Ok(stream) = StreamId::new(StreamKind::Officer, proposal.proposer().as_str()) else {
-        return Value::Object(found);
-    };
-    let entries = console
-        .ledger
-        .read_stream(&stream, number.parse().unwrap_or(u64::MAX), 1)
-        .await;
-    let Some(position) = entries.unwrap_or_default().first().map(|entry| entry.position) else {
-        return Value::Object(found);
-    };
     for name in TEXTS {
-        let digest = proposal
-            .document()
-            .get(name)
-            .and_then(Value::as_str)
-            .and_then(Digest::parse);
+        let digest = document.get(name).and_then(Value::as_str).and_then(Digest::parse);
         let Some(digest) = digest else { continue };
         let text = console.ledger.unseal(position, &digest).await.ok().flatten();
         found.insert(name.to_owned(), json!(text));
@@ -183,11 +182,13 @@ pub(super) async fn show(State(console): State<Console>, Path((officer, number))
         let proposal = find(&view, &reference(&officer, &number)?)?;
         (shown(&view, proposal), proposal.clone())
     };
-    answer["texts"] = texts(&console, &proposal).await;
-    answer["document"] = proposal.document().clone();
-    if let Ok(content) = read::<BaselineContent>(proposal.document()) {
+    let entry = proposed_at(&console, &proposal).await;
+    let (position, event) = entry.ok_or_else(|| Problem::unavailable("the proposal's entry cannot be read now"))?;
+    answer["texts"] = texts_at(&console, position, &event.document).await;
+    if let Ok(content) = read::<BaselineContent>(&event.document) {
         answer["in_words"] = json!(content.in_words());
     }
+    answer["document"] = event.document;
     Ok(Json(answer))
 }
 
@@ -209,7 +210,7 @@ fn open(view: &View, proposal: &Proposal, now: Timestamp) -> Result<(), Problem>
         let detail = format!("this proposal lapsed at {}: propose it again", proposal.expires_at());
         return Err(Problem::conflict("LAPSED", &detail));
     }
-    current(view, proposal.becomes(), proposal.document())
+    current(view, proposal.becomes(), &proposal.document())
 }
 
 fn question(proposal: &Proposal, needed: usize) -> (Digest, Digest, Option<OfficerId>) {
@@ -219,7 +220,7 @@ fn question(proposal: &Proposal, needed: usize) -> (Digest, Digest, Option<Offic
 
 /// Checks one signature as things stand, before anything is recorded.
 fn check(view: &View, proposal: &Proposal, record: &ApprovalRecord) -> Result<(), Problem> {
-    let needed = needed(view, proposal.becomes(), proposal.document())?;
+    let needed = needed(view, proposal.becomes(), &proposal.document())?;
     let (document, nonce, applicant) = question(proposal, needed);
     let question = Question {
         document,
@@ -271,7 +272,7 @@ pub(super) async fn sign_one(console: &Console, caller: Caller, reference: &str,
     let view = console.view().await?;
     let proposal = find(&view, reference)?;
     answer["accepted"] = json!(proposal.outcome());
-    answer["officers_needed"] = json!(needed(&view, proposal.becomes(), proposal.document()).unwrap_or(2));
+    answer["officers_needed"] = json!(needed(&view, proposal.becomes(), &proposal.document()).unwrap_or(2));
     answer["signatures"] = json!(proposal.signatures().count());
     Ok(Json(answer))
 }
@@ -286,7 +287,7 @@ fn closed(proposal: &Proposal, accepted: bool) -> ProposalClosed {
 
 /// Whether enough officers approve, by the signatures that stand in the ledger.
 fn enough(view: &View, proposal: &Proposal) -> Result<bool, Problem> {
-    let needed = needed(view, proposal.becomes(), proposal.document())?;
+    let needed = needed(view, proposal.becomes(), &proposal.document())?;
     Ok(proposal.is_approved(needed, &view.register))
 }
 
@@ -311,7 +312,7 @@ async fn complete(console: &Console, reference: &str) -> Result<Option<Value>, P
             let references: Vec<String> = proposal.signature_references().map(str::to_owned).collect();
             let (decided, real) = (console.clocks.decision.now(), console.clocks.real.now());
             let (becomes, document) = (proposal.becomes(), proposal.document());
-            let draft = entry(view, becomes, document, signatures, references, decided, real)?;
+            let draft = entry(view, becomes, &document, signatures, references, decided, real)?;
             Ok(draft.also(closed(proposal, true)))
         })
         .await?;
