@@ -87,8 +87,8 @@ pub fn check_signature(
         .officer(&who)
         .filter(|officer| officer.in_office_at(position))
         .ok_or(SignatureFault::NotAnOfficer(who))?;
-    let on_call = question.on_call && officer.roles().contains(&Role::Responder);
-    if !on_call && !officer.roles().contains(&Role::Approver) {
+    let on_call = question.on_call && officer.had(Role::Responder, position);
+    if !on_call && !officer.had(Role::Approver, position) {
         return Err(SignatureFault::NotAnApprover(who));
     }
     if question.applicant == Some(&who) {

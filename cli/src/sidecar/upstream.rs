@@ -71,6 +71,8 @@ struct Kept {
     /// Who it was opened as: signatures on it name that certificate.
     identity: Arc<Identity>,
     since: Instant,
+    /// Whether the gateway has answered on it: then it took the certificate, and may have taken what came after.
+    answered: bool,
 }
 
 #[derive(Default)]
@@ -101,7 +103,7 @@ impl Upstream {
     /// When there is no answer, with what is known of the request.
     pub(super) async fn send(&self, identity: &Arc<Identity>, draft: &Draft) -> Result<Response<Incoming>, Fault> {
         let reads = matches!(draft.method, Method::GET | Method::HEAD);
-        let mut sent = false;
+        let (mut sent, mut taken) = (false, false);
         for _ in 0..ATTEMPTS {
             let connection = self.connection(identity).await;
             let mut connection = connection.map_err(|fault| if sent && !reads { Fault::Lost } else { fault })?;
@@ -121,6 +123,7 @@ impl Upstream {
                         });
                     }
                     sent |= error.message().is_none();
+                    taken |= error.message().is_none() && connection.answered;
                     if sent && !draft.repeatable {
                         return Err(Fault::Lost);
                     }
@@ -132,7 +135,7 @@ impl Upstream {
                 Err(_) => return Err(Fault::Lost),
             }
         }
-        Err(Fault::Closed)
+        Err(if taken && !reads { Fault::Lost } else { Fault::Closed })
     }
 
     /// A kept connection of this identity that is free, or a new one.
@@ -155,6 +158,7 @@ impl Upstream {
                     sender,
                     identity: identity.clone(),
                     since: Instant::now(),
+                    answered: false,
                 });
             }
             Ok(Err(error)) => format!("{error:#}"),
@@ -177,6 +181,7 @@ impl Upstream {
     /// Back to the others; it is free again once its answer has been read.
     fn keep(&self, mut connection: Kept) {
         connection.since = Instant::now();
+        connection.answered = true;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {
             kept.push(connection);

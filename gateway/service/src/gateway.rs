@@ -154,6 +154,17 @@ impl Gateway {
             .clone()
     }
 
+    /// Opens an agent's gate when neither its own standing nor the house's keeps it closed ([`Slot::reconsider_gate`]).
+    pub fn reconsider_gate(&self, slot: &Slot) {
+        let house = self.house.load();
+        let mandate = self.mandates.latest_of(&slot.agent);
+        let mode = mandate.map_or_else(
+            || house.state.mode_of_all(),
+            |mandate| house.state.mode_of(&mandate.document.owner),
+        );
+        slot.reconsider_gate(mode, self.clock.now());
+    }
+
     /// What the agent's halt does with its open orders: by the mandate it was halted under, and otherwise by its latest one. A document that officers
     /// approve later withdraws nothing that the halt's own plan kept.
     #[must_use]

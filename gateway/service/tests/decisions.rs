@@ -392,7 +392,10 @@ fn who_was_revoked_with_the_house_stays_out() {
                 world.followed(0).await;
                 assert!(!may_stay(), "{scope} is revoked");
                 let document = json!({"purpose": "reinstate", "revoked_at": number, "scope": scope});
+                // Signed before the certificate began, so that it may count again.
+                world.clock.plus_seconds(-86_400);
                 let (signatures, _) = world.decided("house.reinstated", &document, &["ada", "op"]).await;
+                world.clock.plus_seconds(86_400);
                 world
                     .record(HouseReinstated {
                         certificates_from: from,

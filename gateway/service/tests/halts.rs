@@ -673,9 +673,11 @@ fn a_probation_that_is_over_leaves_nothing_at_the_venue() {
             "agent": "mm-1", "document": small.digest(), "hours": 2, "incident": incident, "mandate": "m-small",
             "purpose": "probation", "revoked_at": number,
         });
-        let (signatures, _) = world
-            .decided("agent.probation_started", &document, &["ada", "op"])
-            .await;
+        // Signed before the certificate began, which stands for one that is issued afterwards.
+        world.clock.plus_seconds(-3_600);
+        let signed = world.decided("agent.probation_started", &document, &["ada", "op"]);
+        let (signatures, _) = signed.await;
+        world.clock.plus_seconds(3_600);
         let begun = ProbationStarted {
             agent: agent("mm-1"),
             certificates_from: world::noon().plus_seconds(-3_600),

@@ -58,7 +58,7 @@ async fn old_orders_are_told_as_young_ones_are() {
             session.slot.close_gate();
         }
         world.submit(0, &session, &text).await;
-        session.slot.reconsider_gate(extensions::Clock::now(&*world.clock));
+        world.instances[0].gateway.reconsider_gate(&session.slot);
     }
     let unanswered = || {
         let inner = session.slot.lock();

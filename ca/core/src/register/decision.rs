@@ -6,12 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use extensions::{AgentId, ApprovalRecord, Digest, OfficerId, StreamId, canonical};
-use serde_json::Value;
+use extensions::{
+    AgentId, ApprovalDecision, ApprovalRecord, Decimal, Digest, Instrument, OfficerId, StreamId, StreamKind, Timestamp,
+    canonical,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::{Place, Proposal, Register};
 use crate::{
+    approval::{Question, check_signature},
     certificate::is_signed_by,
     events::{CaCertificateInstalled, CaCertificateUse, OfficerRegistered},
 };
@@ -33,6 +38,12 @@ const SIGNED: [&str; 10] = [
     "officer.token_issued",
 ];
 
+/// An officer's word alone, under its own signature, over a nonce that counts once.
+const ATTESTED: &str = "position.attested";
+
+/// How much earlier than its last signature a reinstatement may say that certificates count, in seconds: clocks of two processes differ.
+const CLOCKS_APART_S: i64 = 60;
+
 /// Kinds that bring a certificate of the house's own: they are held to the root that the ceremony installed.
 const CERTIFIED: [&str; 2] = ["ca.certificate_installed", "officer.registered"];
 
@@ -42,7 +53,7 @@ const OF_CEREMONY: [&str; 3] = ["house.regions_set", "house.thresholds_set", "of
 /// Whether an entry of this kind is held to somebody's signature before it is obeyed.
 #[must_use]
 pub fn is_held(kind: &str) -> bool {
-    SIGNED.contains(&kind) || CERTIFIED.contains(&kind)
+    SIGNED.contains(&kind) || CERTIFIED.contains(&kind) || kind == ATTESTED
 }
 
 /// Why an entry is not what officers decided.
@@ -54,6 +65,20 @@ pub enum Undecided {
     /// It carries no signature.
     #[error("has no officers' signatures")]
     Unsigned,
+    /// It stands in another agent's stream than it speaks of.
+    #[error("speaks of agent {0} in the stream of another")]
+    Elsewhere(String),
+    /// It would let certificates count from before it was signed: those that were revoked with the agent.
+    #[error("lets certificates count from {from}, and was signed at {signed}")]
+    Backdated {
+        /// From when on certificates count.
+        from: Timestamp,
+        /// When the last of its signatures stood in the log.
+        signed: Timestamp,
+    },
+    /// An officer's own word that the officer did not sign so.
+    #[error("{0}")]
+    Attested(String),
     /// Nobody was asked.
     #[error("no officers' proposal became it: its signatures or references answer none of its kind")]
     NoProposal,
@@ -129,6 +154,8 @@ pub(super) struct Decided {
     compromised: BTreeSet<String>,
     /// Incidents whose review was signed, by the agent's stream.
     reviewed: BTreeSet<(String, String)>,
+    /// Nonces of positions that officers attested.
+    attested: BTreeSet<Digest>,
     /// The proposal that a signature answers, by where the signature stands.
     pub(super) signed: BTreeMap<String, String>,
 }
@@ -191,13 +218,17 @@ impl Register {
         }
         let revokes = is_revocation(kind);
         let ceremony = OF_CEREMONY.contains(&kind) && self.officers.is_empty();
-        if !revokes && (!SIGNED.contains(&kind) || ceremony) {
+        if !revokes && (!is_held(kind) || ceremony) {
             return Ok(false);
         }
         let body = serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()))?;
         if revokes {
             self.decided.revoked(kind, stream, &body, place.number);
             return Ok(false);
+        }
+        in_its_stream(stream, &body)?;
+        if kind == ATTESTED {
+            return self.attested(&body, place).map(|()| true);
         }
         let reference = self.became(kind, stream, &body)?;
         let proposal = self.proposals.get_mut(&reference).ok_or(Undecided::NoProposal)?;
@@ -262,6 +293,7 @@ impl Register {
                 self.explained(stream, revocation)?;
             }
         }
+        dated(proposal, body)?;
         let signed = proposal.approvals(needed);
         if !proposal.is_approved(needed, self) {
             return Err(Undecided::TooFew {
@@ -357,6 +389,30 @@ impl Register {
         }
     }
 
+    /// A position that one officer says is held, under the officer's own signature, once.
+    fn attested(&mut self, body: &Value, place: Place) -> Result<(), Undecided> {
+        let attested: Attested =
+            Attested::deserialize(body).map_err(|error| Undecided::Unreadable(error.to_string()))?;
+        let signature = &attested.signature;
+        let question = Question {
+            document: attested.document(),
+            nonce: signature.nonce,
+            applicant: None,
+            on_call: false,
+        };
+        check_signature(question, signature, place.position, &[], self)
+            .map_err(|fault| Undecided::Attested(fault.to_string()))?;
+        if signature.decision != ApprovalDecision::Approve {
+            return Err(Undecided::Attested("says no to it".to_owned()));
+        }
+        if !self.decided.attested.insert(signature.nonce) {
+            return Err(Undecided::Attested(
+                "repeats a signature whose nonce was used before".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     /// The entry repeats the signatures: each stands in the log by itself, and was verified there.
     fn of_signatures(&self, kind: &str, body: &Value) -> Result<&Proposal, Undecided> {
         let records = body.get("signatures").cloned().unwrap_or_default();
@@ -419,6 +475,48 @@ fn revocation_key(kind: &str, stream: &StreamId, body: &Value) -> String {
         format!("house {}", body.get("scope").unwrap_or(&Value::Null))
     } else {
         stream.to_string()
+    }
+}
+
+/// A position, as the entry states it.
+#[derive(Deserialize)]
+struct Attested {
+    agent: AgentId,
+    instrument: Instrument,
+    quantity: Decimal,
+    signature: ApprovalRecord,
+}
+
+impl Attested {
+    /// What the officer signs: the canonical JSON of agent, instrument, purpose and quantity.
+    fn document(&self) -> Digest {
+        Digest::of(&canonical::to_vec(&json!({
+            "agent": self.agent,
+            "instrument": self.instrument,
+            "purpose": "position attest",
+            "quantity": self.quantity,
+        })))
+    }
+}
+
+/// That an entry of an agent's stream speaks of that agent: officers sign the name in it, and the fold goes by the stream.
+fn in_its_stream(stream: &StreamId, body: &Value) -> Result<(), Undecided> {
+    let agent = body.get("agent").and_then(Value::as_str);
+    match agent.filter(|agent| stream.kind() == StreamKind::Agent && *agent != stream.name()) {
+        Some(agent) => Err(Undecided::Elsewhere(agent.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// That certificates count from no earlier than the signatures: that moment is not signed, for nobody knows it before the last one comes.
+fn dated(proposal: &Proposal, body: &Value) -> Result<(), Undecided> {
+    let Some(from) = body.get("certificates_from") else {
+        return Ok(());
+    };
+    let from = Timestamp::deserialize(from).map_err(|error| Undecided::Unreadable(error.to_string()))?;
+    match proposal.signed_at() {
+        Some(signed) if from.plus_seconds(CLOCKS_APART_S) < signed => Err(Undecided::Backdated { from, signed }),
+        _ => Ok(()),
     }
 }
 

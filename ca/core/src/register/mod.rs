@@ -103,7 +103,7 @@ impl Register {
                     .officers
                     .entry(event.officer)
                     .or_insert_with(|| Officer::new(event.officer));
-                officer.registered(event);
+                officer.registered(event, place.position);
             }
             Event::PasskeyAdded(event) => self.passkey_added(event, place),
             Event::OfficerRemoved(event) => {
@@ -216,7 +216,7 @@ impl Register {
         };
         let officer = self.officers.entry(event.officer);
         let officer = officer.or_insert_with(|| Officer::new(event.officer));
-        officer.passkey_added(event, roles.as_deref(), place.at);
+        officer.passkey_added(event, roles.as_deref(), place);
     }
 
     fn in_mandate(&mut self, mandate: &MandateId, change: impl FnOnce(&mut Mandate)) {

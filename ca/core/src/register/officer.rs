@@ -4,6 +4,7 @@ use extensions::{ApprovalRecord, Digest, OfficerId, Timestamp, passkey::RelyingP
 
 use crate::approval::SignatureFault;
 use crate::events::{OfficerRegistered, OfficerTokenIssued, PasskeyAdded, Role};
+use crate::register::Place;
 
 /// The most passkeys that count for one officer.
 pub const MOST_PASSKEYS: usize = 8;
@@ -66,13 +67,24 @@ pub struct Passkey {
     retired_at: Option<u64>,
 }
 
+/// A key that a certificate of the officer's had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct CertifiedKey {
+    digest: Digest,
+    /// SubjectPublicKeyInfo DER.
+    spki: Vec<u8>,
+    /// Where another certificate replaced it, or its officer left: what it signs from there on does not count.
+    retired_at: Option<u64>,
+}
+
 /// An officer, in office or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Officer {
     id: OfficerId,
-    roles: Vec<Role>,
-    /// Every key ever held, the current one last: SHA-256 and SubjectPublicKeyInfo.
-    keys: Vec<(Digest, Vec<u8>)>,
+    /// What roles the officer had, from which position on; the present ones last.
+    roles: Vec<(u64, Vec<Role>)>,
+    /// Every key ever held, the current one last.
+    keys: Vec<CertifiedKey>,
     certificate: Vec<u8>,
     /// Whether the certificate is of the present term in office.
     certified: bool,
@@ -93,8 +105,8 @@ impl Officer {
         }
     }
 
-    pub(super) fn registered(&mut self, event: &OfficerRegistered) {
-        self.roles.clone_from(&event.roles);
+    pub(super) fn registered(&mut self, event: &OfficerRegistered, position: u64) {
+        self.roles.push((position, event.roles.clone()));
         self.certificate.clone_from(&event.certificate.0);
         self.certified = true;
         self.removed_at = None;
@@ -102,15 +114,25 @@ impl Officer {
         if let Some(spki) = crate::certificate::spki_of(&event.certificate.0)
             && Digest::of(&spki) == event.key
         {
-            self.keys.retain(|(digest, _)| *digest != event.key);
-            self.keys.push((event.key, spki));
+            self.keys.retain(|key| key.digest != event.key);
+            self.retire_keys(position);
+            self.keys.push(CertifiedKey {
+                digest: event.key,
+                spki,
+                retired_at: None,
+            });
         }
     }
 
+    fn retire_keys(&mut self, position: u64) {
+        let signing = self.keys.iter_mut().filter(|key| key.retired_at.is_none());
+        signing.for_each(|key| key.retired_at = Some(position));
+    }
+
     /// Takes in a passkey that the register admitted; `roles` come with a token, which begins or goes on with a term in office.
-    pub(super) fn passkey_added(&mut self, event: &PasskeyAdded, roles: Option<&[Role]>, at: Timestamp) {
+    pub(super) fn passkey_added(&mut self, event: &PasskeyAdded, roles: Option<&[Role]>, place: Place) {
         if let Some(roles) = roles {
-            self.roles = roles.to_vec();
+            self.roles.push((place.position, roles.to_vec()));
             self.removed_at = None;
         }
         self.passkeys.push(Passkey {
@@ -118,7 +140,7 @@ impl Officer {
             key: Digest::of(&event.spki.0),
             spki: event.spki.0.clone(),
             party: event.party.clone(),
-            added_at: at,
+            added_at: place.at,
             retired_at: None,
         });
     }
@@ -126,6 +148,7 @@ impl Officer {
     pub(super) fn removed(&mut self, position: u64) {
         self.removed_at = Some(position);
         self.certified = false;
+        self.retire_keys(position);
         let signing = self.passkeys.iter_mut().filter(|passkey| passkey.retired_at.is_none());
         signing.for_each(|passkey| passkey.retired_at = Some(position));
     }
@@ -139,13 +162,21 @@ impl Officer {
     /// What the officer may do, sorted.
     #[must_use]
     pub fn roles(&self) -> &[Role] {
-        &self.roles
+        self.roles.last().map_or(&[], |(_, roles)| roles)
+    }
+
+    /// Whether the officer had a role when the entry at `position` was written: another role later takes no earlier signature back.
+    #[must_use]
+    pub fn had(&self, role: Role, position: u64) -> bool {
+        let mut terms = self.roles.iter().rev();
+        let then = terms.find(|(from, _)| *from <= position);
+        then.is_some_and(|(_, roles)| roles.contains(&role))
     }
 
     /// Whether the officer is in office and has a role.
     #[must_use]
     pub fn may(&self, role: Role) -> bool {
-        self.in_office() && self.roles.contains(&role)
+        self.in_office() && self.roles().contains(&role)
     }
 
     /// Whether the officer has not left.
@@ -163,7 +194,7 @@ impl Officer {
     /// Whether the officer is in office and this is the current certificate's key or a passkey.
     #[must_use]
     pub fn holds(&self, key: &Digest) -> bool {
-        let certified = self.certified && self.keys.last().is_some_and(|(digest, _)| digest == key);
+        let certified = self.certified && self.keys.last().is_some_and(|last| last.digest == *key);
         self.in_office() && (certified || self.passkeys().any(|passkey| passkey.key == *key))
     }
 
@@ -183,20 +214,19 @@ impl Officer {
         self.passkeys.iter().any(|passkey| passkey.credential == credential)
     }
 
-    /// Whether a key is a passkey that its officer had given up before the entry at `position` was written.
+    /// Whether a key was replaced, or its officer had left, before the entry at `position` was written.
     #[must_use]
     pub fn retired_before(&self, key: &Digest, position: u64) -> bool {
-        let retired = self.passkey(key).and_then(|passkey| passkey.retired_at);
-        retired.is_some_and(|retired| retired < position)
+        let passkey = self.passkey(key).and_then(|passkey| passkey.retired_at);
+        let certified = || self.keys.iter().find(|own| own.digest == *key)?.retired_at;
+        passkey.or_else(certified).is_some_and(|retired| retired < position)
     }
 
     /// A key of the officer's certificates, former ones included: SubjectPublicKeyInfo DER.
     #[must_use]
     pub fn key(&self, key: &Digest) -> Option<&[u8]> {
-        self.keys
-            .iter()
-            .find(|(digest, _)| digest == key)
-            .map(|(_, spki)| spki.as_slice())
+        let mut keys = self.keys.iter();
+        keys.find(|own| own.digest == *key).map(|own| own.spki.as_slice())
     }
 
     /// Whether a key of this officer, former ones included, signed what the record says.

@@ -163,20 +163,24 @@ impl Proposal {
     }
 
     fn has_both(&self, register: &Register) -> bool {
-        let yes = self
-            .signatures()
-            .filter(|record| record.decision == ApprovalDecision::Approve);
-        let signers: Vec<&OfficerId> = yes.map(|record| &record.officer).collect();
-        let has = |who: &OfficerId, role| {
-            let officer = register.officer(who);
-            officer.is_some_and(|officer| officer.roles().contains(&role))
+        let yes = self.signatures.iter().map(|(signed, _)| signed);
+        let yes: Vec<&SignedApproval> = yes
+            .filter(|signed| signed.record.decision == ApprovalDecision::Approve)
+            .collect();
+        let has = |signed: &SignedApproval, role| {
+            let officer = register.officer(&signed.record.officer);
+            officer.is_some_and(|officer| officer.had(role, signed.position))
         };
-        let mut on_call = signers.iter().filter(|who| has(who, Role::Responder));
+        let mut on_call = yes.iter().filter(|signed| has(signed, Role::Responder));
         on_call.any(|first| {
-            signers
-                .iter()
-                .any(|second| second != first && has(second, Role::Approver))
+            yes.iter()
+                .any(|second| second.record.officer != first.record.officer && has(second, Role::Approver))
         })
+    }
+
+    /// When the last of its signatures stood in the log.
+    pub(super) fn signed_at(&self) -> Option<Timestamp> {
+        self.signatures.iter().map(|(signed, _)| signed.at).max()
     }
 
     /// How many officers approve: each signature was verified where it stands, so that an officer who left later counts. Where one is

@@ -32,10 +32,7 @@ use serde_json::json;
 pub(super) use self::market::Rules;
 use self::{parameters::Parameters, refusal::Refused};
 use super::{Side, orders::whole_body};
-use crate::{pipeline::unread::Admission, session::Session, venue::market::MarketQuestion};
-
-/// Questions of one bot in a second that read the ledger or are passed to the venue; more are refused.
-const QUESTIONS_PER_SECOND: u32 = 50;
+use crate::{pipeline::unread::QUESTIONS_PER_SECOND, session::Session, venue::market::MarketQuestion};
 
 /// Where the venue's interfaces begin: spot, and those of which nothing is answered (margin, transfers, withdrawals, futures, options).
 const PREFIXES: [&str; 7] = ["api", "sapi", "wapi", "fapi", "dapi", "eapi", "papi"];
@@ -114,16 +111,9 @@ fn read_query(uri: &Uri) -> Result<Parameters, Refused> {
 
 /// Bounds what one bot asks of the ledger and the venue; its orders and cancels have bounds of their own.
 fn admit_question(session: &Session) -> Result<(), Refused> {
-    let admission = session
-        .slot
-        .lock()
-        .questions
-        .admit(Instant::now(), QUESTIONS_PER_SECOND);
-    match admission {
-        Admission::Read(_) => Ok(()),
-        Admission::Unread(_) => {
-            let detail = format!("more than {QUESTIONS_PER_SECOND} questions in a second; slow down");
-            Err(Refused::of(Code::RateMessages).because(&detail))
-        }
-    }
+    let admitted = session.slot.admits_question(Instant::now());
+    let detail = format!("more than {QUESTIONS_PER_SECOND} questions in a second; slow down");
+    admitted
+        .then_some(())
+        .ok_or_else(|| Refused::of(Code::RateMessages).because(&detail))
 }

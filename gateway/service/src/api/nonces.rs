@@ -24,16 +24,17 @@ impl Nonces {
     /// # Errors
     /// When it was taken before, or too many are live.
     pub fn take(&mut self, nonce: String, expires: Timestamp, now: Timestamp) -> Result<(), ProofError> {
-        if self.live.get(&nonce).is_some_and(|until| *until >= now) {
+        if self.live.get(&nonce).is_some_and(|until| *until > now) {
             return Err(ProofError::Replayed);
         }
         if self.live.len() >= NONCES_PER_AGENT {
-            self.live.retain(|_, until| *until >= now);
+            self.live.retain(|_, until| *until > now);
             if self.live.len() >= NONCES_PER_AGENT {
                 return Err(ProofError::TooManyNonces);
             }
         }
-        self.live.insert(nonce, expires);
+        // Windows are judged in whole seconds: a signature is good to the end of the one it expires in.
+        self.live.insert(nonce, expires.plus_seconds(1));
         Ok(())
     }
 }
@@ -48,6 +49,8 @@ mod tests {
         let mut nonces = Nonces::default();
         assert_eq!(nonces.take("a".into(), at(60), at(0)), Ok(()));
         assert_eq!(nonces.take("a".into(), at(90), at(30)), Err(ProofError::Replayed));
+        let last = at(60).plus_millis(999);
+        assert_eq!(nonces.take("a".into(), at(90), last), Err(ProofError::Replayed));
         assert_eq!(
             nonces.take("a".into(), at(120), at(61)),
             Ok(()),

@@ -1,6 +1,6 @@
 //! What a bot may read: its orders, fills, positions, and what it may still do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Extension, Json,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Side, orders::problem, standing};
 use crate::{
-    pipeline::{endings::OrderStory, repeat::story},
+    pipeline::{endings::OrderStory, repeat::story, unread::QUESTIONS_PER_SECOND},
     session::Session,
 };
 
@@ -114,6 +114,10 @@ pub(super) async fn fills(
         Ok(Query(query)) => query,
         Err(rejection) => return unread_query(&rejection),
     };
+    if !session.slot.admits_question(Instant::now()) {
+        let detail = format!("more than {QUESTIONS_PER_SECOND} questions in a second; slow down");
+        return problem(Code::RateMessages, detail).retry_after_s(1).into_response();
+    }
     let from = query.since.map_or(0, |since| since.saturating_add(1));
     let page = match bots
         .gateway

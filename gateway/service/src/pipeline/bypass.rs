@@ -8,7 +8,7 @@ use std::{
 };
 
 use extensions::{Counterparty, Instrument, Timestamp};
-use gateway_policy::{AgentEvent, DecisionKind, OrderDecided, Side, VenueOrderId as PermitId};
+use gateway_policy::{AgentEvent, DecisionKind, OrderDecided, OutcomeState, Side, VenueOrderId as PermitId};
 use ledger::events::{ForeignTrade, GatewayEvent};
 
 use super::reconcile::record;
@@ -24,6 +24,8 @@ const MOST_INSTRUMENTS: usize = 4;
 const MOST_PAGES: usize = 4;
 /// Orders that are asked for by the venue's own id in one look.
 const MOST_QUESTIONS: usize = 8;
+/// Entries from a permit on in which the venue's answer to it is looked for.
+const OUTCOME_SCAN: usize = 1_024;
 /// Orders of ours that are known by the venue's id; further ones push the oldest out, and are asked for.
 const MOST_KNOWN: usize = 65_536;
 
@@ -100,6 +102,15 @@ impl Bypass {
     }
 }
 
+/// The venue's own id of an order, where its answer told it.
+fn reference_of(state: OutcomeState) -> Option<String> {
+    match state {
+        OutcomeState::Accepted { venue_reference } => Some(venue_reference),
+        OutcomeState::Closed { venue_reference, .. } => venue_reference,
+        _ => None,
+    }
+}
+
 /// What stands behind a trade.
 enum Behind {
     /// An order that we permitted.
@@ -143,14 +154,16 @@ impl Looking<'_> {
     /// Asks the venue which order a trade is of, and the ledger who permitted it.
     async fn ask(&self, trade: &Trade) -> Result<Behind, Doubt> {
         let found = self.venue.order_of(trade.instrument, &trade.venue_order_id).await?;
-        Ok(match self.permitted(found.as_ref()).await? {
+        Ok(match self.permitted(trade, found.as_ref()).await? {
             true => Behind::Permit,
             false => Behind::Nobody(found.and_then(|order| order.client_id)),
         })
     }
 
-    /// Whether a permit explains the order: it stands under an id that the permit derived, and is what was permitted.
-    async fn permitted(&self, order: Option<&OrderReport>) -> Result<bool, Doubt> {
+    /// Whether a permit explains the order of a trade: it stands under an id that the permit derived, is what was permitted, and is the very order
+    /// that the venue gave the permit, as far as its answer was recorded. Venues want ids unique among open orders alone: who holds the credential
+    /// may use that of a closed one again.
+    async fn permitted(&self, trade: &Trade, order: Option<&OrderReport>) -> Result<bool, Doubt> {
         let named = order.and_then(|order| Some((order, PermitId::parse(order.client_id?.as_str())?)));
         let Some((order, id)) = named else { return Ok(false) };
         let slots = self.gateway.slots();
@@ -158,10 +171,14 @@ impl Looking<'_> {
             return Ok(false);
         };
         // The permit was recorded before the order was sent, so it is there.
-        let entries = self.gateway.ledger.read_stream(slot.stream(), id.number(), 1).await;
+        let entries = self
+            .gateway
+            .ledger
+            .read_stream(slot.stream(), id.number(), OUTCOME_SCAN)
+            .await;
         let entries = entries.map_err(|_| Doubt::Broken)?;
-        let decided = entries
-            .first()
+        let mut events = entries
+            .iter()
             .map(|entry| AgentEvent::decode(&entry.kind, entry.body()));
         let same = |decided: &OrderDecided| {
             let terms = &decided.order;
@@ -169,8 +186,14 @@ impl Looking<'_> {
                 && terms.counterparty == self.counterparty
                 && terms.instrument == order.instrument
                 && terms.quantity == order.quantity
+                && (terms.side == Side::Buy) == trade.bought
         };
-        Ok(matches!(decided, Some(Ok(AgentEvent::Decided(decided))) if same(&decided)))
+        let permitted = matches!(events.next(), Some(Ok(AgentEvent::Decided(decided))) if same(&decided));
+        let mut given = events.filter_map(|event| match event {
+            Ok(AgentEvent::Outcome(outcome)) if outcome.order == id.number() => reference_of(outcome.state),
+            _ => None,
+        });
+        Ok(permitted && given.all(|reference| reference == order.venue_order_id.as_str()))
     }
 
     fn tell(&self, trade: &Trade, client: Option<VenueClientId>) {

@@ -129,7 +129,7 @@ fn fold_stale(gateway: &Arc<Gateway>) {
         let gateway = gateway.clone();
         tokio::spawn(async move {
             match slot.resync(&gateway.ledger, &gateway.writer).await {
-                Ok(()) => slot.reconsider_gate(gateway.clock.now()),
+                Ok(()) => gateway.reconsider_gate(&slot),
                 Err(error) => tracing::error!(agent = %slot.agent, %error, "an agent's stream cannot be read"),
             }
         });
@@ -211,7 +211,7 @@ fn standing_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Commit
         }
         StandingEvent::Frozen(_) => slot.close_gate(),
         StandingEvent::Resumed(_) | StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_) => {
-            slot.reconsider_gate(gateway.clock.now())
+            gateway.reconsider_gate(&slot);
         }
         StandingEvent::CertificateRevoked(revoked) => {
             gateway
@@ -238,6 +238,11 @@ fn house_effects(gateway: &Arc<Gateway>, venues: &Arc<Venues>, entry: &Committed
             let on_halt = gateway.on_halt_of(&slot);
             let plan = slot.lock().state.halt_plan(on_halt);
             halt::carry_out(gateway, venues, &slot, plan, CancelSource::Officer);
+        }
+    }
+    if let Some(Ok(HouseEvent::Reinstated(reinstated))) = HouseEvent::decode(&entry.kind, entry.body()) {
+        for agent in gateway.mandates.agents_of(reinstated.scope) {
+            gateway.reconsider_gate(&gateway.slot(&agent));
         }
     }
 }

@@ -5,9 +5,12 @@
 //! the ledger before anything else is decided ([`Slot::resync`]). Nothing is sent or answered before durability, so a wrong
 //! guess is never seen outside.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use anomaly::ApprovedBaseline;
@@ -15,11 +18,16 @@ use ca_core::register::is_held;
 use extensions::{AgentId, Digest, Record, StreamId, Timestamp, canonical};
 use gateway_policy::{AgentEvent, AgentState, DecisionKind, EntryAt, StateDigest};
 use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
-use revocation_core::{HaltReported, Standing, StandingEvent};
+use revocation_core::{HaltReported, Standing, StandingEvent, standing::Mode};
 use tokio::sync::Notify;
 
 use super::{
-    cancel::Running, decisions::Decisions, endings::Endings, halt::Owed, known_ids::KnownIds, unread::MessageBound,
+    cancel::Running,
+    decisions::Decisions,
+    endings::Endings,
+    halt::Owed,
+    known_ids::KnownIds,
+    unread::{Admission, MessageBound, QUESTIONS_PER_SECOND},
 };
 use crate::api::nonces::Nonces;
 
@@ -191,8 +199,12 @@ impl Slot {
     }
 
     /// Opens the gate when nothing that is folded or queued keeps it closed at `now`: after officers resumed or reinstated the
-    /// agent, and after a halt lost its number to another writer. A stale slot is looked at again once it is folded.
-    pub fn reconsider_gate(&self, now: Timestamp) {
+    /// agent, and after a halt lost its number to another writer. A stale slot is looked at again once it is folded. While the house or
+    /// the owner is revoked it stays closed, whatever the agent's own standing: `house` is what it may do at most.
+    pub fn reconsider_gate(&self, house: Mode, now: Timestamp) {
+        if house == Mode::Revoked {
+            return;
+        }
         let inner = self.lock();
         let stopped = matches!(inner.state.standing_at(now), Standing::Revoked | Standing::Frozen);
         if !inner.stale && !stopped && !self.has_unrecorded_halt() {
@@ -238,6 +250,12 @@ impl Slot {
     #[must_use]
     pub fn gate_open(&self) -> bool {
         !self.halted.load(Ordering::SeqCst)
+    }
+
+    /// Whether another question that scans the ledger, or asks the venue, is within the bot's bound.
+    pub fn admits_question(&self, now: Instant) -> bool {
+        let admission = self.lock().questions.admit(now, QUESTIONS_PER_SECOND);
+        matches!(admission, Admission::Read(_))
     }
 
     /// The agent's stream.

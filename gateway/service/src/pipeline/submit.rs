@@ -116,7 +116,7 @@ pub async fn submit(
                         return unavailable(gateway, reason);
                     }
                 }
-                slot.reconsider_gate(gateway.clock.now());
+                gateway.reconsider_gate(slot);
                 reach_epoch(gateway, epoch).await;
             }
             Lost::Unavailable(reason) => return unavailable(gateway, reason),

@@ -6,6 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Questions of one bot in a second that scan the ledger or are passed to the venue; more are refused.
+pub const QUESTIONS_PER_SECOND: u32 = 50;
+
 /// Messages of one agent in the running second.
 #[derive(Debug, Default)]
 pub struct MessageBound {

@@ -12,7 +12,7 @@ use gateway_policy::{AgentEvent, Code, OpenOrder};
 use serde_json::Value;
 
 use super::{
-    named, order,
+    admit_question, named, order,
     parameters::{Parameters, number_in},
     read_query,
     refusal::Refused,
@@ -76,6 +76,7 @@ async fn traded(gateway: &Gateway, session: &Session, story: &OrderStory) -> Res
     if story.executed.is_zero() {
         return Ok(traded);
     }
+    admit_question(session)?;
     let stream = session.slot.stream();
     let page = gateway.ledger.read_stream(stream, story.number, FILLS_SCAN).await;
     for entry in page.map_err(|_| Refused::of(Code::LedgerUnavailable))? {
