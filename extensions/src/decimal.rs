@@ -163,6 +163,28 @@ impl Decimal {
         self.checked_mul(Self { mantissa: 5, scale: 1 })
     }
 
+    /// `self · part / whole`, to 18 decimals, rounded up or down; `None` unless nothing is below zero, `part` is at most `whole`, and it fits.
+    #[must_use]
+    pub fn checked_share(self, part: Self, whole: Self, up: bool) -> Option<Self> {
+        let scale = part.scale.max(whole.scale);
+        let [part, whole] = [part.at_scale(scale)?, whole.at_scale(scale)?].map(u128::try_from);
+        let (part, whole) = (part.ok()?, whole.ok()?);
+        let scale = self.scale.max(MOST_DECIMALS);
+        let amount = u128::try_from(self.at_scale(scale)?).ok()?;
+        // The remainder, doubled, and the part stay below three times the whole.
+        if whole == 0 || part > whole || whole.leading_zeros() < 3 {
+            return None;
+        }
+        let (mut quotient, mut rest) = (0_u128, 0_u128);
+        for bit in (0..u128::BITS - 1).rev() {
+            rest = 2 * rest + if amount >> bit & 1 == 1 { part } else { 0 };
+            quotient = 2 * quotient + rest / whole;
+            rest %= whole;
+        }
+        let rounded = quotient + u128::from(up && rest > 0);
+        Self::new(i128::try_from(rounded).ok()?, scale)
+    }
+
     fn at_scale(self, scale: u8) -> Option<i128> {
         self.mantissa
             .checked_mul(10_i128.checked_pow(u32::from(scale - self.scale))?)
@@ -304,6 +326,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn shares_round_as_asked_and_never_wrap() {
+        let share = |amount, part, whole, up| decimal(amount).checked_share(decimal(part), decimal(whole), up);
+        assert_eq!(share("100", "1", "4", true), Some(decimal("25")));
+        assert_eq!(share("100", "0.5", "2", false), Some(decimal("25")));
+        assert_eq!(share("1", "1", "3", false), Some(decimal("0.333333333333333333")));
+        assert_eq!(share("1", "1", "3", true), Some(decimal("0.333333333333333334")));
+        assert_eq!(share("7", "0", "3", true), Some(Decimal::ZERO));
+        assert_eq!(share("7", "3", "3", true), Some(decimal("7")));
+        for (amount, part, whole) in [
+            ("-1", "1", "2"),
+            ("1", "-1", "2"),
+            ("1", "1", "-2"),
+            ("1", "3", "2"),
+            ("1", "0", "0"),
+        ] {
+            assert_eq!(share(amount, part, whole, true), None, "{amount} {part} {whole}");
+        }
+        let huge = Decimal::new(i128::MAX, 0).expect("scale");
+        assert_eq!(huge.checked_share(decimal("1"), decimal("2"), true), None);
+        assert_eq!(decimal("1").checked_share(decimal("1"), huge, true), None);
+        let (amount, whole) = (decimal("9999999999999999999"), decimal("9.999999999999999999"));
+        assert_eq!(amount.checked_share(whole, whole, true), Some(amount));
+    }
 
     fn decimal(text: &str) -> Decimal {
         Decimal::parse(text).expect(text)

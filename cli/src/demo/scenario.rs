@@ -258,17 +258,26 @@ fn bot(profile: &Profile, fate: Fate, scoring: Scoring, history: Vec<Row>) -> Bo
             price_collar_bps: 300,
             regions: names(regions),
         },
-        conduct: Conduct {
-            on_halt,
-            on_unanswered_warning: default,
-            probation_hours: None,
-            repeat_window_ms: 0,
-            scoring,
-        },
+        conduct: conduct(on_halt, default, scoring),
         purpose: purpose.to_owned(),
         rationale: "A tenth above the largest order of its strategy; three times what it trades on a usual day."
             .to_owned(),
         history,
+    }
+}
+
+/// Conduct without bounds of its own.
+fn conduct(on_halt: OnHalt, on_unanswered_warning: OnUnansweredWarning, scoring: Scoring) -> Conduct {
+    Conduct {
+        max_day_loss: None,
+        max_open_orders: None,
+        max_position: None,
+        on_halt,
+        on_unanswered_warning,
+        probation_hours: None,
+        repeat_window_ms: 0,
+        scoring,
+        self_trade: None,
     }
 }
 

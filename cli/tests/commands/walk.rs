@@ -15,6 +15,10 @@ mandate = "m-1"
 expires = "{}"
 rationale = "a small desk"
 [conduct]
+max_day_loss = ["EUR 500"]
+max_open_orders = 2
+max_position = ["BTC_EUR 0.3"]
+self_trade = "refuse"
 on_halt = "cancel_all"
 on_unanswered_warning = "reduce_only"
 repeat_window_ms = 0
@@ -196,6 +200,7 @@ impl Walk {
             .house
             .fails(3, "MAX_NOTIONAL", &sent.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(refused["answer"]["code"], "MAX_NOTIONAL");
+        self.meets_its_bounds();
         self.house.done(&["order", "list", "--agent", "bot-1"]);
         self.house.done(&["order", "cancel", "--agent", "bot-1", "--all"]);
 
@@ -215,6 +220,40 @@ impl Walk {
         let diff = [wide.to_str().unwrap(), certificate.to_str().unwrap()];
         assert_eq!(self.house.done(&["limits", "diff", diff[0], diff[1]])["within"], true);
         assert_eq!(self.house.done(&["limits", "diff", diff[1], diff[0]])["within"], false);
+    }
+
+    /// Beside the one open order: its own price from the other side, a position with it filled, and one open order too many. Control: a
+    /// mandate without the three members, and each of the refused is permitted.
+    fn meets_its_bounds(&self) {
+        let send = |id: &str, side: &str, quantity: &str| {
+            let words =
+                format!("order send --agent bot-1 --side {side} --price 49000 --id {id} --quantity {quantity} BTC_EUR");
+            words.split(' ').map(str::to_owned).collect::<Vec<String>>()
+        };
+        let refused = |code: &str, sent: Vec<String>| {
+            let told = self
+                .house
+                .fails(3, code, &sent.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(told["answer"]["code"], code);
+        };
+        let shown = self.as_officer("ada", &["application", "show", "m-1"]);
+        let words = shown["in_words"].as_str().unwrap();
+        for line in [
+            "at most 2 at once",
+            "BTC_EUR 0.3; long or short",
+            "one of the bot's own open orders",
+        ] {
+            assert!(words.contains(line), "{line}: {words}");
+        }
+        refused("SELF_TRADE", send("o-3", "sell", "0.01"));
+        refused("MAX_POSITION", send("o-4", "buy", "0.3"));
+        self.house.done(
+            &send("o-5", "buy", "0.28")
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+        );
+        refused("OPEN_ORDERS_CAP", send("o-6", "buy", "0.01"));
     }
 
     /// Signs a proposal as two officers have read it.
@@ -361,6 +400,8 @@ impl Walk {
         self.house.done(&["export", "--to", to]);
         self.house.fails(2, "is there already", &["export", "--to", to]);
         self.house.done(&["verify", to, "--key", &root]);
+        let replayed = self.house.done(&["replay", to, "--key", &root]);
+        assert!(replayed["decisions"].as_u64() >= Some(6), "{replayed}");
         let receipt = self.house.folder.path().join("answer.json");
         self.house.done(&[
             "receipt",

@@ -106,7 +106,7 @@ fn submitted(
     }
     let document = MandateDocument {
         agent: body.agent,
-        conduct: body.conduct,
+        conduct: body.conduct.clone(),
         declared_code_digest: agent.declared_code_digest,
         declared_model: agent.declared_model.clone(),
         environment: agent.environment,

@@ -92,6 +92,7 @@ fn told(state: &AgentState, behind: u64, mandate: Option<&MandateDocument>, now:
     json!({
         "agent": state.agent(),
         "behind": behind,
+        "bounds": mandate.map(|mandate| state.bounds_left(&mandate.conduct, now)),
         "day": limits.as_ref().map(|limits| day(state, limits, now)),
         "halt_would": plan.as_ref().map(|plan| json!({"cancel": plan.cancel.len(), "keep": plan.keep.len()})),
         "limits": mandate.map(|mandate| LimitsDocument::from(&mandate.limits)),

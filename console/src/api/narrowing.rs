@@ -76,7 +76,7 @@ fn narrowed(
     }
     let before = asked.document();
     let document = MandateDocument {
-        conduct: body.conduct.unwrap_or(before.conduct),
+        conduct: body.conduct.clone().unwrap_or_else(|| before.conduct.clone()),
         expires: body.expires.unwrap_or(before.expires),
         limits: body.limits.clone().unwrap_or_else(|| before.limits.clone()),
         ..before.clone()

@@ -114,6 +114,7 @@ pub(super) fn is_small(view: &View, document: &MandateDocument) -> Result<(), Pr
     let mut reasons = Vec::new();
     for outer in everyday {
         reasons = too_wide(&document.limits, &outer.limits);
+        reasons.extend(document.conduct.wider_bounds(&outer.conduct));
         if reasons.is_empty() {
             return Ok(());
         }

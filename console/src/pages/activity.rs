@@ -184,6 +184,7 @@ impl Orders {
 #[derive(Debug, Deserialize)]
 pub(super) struct Book {
     pub(super) behind: u64,
+    pub(super) bounds: Option<Vec<Bound>>,
     pub(super) day: Option<Vec<Day>>,
     halt_would: Option<HaltWould>,
     pub(super) mandate: Option<String>,
@@ -191,6 +192,29 @@ pub(super) struct Book {
     pub(super) open_orders: Vec<Open>,
     pub(super) positions: Vec<Position>,
     pub(super) rates: Option<Vec<Rate>>,
+}
+
+/// A bound of the mandate's conduct, and what is left of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Bound {
+    bound: String,
+    pub(super) limit: Amount,
+    of: Option<String>,
+    pub(super) used: Option<Amount>,
+    pub(super) left: Option<Amount>,
+}
+
+impl Bound {
+    /// Of what, in words.
+    pub(super) fn words(&self) -> String {
+        let of = self.of.as_deref().unwrap_or_default();
+        match self.bound.as_str() {
+            "max_day_loss" => format!("{of} of realised loss in a UTC day"),
+            "max_open_orders" => "open orders".to_owned(),
+            "max_position" => format!("{of}: position with open orders filled"),
+            other => format!("{other} {of}"),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

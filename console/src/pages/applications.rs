@@ -364,6 +364,18 @@ fn asked(fields: &Fields) -> Value {
     if !fields.of("probation_hours").is_empty() {
         asked["conduct"]["probation_hours"] = number("probation_hours");
     }
+    if !fields.of("max_day_loss").is_empty() {
+        asked["conduct"]["max_day_loss"] = json!(fields.list("max_day_loss"));
+    }
+    if !fields.of("max_open_orders").is_empty() {
+        asked["conduct"]["max_open_orders"] = number("max_open_orders");
+    }
+    if !fields.of("max_position").is_empty() {
+        asked["conduct"]["max_position"] = json!(fields.list("max_position"));
+    }
+    if !fields.of("self_trade").is_empty() {
+        asked["conduct"]["self_trade"] = json!(fields.of("self_trade"));
+    }
     asked
 }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Timestamp;
+use super::Caps;
+use crate::{Currency, Instrument, Timestamp};
 
 /// The longest repeat window: ten minutes.
 pub(crate) const LONGEST_REPEAT_WINDOW_MS: u32 = 600_000;
@@ -82,10 +83,29 @@ impl<'de> Deserialize<'de> for Scoring {
     }
 }
 
-/// What a mandate says that is not a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What is done with an order that would trade with one of the bot's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfTrade {
+    /// It is refused.
+    Refuse,
+}
+
+/// What a mandate says that is not in the certificate. A bound that is absent bounds nothing, and leaves no trace in the canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conduct {
+    /// The realised loss of a UTC day at which only verified reductions are permitted: one for each unit of the day's value,
+    /// `["EUR 500"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_day_loss: Option<Caps<Currency>>,
+    /// The most open orders at once, 1 to 256, those in doubt included; verified reductions are free of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_open_orders: Option<u16>,
+    /// The largest position in each instrument, long or short, with every open order of that side counted as filled: one cap for each
+    /// instrument of the limits, `["BTC_EUR 2.5"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_position: Option<Caps<Instrument>>,
     /// What a halt does with open orders.
     pub on_halt: OnHalt,
     /// What a warning becomes when nobody answers it.
@@ -98,4 +118,7 @@ pub struct Conduct {
     pub repeat_window_ms: u32,
     /// Whether the score acts.
     pub scoring: Scoring,
+    /// What is done with an order that would trade with one of the bot's own open orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_trade: Option<SelfTrade>,
 }

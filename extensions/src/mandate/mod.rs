@@ -1,11 +1,15 @@
 //! The mandate document: what officers read and approve. Limits go into the certificate; conduct does not, its hash does.
 
+mod bounds;
+mod caps;
 mod conduct;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub use conduct::{Conduct, OnHalt, OnUnansweredWarning, Scoring};
+pub use bounds::MOST_OPEN_ORDERS;
+pub use caps::Caps;
+pub use conduct::{Conduct, OnHalt, OnUnansweredWarning, Scoring, SelfTrade};
 pub use words::Change;
 
 use serde::{Deserialize, Serialize};
@@ -74,6 +78,15 @@ pub enum MandateError {
     /// A probation of no hours, or of more than a day.
     #[error("probation_hours: expected 1 to 24")]
     Probation,
+    /// A unit that may be traded has no cap.
+    #[error("max_day_loss: expected a cap for each unit of per_day")]
+    DayLoss,
+    /// No open orders, or more than a gateway follows.
+    #[error("max_open_orders: expected 1 to 256")]
+    OpenOrders,
+    /// An instrument that may be traded has no cap.
+    #[error("max_position: expected a cap for each instrument of the limits")]
+    Positions,
     /// Limits that no agent's certificate can carry: a scope that is `any`, or more than fits 4 KiB.
     #[error("limits: {0}")]
     Limits(#[from] LimitsError),
@@ -112,6 +125,7 @@ impl MandateDocument {
         if hours.is_some_and(|hours| !(1..=conduct::LONGEST_PROBATION_HOURS).contains(&hours)) {
             return Err(MandateError::Probation);
         }
+        self.check_bounds()?;
         // the most that a certificate has to carry beside the limits: as many approvers as there may be
         let approvers = (0..MOST_APPROVERS as u8).map(|n| Digest([n; 32])).collect();
         self.authority_limits(approvers)?.encode()?;

@@ -7,11 +7,15 @@ fn document() -> MandateDocument {
     MandateDocument {
         agent: AgentId::new("mm-1").expect("id"),
         conduct: Conduct {
+            max_day_loss: None,
+            max_open_orders: None,
+            max_position: None,
             on_halt: OnHalt::CancelRiskIncreasing,
             on_unanswered_warning: OnUnansweredWarning::Freeze,
             probation_hours: None,
             repeat_window_ms: 500,
             scoring: Scoring::ObserveUntil(Timestamp::from_seconds(1_795_000_000)),
+            self_trade: None,
         },
         declared_code_digest: Some(Digest::of(b"code")),
         declared_model: "momentum 3.1".to_owned(),
@@ -155,6 +159,22 @@ fn every_member_is_said_and_compared() {
         ("repeat_window_ms", with(|d| d.conduct.repeat_window_ms = 0), true),
         ("probation_hours", with(|d| d.conduct.probation_hours = Some(24)), false),
         (
+            "max_day_loss",
+            with(|d| d.conduct.max_day_loss = losses(&["EUR 1", "USDT 2"])),
+            false,
+        ),
+        ("max_open_orders", with(|d| d.conduct.max_open_orders = Some(5)), false),
+        (
+            "max_position",
+            with(|d| d.conduct.max_position = positions(&["BTC_EUR 1", "ETH_EUR 2"])),
+            false,
+        ),
+        (
+            "self_trade",
+            with(|d| d.conduct.self_trade = Some(SelfTrade::Refuse)),
+            false,
+        ),
+        (
             "purpose_commitment",
             with(|d| d.purpose_commitment = Digest::of(b"x")),
             false,
@@ -218,6 +238,109 @@ fn every_member_is_said_and_compared() {
         assert_eq!(changes.len(), 1, "{what}: {changes:?}");
         assert_eq!((changes[0].what, changes[0].wider), (what, wider));
         assert_ne!(old.plain_words(), new.plain_words(), "{what}");
+    }
+}
+
+fn positions(texts: &[&str]) -> Option<Caps<crate::Instrument>> {
+    Some(serde_json::from_value(serde_json::json!(texts)).expect("caps"))
+}
+
+fn losses(texts: &[&str]) -> Option<Caps<crate::Currency>> {
+    Some(serde_json::from_value(serde_json::json!(texts)).expect("caps"))
+}
+
+/// Documents of before the bounds are the same bytes as ever: an absent bound leaves no trace. Control: without
+/// `skip_serializing_if` an absent bound is written as null, and the digest is another.
+#[test]
+fn a_document_without_bounds_keeps_its_bytes() {
+    let text = include_str!("../../../fuzz/corpus/mandate/enforced.json").trim_end();
+    let document = MandateDocument::parse(text.as_bytes()).expect("an old document");
+    assert_eq!(document.to_canonical(), text.as_bytes());
+    for member in ["max_day_loss", "max_open_orders", "max_position", "self_trade"] {
+        assert!(!text.contains(member), "{member}");
+    }
+}
+
+/// Each bound out of its range, and just inside. Control: `check` without `check_bounds`, and the first ones pass.
+#[test]
+fn bounds_have_their_ranges_and_one_spelling() {
+    for (most, fits) in [(0, false), (1, true), (256, true), (257, false)] {
+        let document = with(|d| d.conduct.max_open_orders = Some(most));
+        assert_eq!(document.check().is_ok(), fits, "{most}");
+    }
+    let units: Vec<String> = example()
+        .per_day
+        .iter()
+        .map(|text| text.split(' ').next().expect("unit").to_owned())
+        .collect();
+    let rows: Vec<String> = units.iter().map(|unit| format!("{unit} 5")).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    assert!(with(|d| d.conduct.max_day_loss = losses(&rows)).check().is_ok());
+    let other = with(|d| d.conduct.max_day_loss = losses(&["XXX 5"])).check();
+    assert!(matches!(other, Err(MandateError::DayLoss)), "{other:?}");
+    let capped = |texts: &[&str]| with(|d| d.conduct.max_position = positions(texts));
+    assert!(
+        capped(&["BTC_EUR 1"]).check().is_err(),
+        "ETH_EUR may be traded and has no cap"
+    );
+    let document = capped(&["ETH_EUR 0.5", "BTC_EUR 1"]);
+    assert!(document.check().is_ok());
+    let text = String::from_utf8(document.to_canonical()).expect("text");
+    assert!(text.contains(r#""max_position":["BTC_EUR 1","ETH_EUR 0.5"]"#), "{text}");
+    assert_eq!(MandateDocument::parse(text.as_bytes()).expect("reads"), document);
+    for (from, to) in [
+        (r#""BTC_EUR 1","ETH_EUR 0.5""#, r#""ETH_EUR 0.5","BTC_EUR 1""#),
+        ("BTC_EUR 1", "BTC_EUR 1.0"),
+        ("BTC_EUR 1", "BTC_EUR 0"),
+        ("BTC_EUR 1", "BTC_EUR -1"),
+        ("BTC_EUR 1", "BTC_EUR  1"),
+        ("BTC_EUR 1", "BTC_EUR"),
+        ("BTC_EUR 1", "ETH_EUR 1"),
+        ("\"max_position\":[", "\"max_open_orders\":null,\"max_position\":["),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert!(
+            MandateDocument::parse(text.replacen(from, to, 1).as_bytes()).is_err(),
+            "{to}"
+        );
+    }
+}
+
+/// The same or narrower in each bound, or named as wider. Control: `wider` that forgets a bound which is gone.
+#[test]
+fn a_bound_that_is_raised_or_gone_is_wider() {
+    let bounded = |open: Option<u16>, texts: Option<&[&str]>, own: Option<SelfTrade>| {
+        let mut conduct = document().conduct;
+        conduct.max_open_orders = open;
+        conduct.max_position = texts.and_then(positions);
+        conduct.self_trade = own;
+        conduct
+    };
+    let two: Option<&[&str]> = Some(&["BTC_EUR 1", "ETH_EUR 2"]);
+    let outer = bounded(Some(5), two, Some(SelfTrade::Refuse));
+    let narrower = bounded(Some(4), Some(&["BTC_EUR 0.5"]), Some(SelfTrade::Refuse));
+    assert!(outer.wider_bounds(&outer).is_empty() && narrower.wider_bounds(&outer).is_empty());
+    let mut losing = outer.clone();
+    losing.max_day_loss = losses(&["EUR 5"]);
+    assert!(losing.wider_bounds(&outer).is_empty());
+    assert!(outer.wider_bounds(&losing)[0].starts_with("max_day_loss"));
+    for (conduct, what) in [
+        (bounded(Some(6), two, Some(SelfTrade::Refuse)), "max_open_orders"),
+        (bounded(None, two, Some(SelfTrade::Refuse)), "max_open_orders"),
+        (
+            bounded(Some(5), Some(&["BTC_EUR 1.1"]), Some(SelfTrade::Refuse)),
+            "max_position",
+        ),
+        (
+            bounded(Some(5), Some(&["XRP_EUR 1"]), Some(SelfTrade::Refuse)),
+            "max_position",
+        ),
+        (bounded(Some(5), None, Some(SelfTrade::Refuse)), "max_position"),
+        (bounded(Some(5), two, None), "self_trade"),
+    ] {
+        let wider = conduct.wider_bounds(&outer);
+        assert!(wider.len() == 1 && wider[0].starts_with(what), "{what}: {wider:?}");
+        assert!(outer.wider_bounds(&bounded(None, None, None)).is_empty());
     }
 }
 

@@ -64,6 +64,11 @@ impl MandateDocument {
         line("Unanswered warning", on_warning(self.conduct.on_unanswered_warning));
         line("Scoring", &scoring(self.conduct.scoring));
         line("Repeats", &repeats(self.conduct.repeat_window_ms));
+        for (label, text) in self.conduct.bounds_in_words() {
+            if let Some(text) = text {
+                line(label, &text);
+            }
+        }
         if let Some(hours) = self.conduct.probation_hours {
             let text = format!(
                 "signed ahead: opens only after a halt for behaviour, once an on-call person and an officer activate it, for {hours} h"
@@ -152,6 +157,9 @@ impl MandateDocument {
             hours(conduct.probation_hours),
             softer,
         );
+        for bound in old.bounds_beside(conduct) {
+            compare(bound.what, bound.old, bound.new, bound.wider);
+        }
         let (was, is) = (self.purpose_commitment, new.purpose_commitment);
         compare("purpose_commitment", was.to_string(), is.to_string(), false);
         let (was, is) = (self.rationale_commitment, new.rationale_commitment);

@@ -85,11 +85,15 @@ codes! {
     // 7: at what price.
     PriceCollar = "PRICE_COLLAR", 403, "The price is too far on the worse side, or the stop price is not on the waiting side.";
     NoReferencePrice = "NO_REFERENCE_PRICE", 503, "There is no reference price for the instrument, or it is too old.";
+    SelfTrade = "SELF_TRADE", 403, "The order would trade with one of the agent's own open orders.";
     // 8: how often.
     RateOrders = "RATE_ORDERS", 429, "More orders in a window than the certificate allows.";
     // 10: how much in all.
     OpenOrdersMax = "OPEN_ORDERS_MAX", 403, "The agent has as many open orders as the gateway follows.";
+    OpenOrdersCap = "OPEN_ORDERS_CAP", 403, "The agent has as many open orders as its mandate allows.";
     DayNotional = "DAY_NOTIONAL", 403, "The day's value, open reservations included, would pass the certificate's cap.";
+    DayLoss = "DAY_LOSS", 403, "The day's realised loss has reached the mandate's cap, or cannot be told: verified reductions and cancels only.";
+    MaxPosition = "MAX_POSITION", 403, "With its open orders filled, the position would pass the mandate's cap for the instrument.";
     PositionUnknown = "POSITION_UNKNOWN", 403, "The order says reduce_only, and the confirmed opposite position does not cover it.";
     // 12: how the agent behaves.
     BaselineMissing = "BASELINE_MISSING", 403, "Scoring is enforced and there is no readable approved baseline to score against.";

@@ -199,6 +199,7 @@ fn record(
         body: facts.order.body,
         certificate: facts.certificate,
         checks,
+        counts_loss: context.conduct().is_some_and(|conduct| conduct.max_day_loss.is_some()),
         decision,
         folded_to: state.folded_to(),
         gateway: *facts.gateway,

@@ -208,11 +208,15 @@ impl World {
             document: MandateDocument {
                 agent: agent(),
                 conduct: Conduct {
+                    max_day_loss: None,
+                    max_open_orders: None,
+                    max_position: None,
                     on_halt: OnHalt::CancelRiskIncreasing,
                     on_unanswered_warning: OnUnansweredWarning::ReduceOnly,
                     probation_hours: None,
                     repeat_window_ms: 1_000,
                     scoring: Scoring::Enforce,
+                    self_trade: None,
                 },
                 declared_code_digest: None,
                 declared_model: "model".to_owned(),

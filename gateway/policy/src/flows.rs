@@ -3,11 +3,16 @@
 //!
 //! Both must agree on every code of every order (the rate buckets alone may be early, never late). So no permitted order is outside
 //! the limits, and none inside is refused. Controls tried: releasing a reservation in doubt, forgetting yesterday's open
-//! orders, counting reductions in the day, `<` for `<=` at the cap, and an order's own price in place of the highest; each is found.
+//! orders, counting reductions in the day, `<` for `<=` at the cap, and an order's own price in place of the highest; each is found. The bounds of
+//! conduct are in it too.
 
 use std::collections::BTreeSet;
 
-use extensions::{Decimal, Timestamp, limits::LimitsDocument, mandate::Scoring};
+use extensions::{
+    Decimal, Timestamp,
+    limits::LimitsDocument,
+    mandate::{Caps, Scoring, SelfTrade},
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -19,6 +24,9 @@ use crate::{
 const PER_ORDER: i128 = 1_000 * 10_000;
 const PER_DAY: i128 = 3_000 * 10_000;
 const RATE: usize = 8;
+/// The bounds of conduct, where they are set: open orders, and a position in hundredths.
+const MOST_OPEN: u16 = 4;
+const MOST_POSITION: i64 = 2_000;
 const REPEAT_MICROS: i64 = 1_000_000;
 
 #[derive(Debug, Clone)]
@@ -85,6 +93,8 @@ impl Open {
 
 #[derive(Default)]
 struct Oracle {
+    /// Whether the mandate bounds open orders, positions and trades with oneself.
+    bounded: bool,
     permits: Vec<Open>,
     /// When and how much of the day a fill took.
     spent: Vec<(Timestamp, i128)>,
@@ -105,6 +115,46 @@ fn of_hundredths(value: i64) -> Decimal {
 }
 
 impl Oracle {
+    /// The bounds of conduct that the order breaks.
+    fn bounds(&self, order: &OrderTerms, reduction: bool) -> Vec<Code> {
+        if !self.bounded {
+            return Vec::new();
+        }
+        let open: Vec<&Open> = self.permits.iter().filter(|open| !open.gone).collect();
+        let resting = || open.iter().filter(|open| open.executed.is_none());
+        let mut broken = Vec::new();
+        let (buys, way) = (order.side == Side::Buy, if order.side == Side::Buy { 1 } else { -1 });
+        let name = order.instrument.as_str();
+        let held: i128 = self
+            .moves
+            .iter()
+            .filter(|(i, _)| i == name)
+            .map(|(_, moved)| moved)
+            .sum();
+        let same = open
+            .iter()
+            .filter(|open| open.terms.instrument == order.instrument && open.terms.side == order.side);
+        let worst = held * way + same.map(|open| open.remaining()).sum::<i128>() + hundredths(order.quantity);
+        let capped = ["BTC_EUR", "ETH_EUR"].contains(&name) && worst <= i128::from(MOST_POSITION);
+        if !reduction && !capped {
+            broken.push(Code::MaxPosition);
+        }
+        if !reduction && resting().count() >= usize::from(MOST_OPEN) {
+            broken.push(Code::OpenOrdersCap);
+        }
+        let meets = |open: &&&Open| {
+            let (own, at) = (open.terms.price.map(hundredths), order.price.map(hundredths));
+            let reach = own
+                .zip(at)
+                .is_none_or(|(own, at)| if buys { at >= own } else { at <= own });
+            open.terms.instrument == order.instrument && open.terms.side != order.side && reach
+        };
+        if resting().any(|open| meets(&open)) {
+            broken.push(Code::SelfTrade);
+        }
+        broken
+    }
+
     fn reduces(&self, order: &OrderTerms) -> bool {
         let name = order.instrument.as_str();
         let position: i128 = self
@@ -179,6 +229,7 @@ impl Oracle {
         if order.reduce_only && !reduction {
             codes.insert(Code::PositionUnknown);
         }
+        codes.extend(self.bounds(order, reduction));
         codes
     }
 
@@ -349,14 +400,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_oracle_agrees_on_every_code(steps in prop::collection::vec(step(), 1..120)) {
+    fn the_oracle_agrees_on_every_code(steps in prop::collection::vec(step(), 1..120), bounded: bool) {
         let mut world = World::with(LimitsDocument {
             order_rates: vec![format!("{RATE}/1s")],
             per_day: vec!["EUR 3000".to_owned()],
             ..limits_document()
         });
         world.document.conduct.scoring = Scoring::ObserveUntil(time("2030-01-01T00:00:00Z"));
-        let mut oracle = Oracle::default();
+        if bounded {
+            let most = of_hundredths(MOST_POSITION);
+            let conduct = &mut world.document.conduct;
+            conduct.max_open_orders = Some(MOST_OPEN);
+            conduct.max_position = Caps::new(["BTC_EUR", "ETH_EUR"].map(|name| (instrument(name), most)).to_vec());
+            conduct.self_trade = Some(SelfTrade::Refuse);
+        }
+        let mut oracle = Oracle { bounded, ..Oracle::default() };
         let mut again = world.state.clone();
         for step in steps {
             take(&mut world, &mut oracle, step)?;

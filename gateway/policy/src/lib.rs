@@ -34,5 +34,6 @@ pub use order::{
 };
 pub use replay::{Again, Replay, ReplayFault, decide_again, replay_decision};
 pub use state::{
-    AgentState, DIGEST_EVERY, EntryAt, MOST_OPEN_ORDERS, OpenMark, OpenOrder, Position, RECENT_ORDERS, SnapshotError,
+    AgentState, BoundLeft, DIGEST_EVERY, EntryAt, MOST_OPEN_ORDERS, OpenMark, OpenOrder, Position, RECENT_ORDERS,
+    SnapshotError,
 };

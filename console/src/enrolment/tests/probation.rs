@@ -179,14 +179,15 @@ async fn a_compromise_found_later_ends_the_way_to_a_probation() {
         .await;
 }
 
-/// What is signed ahead is small, and stays what it is.
+/// What is signed ahead is small, no bound of its conduct is wider, and it stays what it is. Control: without `wider_bounds` one that
+/// drops the everyday mandate's bound on open orders is taken.
 #[tokio::test]
 async fn a_mandate_for_probations_is_a_tenth_at_most() {
     let bench = Bench::new().await;
     bench.agent("mm-1", "desk").await;
     let path = "/v1/applications";
     let asks = |mandate, amounts, hours| bench.asks("mm-1", mandate, amounts, hours);
-    let small = asks("m-small", ("50000", "5000"), Some(2));
+    let mut small = asks("m-small", ("50000", "5000"), Some(2));
     bench.refused(&bench.ada, path, small.clone(), "PROBATION").await;
     let asked = bench.application("mm-1", "m-1", "500000").await;
     let sign = "/v1/applications/m-1/signatures";
@@ -199,6 +200,13 @@ async fn a_mandate_for_probations_is_a_tenth_at_most() {
     let mut wider = small.clone();
     wider["limits"]["order_types"] = json!(["limit", "market"]);
     bench.refused(&bench.ada, path, wider, "PROBATION").await;
+    let mut bounded = asks("m-1", ("500000", "50000"), None);
+    bounded["conduct"]["max_open_orders"] = json!(5);
+    let asked = bench.done(&bench.ada, path, bounded).await;
+    bench.done(&bench.ben, sign, bench.ben.signs(&asked, "approve")).await;
+    let unbounded = asks("m-small", ("50000", "5000"), Some(2));
+    bench.refused(&bench.ada, path, unbounded, "PROBATION").await;
+    small["conduct"]["max_open_orders"] = json!(5);
     for hours in [0, 25] {
         let asked = asks("m-small", ("50000", "5000"), Some(hours));
         bench.refused(&bench.ada, path, asked, "DOCUMENT").await;

@@ -9,6 +9,7 @@ mod baseline_missing;
 mod cert_expired;
 mod cert_revoked;
 mod counterparty_not_allowed;
+mod day_loss;
 mod day_notional;
 mod duplicate;
 mod duplicate_suspected;
@@ -16,7 +17,9 @@ mod extension_unreadable;
 mod instrument_not_allowed;
 mod mandate_missing;
 mod max_notional;
+mod max_position;
 mod no_reference_price;
+mod open_orders_cap;
 mod open_orders_max;
 mod order_type_not_allowed;
 mod outside_hours;
@@ -26,6 +29,7 @@ mod proof_invalid;
 mod proof_required;
 mod rate_orders;
 mod region_not_allowed;
+mod self_trade;
 mod state_frozen;
 mod state_reduce_only;
 mod status_unknown;
@@ -66,9 +70,13 @@ const CHECKS: &[fn(&Context<'_>) -> Option<FailedCheck>] = &[
     unit_not_allowed::check,
     price_collar::check,
     no_reference_price::check,
+    self_trade::check,
     rate_orders::check,
     open_orders_max::check,
+    open_orders_cap::check,
     day_notional::check,
+    day_loss::check,
+    max_position::check,
     position_unknown::check,
     baseline_missing::check,
 ];

@@ -19,6 +19,7 @@ use crate::{
     state::MOST_OPEN_ORDERS,
 };
 
+mod bounds;
 mod certificate;
 
 fn codes(decision: &Decision) -> Vec<Code> {

@@ -158,6 +158,9 @@ pub struct OrderDecided {
     /// Every failed check, in decision order; empty for a permit.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub checks: Vec<FailedCheck>,
+    /// Whether the mandate caps the day's loss: from the first such entry on the state keeps what positions cost.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub counts_loss: bool,
     /// What was decided.
     pub decision: DecisionKind,
     /// The number of the last entry folded into the state the decision was taken on; none in an empty stream.
@@ -214,6 +217,11 @@ pub struct OrderDecided {
     pub view: View,
 }
 record!(OrderDecided, "order.decided");
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
 
 impl OrderDecided {
     /// The primary code: the first failed check.

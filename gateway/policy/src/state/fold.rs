@@ -4,10 +4,16 @@ use anomaly::ScorerState;
 use extensions::{Decimal, Timestamp};
 use revocation_core::StandingEvent;
 
-use super::{AgentState, DIGEST_EVERY, EntryAt, MOST_OPEN_ORDERS, OpenMark, OpenOrder, recent::RecentOrder, value_of};
+use super::{
+    AgentState, DIGEST_EVERY, EntryAt, MOST_OPEN_ORDERS, OpenMark, OpenOrder, losses::Losses, recent::RecentOrder,
+    value_of,
+};
 use crate::{
     decision::Decision,
-    events::{AgentEvent, CancelState, DecisionKind, Known, OrderDecided, OrderFilled, OrderOutcome, OutcomeState},
+    events::{
+        AgentEvent, CancelState, DecisionKind, Known, OrderDecided, OrderFilled, OrderOutcome, OutcomeState,
+        PositionAttested,
+    },
 };
 
 impl AgentState {
@@ -29,7 +35,7 @@ impl AgentState {
             }
             AgentEvent::Malformed(malformed) => self.scorer.observe_unread(entry.at, malformed.count),
             AgentEvent::Unread(unread) => self.scorer.observe_unread(entry.at, unread.count),
-            AgentEvent::PositionAttested(attested) => self.positions.attest(attested.instrument, attested.quantity),
+            AgentEvent::PositionAttested(attested) => self.attested(attested),
             AgentEvent::StateDigest(_) => self.digest_due = false,
             AgentEvent::Standing(event) => self.stand(entry.at, event),
             AgentEvent::BaselineApproved(_) => self.scorer.reset_evidence(),
@@ -101,6 +107,9 @@ impl AgentState {
                 client_order_id: decided.order.client_order_id,
                 order: entry.number,
             });
+        }
+        if decided.counts_loss && self.losses.is_none() {
+            self.losses = Some(Losses::default());
         }
         if decided.counts_against_rates() {
             self.rates.add(entry.at);
@@ -178,6 +187,9 @@ impl AgentState {
         if !fill.quantity.is_positive() || !self.executions.remember(fill.order, &fill.execution_id) {
             return;
         }
+        if let Some(losses) = &mut self.losses {
+            losses.fill(fill, self.positions.of(&fill.instrument), at);
+        }
         self.positions.fill(fill.instrument, fill.side, fill.quantity);
         let Some(place) = self.open.iter().position(|open| open.number == fill.order) else {
             // The order is gone from the state (a fill after its final outcome): the value still counts today.
@@ -206,6 +218,17 @@ impl AgentState {
         if !remaining.is_positive() {
             self.close(place, at);
         }
+    }
+
+    /// A position that is another than the fills say has no known cost.
+    fn attested(&mut self, attested: &PositionAttested) {
+        let (instrument, quantity) = (attested.instrument, attested.quantity);
+        if let Some(losses) = &mut self.losses
+            && self.positions.of(&instrument) != Some(quantity)
+        {
+            losses.forget(&instrument);
+        }
+        self.positions.attest(instrument, quantity);
     }
 
     fn count_fill(&mut self, fill: &OrderFilled, freed: Decimal, price: Option<Decimal>, at: Timestamp) {

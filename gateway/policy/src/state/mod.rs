@@ -8,6 +8,8 @@
 //! a permit counts at once, and is released when the venue's final state is known.
 
 mod fold;
+mod left;
+mod losses;
 mod money;
 mod open;
 mod plan;
@@ -20,6 +22,7 @@ use extensions::{AgentId, ClientOrderId, Currency, Decimal, Digest, Instrument, 
 use revocation_core::{Standing, StandingState};
 use serde::{Deserialize, Serialize};
 
+pub use left::BoundLeft;
 pub use open::{MOST_OPEN_ORDERS, OpenMark, OpenOrder};
 pub use positions::Position;
 pub use recent::RECENT_ORDERS;
@@ -55,6 +58,9 @@ pub struct AgentState {
     /// More open orders than there is room for, or a permit that could not be: a log no gateway of ours writes. Nothing is
     /// permitted.
     faulty: bool,
+    /// None, and no member of the canonical form, until an order's mandate caps the day's loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    losses: Option<losses::Losses>,
     /// The number of the next entry.
     next: u64,
     open: Vec<OpenOrder>,
@@ -96,6 +102,7 @@ impl AgentState {
             digest_due: false,
             executions: recent::RecentExecutions::default(),
             faulty: false,
+            losses: None,
             next: 0,
             open: Vec::new(),
             positions: positions::Positions::default(),
@@ -160,6 +167,12 @@ impl AgentState {
         &self.open
     }
 
+    /// How many orders are, or may be, open at the venue: what waits for late fills alone is not among them.
+    #[must_use]
+    pub fn may_rest(&self) -> usize {
+        self.open.iter().filter(|open| open.may_rest()).count()
+    }
+
     /// One open order, by the bot's id.
     #[must_use]
     pub fn open_order(&self, id: &ClientOrderId) -> Option<&OpenOrder> {
@@ -193,6 +206,14 @@ impl AgentState {
     #[must_use]
     pub fn day_notional(&self, unit: &Currency, now: Timestamp) -> Option<Decimal> {
         self.day.total(unit, now)
+    }
+
+    /// The realised loss of the day in a unit, below zero for a gain: fills at average cost, counted from the first order on whose mandate
+    /// caps it; `None` when it cannot be told (refuse).
+    #[must_use]
+    pub fn day_loss(&self, unit: &Currency, now: Timestamp) -> Option<Decimal> {
+        let losses = self.losses.as_ref();
+        losses.map_or(Some(Decimal::ZERO), |losses| losses.of(unit, now))
     }
 
     /// The risk-carrying orders of the last `seconds`, never too few.
@@ -231,6 +252,29 @@ impl AgentState {
             .map(|open| open.remaining)
             .try_fold(opposite, Decimal::checked_sub)?;
         Some(left.max(Decimal::ZERO))
+    }
+
+    /// How far the position could come the way of a side: the confirmed position, counted that way, with every open and doubtful order of
+    /// that side filled; `None` when it is unknown.
+    #[must_use]
+    pub fn worst_position(&self, instrument: &Instrument, side: Side) -> Option<Decimal> {
+        let position = self.positions.of(instrument)?;
+        let position = match side {
+            Side::Buy => position,
+            Side::Sell => Decimal::ZERO.checked_sub(position)?,
+        };
+        let same = self
+            .open
+            .iter()
+            .filter(|open| open.side() == side && open.order.instrument == *instrument);
+        same.map(|open| open.remaining).try_fold(position, Decimal::checked_add)
+    }
+
+    /// The first open order of this agent that the order would trade with: of the other side, in the same instrument at the same venue, at a
+    /// price that both reach. One that is being cancelled may still trade; what waits for a stop price is left out.
+    #[must_use]
+    pub fn would_trade_with(&self, order: &OrderTerms) -> Option<&OpenOrder> {
+        self.open.iter().find(|open| open.may_rest() && open.meets(order))
     }
 
     /// Whether the order is a *verified reduction*: its quantity and all open and doubtful reductions fit in the confirmed
@@ -272,7 +316,9 @@ impl AgentState {
             return Err(SnapshotError::Digest { expected, found });
         }
         let state: Self = canonical::from_slice(bytes)?;
-        let shaped = state.rates.well_formed()
+        let losses = state.losses.as_ref().is_none_or(losses::Losses::well_formed);
+        let shaped = losses
+            && state.rates.well_formed()
             && state.open.len() <= MOST_OPEN_ORDERS
             && state.venue_prefix == VenueOrderId::prefix_of(&state.agent);
         if shaped { Ok(state) } else { Err(SnapshotError::Shape) }

@@ -87,6 +87,22 @@ impl OpenOrder {
             && self.order.reduce_only == other.reduce_only
     }
 
+    /// Whether this order and the other, which is not its own repeat, would trade with one another at the venue. A market order reaches every
+    /// price.
+    #[must_use]
+    pub fn meets(&self, other: &OrderTerms) -> bool {
+        let own = &self.order;
+        let (buy, sell) = match (own.side, other.side) {
+            (Side::Buy, Side::Sell) => (own, other),
+            (Side::Sell, Side::Buy) => (other, own),
+            _ => return false,
+        };
+        let waits = buy.kind.has_stop_price() || sell.kind.has_stop_price();
+        let same = buy.instrument == sell.instrument && buy.counterparty == sell.counterparty;
+        let reaches = buy.price.zip(sell.price).is_none_or(|(bid, ask)| bid >= ask);
+        same && !waits && reaches
+    }
+
     /// How much it may still move the position, with the sign of its side.
     #[must_use]
     pub fn side(&self) -> Side {

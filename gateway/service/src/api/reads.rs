@@ -193,6 +193,7 @@ pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extens
     Json(json!({
         "agent": session.slot.agent,
         "baseline": baseline,
+        "bounds": document.map(|document| state.bounds_left(&document.conduct, now)),
         "certificate": {
             "fingerprint": session.certificate.fingerprint(),
             "not_after": session.certificate.leaf().not_after(),

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use extensions::Clock as _;
 use futures_util::StreamExt;
-use gateway_policy::{Code, Proof};
+use gateway_policy::{Code, OrderFilled, Proof};
 use gateway_service::{
     gateway::Settings,
     pipeline::submit::{Signed, Submitted, submit},
@@ -162,6 +163,7 @@ async fn case(code: Code) -> Case {
         | Code::OpenOrdersMax
         | Code::DayNotional
         | Code::PositionUnknown => of_amounts(code).await,
+        Code::OpenOrdersCap | Code::DayLoss | Code::MaxPosition | Code::SelfTrade => of_bounds(code).await,
         Code::BaselineMissing
         | Code::AnomalyRevoked
         | Code::Withheld
@@ -370,9 +372,15 @@ async fn of_scope(code: Code) -> Case {
     }
 }
 
+fn quantity(id: &str, quantity: &str) -> String {
+    with(id, r#""quantity":"1""#, &format!(r#""quantity":"{quantity}""#))
+}
+
+fn price(id: &str, price: &str) -> String {
+    with(id, r#""price":"100""#, &format!(r#""price":"{price}""#))
+}
+
 async fn of_amounts(code: Code) -> Case {
-    let quantity = |id: &str, quantity: &str| with(id, r#""quantity":"1""#, &format!(r#""quantity":"{quantity}""#));
-    let price = |id: &str, price: &str| with(id, r#""price":"100""#, &format!(r#""price":"{price}""#));
     match code {
         Code::MaxNotional => {
             Bench::new()
@@ -431,6 +439,60 @@ async fn of_amounts(code: Code) -> Case {
             let refused = bench.post(&sell("b", "1.01")).await;
             let inside = bench.post(&sell("a", "1")).await;
             Case::Sides { refused, inside }
+        }
+    }
+}
+
+/// The bounds of the conduct.
+async fn of_bounds(code: Code) -> Case {
+    let bound = async |member: &str| Bench::of(&[(r#"{"on_halt""#, member)]).await;
+    match code {
+        Code::OpenOrdersCap => {
+            let bench = bound(r#"{"max_open_orders":2,"on_halt""#).await;
+            bench.post(&order("a")).await;
+            bench.sides(&order("b"), &order("c")).await
+        }
+        Code::DayLoss => {
+            let bench = bound(r#"{"max_day_loss":["EUR 1"],"on_halt""#).await;
+            bench.be(Mood::Fill);
+            let slot = bench.world.instances[0].gateway.slot(&agent(NAME));
+            bench.post(&order("long")).await;
+            super::until("it is bought", || !slot.lock().state.positions().is_empty()).await;
+            bench.be(Mood::Accept);
+            bench
+                .post(&price("short", "98").replace(r#""side":"buy""#, r#""side":"sell""#))
+                .await;
+            let sold = |execution: &str, at: &str| {
+                let own = slot.lock().state.open_orders()[0].clone();
+                OrderFilled {
+                    agent: agent(NAME),
+                    client_order_id: own.order.client_order_id,
+                    currency: own.order.currency,
+                    executed_at: bench.world.clock.now(),
+                    execution_id: execution.to_owned(),
+                    instrument: own.order.instrument,
+                    order: own.number,
+                    price: at.parse().expect("price"),
+                    quantity: "0.5".parse().expect("quantity"),
+                    side: own.order.side,
+                }
+            };
+            recorded(&bench.world, sold("1", "98.01")).await;
+            let inside = bench.post(&order("a")).await;
+            recorded(&bench.world, sold("2", "99.99")).await;
+            let refused = bench.post(&order("b")).await;
+            Case::Sides { refused, inside }
+        }
+        Code::MaxPosition => {
+            let bench = bound(r#"{"max_position":["BTC_EUR 3"],"on_halt""#).await;
+            bench.post(&quantity("a", "2")).await;
+            bench.sides(&quantity("b", "1"), &quantity("c", "0.01")).await
+        }
+        _ => {
+            let bench = Bench::of(&[(r#"},"declared_model""#, r#","self_trade":"refuse"},"declared_model""#)]).await;
+            bench.post(&order("a")).await;
+            let sell = |id: &str, at: &str| price(id, at).replace(r#""side":"buy""#, r#""side":"sell""#);
+            bench.sides(&sell("b", "100.01"), &sell("c", "100")).await
         }
     }
 }
