@@ -25,6 +25,7 @@ mod signing;
 mod warnings;
 mod webhooks;
 mod week;
+mod whatif;
 
 pub(crate) use session::{Session, Sessions};
 
@@ -63,6 +64,7 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/applications/read", post(documents::read))
         .route("/applications/{mandate}/narrow", post(narrowing::narrow))
         .route("/applications/{mandate}/questions", post(narrowing::ask))
+        .route("/applications/{mandate}/whatif", get(whatif::show))
         .route(
             "/applications/{mandate}",
             get(applications::show).post(applications::sign),

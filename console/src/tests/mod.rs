@@ -11,5 +11,6 @@ pub(crate) mod pages;
 pub(crate) mod scored;
 pub(crate) mod standing;
 mod webhooks;
+mod whatif;
 
 pub(crate) use bench::{Bench, csr};
