@@ -148,7 +148,8 @@ fn an_owner_without_mandates_is_told() {
 /// A name that nobody in the house trades, for each kind of name. Control: once another owner's mandate names it, it is not the first.
 #[test]
 fn first_uses_are_told() {
-    let cases: [(&str, fn(&mut LimitsDocument)); 4] = [
+    type Case = (&'static str, fn(&mut LimitsDocument));
+    let cases: [Case; 4] = [
         ("FIRST_COUNTERPARTY", |limits| {
             limits.counterparties = serde_json::from_str(r#"["exchange_a","exchange_b"]"#).unwrap();
         }),

@@ -1,3 +1,5 @@
+//! Both directions with their reasons, bounds, and what does not come out again.
+
 use extensions::limits::{Authority, EffectiveLimits};
 
 use super::*;
