@@ -117,8 +117,7 @@ async fn whatif(bench: &Bench, mandate: &str) -> Value {
 
 /// Both directions, with the code, the figures and the order; the largest order that was used beside what is asked for.
 ///
-/// Controls: the limits in force move nothing; a bot without orders has no past. Tried: with the recorded mandate in place of the one that is
-/// asked for, no order moves.
+/// Controls: the limits in force move nothing; a bot without orders has no past.
 #[tokio::test]
 async fn a_narrower_and_a_wider_mandate_are_tried_on_past_orders() {
     let bench = Bench::new().await;
@@ -166,7 +165,7 @@ async fn a_narrower_and_a_wider_mandate_are_tried_on_past_orders() {
 
 /// An order that does not come out as recorded is counted apart: it would speak of a state that the console does not have.
 ///
-/// Control, tried: without `comes_out_again` the order that was refused for nothing is told as one that is let through.
+/// Control: the order before it, decided under the document it names, is compared.
 #[tokio::test]
 async fn an_order_that_does_not_come_out_again_is_not_compared() {
     let bench = Bench::new().await;

@@ -111,7 +111,6 @@ fn what_everybody_has_is_not_unusual() {
 }
 
 /// Each dimension by itself, with the figures of the nearest mandate; what one other mandate of the owner grants is not wider than all.
-/// Control, tried: with the dimensions of the last mandate alone, the amount that another one grants is told.
 #[test]
 fn wider_than_anything_the_owner_holds() {
     let wide = with("asked", |limits| {

@@ -65,8 +65,7 @@ impl Past {
 
 /// What a narrower mandate stops and a wider one lets through, each with its reason: of the one that would refuse, of the one that did.
 ///
-/// Controls: the mandate the orders were sent under moves none. Tried: with the recorded checks told for both directions, the stopped
-/// order has no reason.
+/// Control: the mandate the orders were sent under moves none.
 #[test]
 fn both_directions_are_told_with_their_reasons() {
     let past = Past::new();
