@@ -17,6 +17,7 @@ mod listener;
 mod nonces;
 mod pages;
 mod passkeys;
+mod past;
 mod problem;
 mod record;
 mod refusals;
@@ -48,8 +49,8 @@ use tokio_util::sync::CancellationToken;
 use webpki::KeyUsage;
 
 use crate::{
-    books::Books, nonces::Nonces, pages::Sessions, passkeys::Challenges, refusals::Refusals, tls::PathVerifier,
-    view::View,
+    books::Books, nonces::Nonces, pages::Sessions, passkeys::Challenges, past::Pasts, refusals::Refusals,
+    tls::PathVerifier, view::View,
 };
 
 /// The name of this role, also in outbox tasks.
@@ -82,6 +83,7 @@ pub struct Console {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) books: Arc<Books>,
+    pub(crate) past: Arc<Pasts>,
 }
 
 impl Console {
@@ -99,6 +101,7 @@ impl Console {
             sessions: Arc::default(),
             challenges: Arc::default(),
             books: Arc::default(),
+            past: Arc::default(),
         }
     }
 

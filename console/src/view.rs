@@ -1,12 +1,13 @@
 //! What the console knows: the ledger folded up to a position, caught up before each judgement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anomaly::{BaselineApproved, BaselineProposed};
 use ca_core::{
     Event, Register,
-    events::OfficerActed,
+    events::{ApplicationRejected, OfficerActed},
     register::{Mandate, Place, is_held},
+    unusual::Refused,
 };
 use extensions::{
     AgentId, Currency, Decimal, Digest, IncidentId, MandateId, OfficerId, OwnerId, StreamId, Timestamp, canonical,
@@ -35,6 +36,12 @@ const MOST_REPORTS: usize = 16;
 
 /// Questions and answers remembered of one application; the oldest leaves.
 const MOST_ASKED: usize = 32;
+
+/// Refusals remembered of one agent; the oldest leaves.
+const MOST_REFUSALS: usize = 16;
+
+/// Events of the house remembered one by one, to say how it stood at an earlier entry; the oldest becomes part of what was before all of them.
+const MOST_HOUSE_EVENTS: usize = 1_024;
 
 /// Entries nobody signed that are told apart.
 const MOST_REFUSED: usize = 4_096;
@@ -101,15 +108,46 @@ pub(crate) struct AgentRevocation {
     pub(crate) behavioural: Option<u64>,
 }
 
+/// How the house stood at each earlier entry.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HousePast {
+    before: HouseState,
+    events: VecDeque<(u64, HouseEvent)>,
+}
+
+impl HousePast {
+    fn take(&mut self, position: u64, event: &HouseEvent) {
+        if self.events.len() >= MOST_HOUSE_EVENTS
+            && let Some((_, oldest)) = self.events.pop_front()
+        {
+            self.before.apply(&oldest);
+        }
+        self.events.push_back((position, event.clone()));
+    }
+
+    /// The house before the entry at `position`. Ask in the order of the log: what is behind does not come back.
+    pub(crate) fn at(&mut self, position: u64) -> &HouseState {
+        while let Some((_, event)) = self.events.pop_front_if(|(at, _)| *at < position) {
+            self.before.apply(&event);
+        }
+        &self.before
+    }
+}
+
 /// The fold.
 #[derive(Default)]
 pub(crate) struct View {
     pub(crate) register: Register,
     pub(crate) house: HouseState,
+    pub(crate) house_past: HousePast,
     thresholds_set: bool,
     pub(crate) house_revocations: Vec<HouseRevocation>,
     pub(crate) standing: BTreeMap<AgentId, StandingState>,
     pub(crate) revocations: BTreeMap<AgentId, AgentRevocation>,
+    /// When each agent was revoked last, whoever brought it back since.
+    pub(crate) halted: BTreeMap<AgentId, Timestamp>,
+    /// Applications that officers refused, by agent.
+    refusals: BTreeMap<AgentId, Vec<Refused>>,
     /// The number of the scorer's latest intervention: a warning, or a revocation.
     pub(crate) scored: BTreeMap<AgentId, u64>,
     /// The number of the revocation that opened an incident.
@@ -205,8 +243,10 @@ impl View {
         if let Some(event) = Event::decode(kind, body) {
             match event {
                 Ok(event) => {
-                    if let Event::OfficerActed(event) = &event {
-                        self.acted(event, place);
+                    match &event {
+                        Event::OfficerActed(event) => self.acted(event, place),
+                        Event::ApplicationRejected(event) => self.application_refused(event, place.at),
+                        _ => {}
                     }
                     self.register.apply(&event, place);
                 }
@@ -247,6 +287,28 @@ impl View {
         }
     }
 
+    /// Who had asked is what the register still knows.
+    fn application_refused(&mut self, event: &ApplicationRejected, at: Timestamp) {
+        let asked = self
+            .register
+            .mandate(&event.mandate)
+            .map(|mandate| *mandate.applicant());
+        let refusals = self.refusals.entry(event.agent).or_default();
+        if refusals.len() >= MOST_REFUSALS {
+            refusals.remove(0);
+        }
+        refusals.extend(asked.map(|applicant| Refused {
+            applicant,
+            by: event.rejected_by,
+            at,
+        }));
+    }
+
+    /// The latest refusals of applications for an agent, the oldest first.
+    pub(crate) fn refusals_of(&self, agent: &AgentId) -> &[Refused] {
+        self.refusals.get(agent).map_or(&[], Vec::as_slice)
+    }
+
     /// What was asked and answered about an application, the oldest first.
     pub(crate) fn asked_of(&self, mandate: &MandateId) -> &[Asked] {
         self.asked.get(mandate).map_or(&[], Vec::as_slice)
@@ -272,6 +334,7 @@ impl View {
                     behavioural: behavioural.or(earlier),
                 };
                 self.revocations.insert(agent, revocation);
+                self.halted.insert(agent, place.at);
                 self.revoked_with
                     .extend(event.incident.map(|incident| (incident, place.number)));
             }
@@ -305,6 +368,7 @@ impl View {
     fn house_decided(&mut self, event: &HouseEvent, place: Place) {
         self.thresholds_set |= matches!(event, HouseEvent::ThresholdsSet(_));
         let moved = self.house.apply(event);
+        self.house_past.take(place.position, event);
         match event {
             HouseEvent::Revoked(event) if moved => self.house_revocations.push(HouseRevocation {
                 number: place.number,

@@ -20,6 +20,7 @@ pub mod renewal;
 pub mod signing;
 pub mod succession;
 pub mod tasks;
+pub mod unusual;
 
 pub use approval::{Approved, verify_approval};
 pub use csr::{CsrError, InspectedCsr};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use extensions::{ApprovalDecision, Digest, MandateId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{House, document, report::Report};
 
@@ -51,7 +51,7 @@ pub(super) enum Command {
     },
     /// All applications.
     List,
-    /// One application in plain words, with what changes and what is still needed.
+    /// One application in plain words, with what is unusual, what it would have done to past orders, and what is still needed.
     Show {
         /// The mandate.
         mandate: MandateId,
@@ -92,7 +92,10 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
         }
         Command::List => Ok(Report::of_json(officer.list("/v1/applications", "applications").await?)),
         Command::Show { mandate } => {
-            let shown = officer.get(&format!("/v1/applications/{mandate}")).await?;
+            let mut shown = officer.get(&format!("/v1/applications/{mandate}")).await?;
+            let past = officer.get(&format!("/v1/applications/{mandate}/whatif")).await;
+            // The application is shown whatever the look at past orders says: it may be somebody else's turn.
+            shown["whatif"] = past.unwrap_or_else(|fault| json!({"not_looked_at": fault.to_string()}));
             Ok(Report::new(words(&shown), shown))
         }
         Command::Approve { mandate, document } => {
@@ -124,6 +127,12 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
 fn words(shown: &Value) -> String {
     let text = |member: &str| shown[member].as_str().unwrap_or_default();
     let mut words = format!("{} ({})\n\n{}\n", text("mandate"), text("status"), text("in_words"));
+    for flag in [&shown["unusual"], &shown["whatif"]["unusual"]] {
+        for one in flag.as_array().into_iter().flatten() {
+            words.push_str(&format!("\nunusual: {}", one["words"].as_str().unwrap_or_default()));
+        }
+    }
+    words.push_str(&format!("\n{}\n", past(&shown["whatif"])));
     for rule in shown["rules_open"].as_array().into_iter().flatten() {
         words.push_str(&format!(
             "\nstill open: {}",
@@ -135,6 +144,32 @@ fn words(shown: &Value) -> String {
         let (mandate, document) = (text("mandate"), text("document_digest"));
         words.push_str(&format!(
             "\nTo sign exactly this: mandatum application approve {mandate} --document {document}"
+        ));
+    }
+    words
+}
+
+/// What it would have done to past orders, in a sentence or two.
+fn past(looked: &Value) -> String {
+    if let Some(why) = looked["not_looked_at"].as_str() {
+        return format!("past orders: not looked at: {why}");
+    }
+    let (orders, unlike) = (&looked["orders"], looked["unlike"].as_u64().unwrap_or(0));
+    if orders == 0 && unlike == 0 {
+        return format!("past orders: none in the last {} days", looked["days"]);
+    }
+    let mut words = format!(
+        "past orders: {orders} of the last {} days decided again; it would refuse {} that were permitted, and permit {} that were refused",
+        looked["days"], looked["stopped"]["count"], looked["let_through"]["count"]
+    );
+    if unlike > 0 {
+        words.push_str(&format!("; {unlike} cannot be compared"));
+    }
+    if looked["cut"] == true {
+        words.push_str(&format!(
+            "; cut short at {} entries, from {} on",
+            looked["read"],
+            looked["since"].as_str().unwrap_or("?")
         ));
     }
     words

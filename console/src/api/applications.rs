@@ -13,6 +13,7 @@ use ca_core::{
     },
     narrowing::{DIMENSIONS, within},
     register::{Mandate, MandateStatus, Request, RequestState, SignedApproval},
+    unusual::{Halted, Lately, unusual},
 };
 use extensions::{
     AgentId, ApprovalDecision, Digest, MandateDocument, MandateId, SealedText, StreamId, Timestamp, limits::Authority,
@@ -200,6 +201,23 @@ struct Background {
     rationale: Option<String>,
 }
 
+/// What is unusual about it, as things stand now.
+async fn flags(console: &Console, application: &Mandate, current: Option<&MandateDocument>) -> Result<Value, Problem> {
+    let view = console.view().await?;
+    let (agent, decided_now) = (application.agent(), console.clocks.decision.now());
+    let halted = view.halted.get(agent).map(|at| Halted {
+        at: *at,
+        seconds_ago: decided_now.seconds() - at.seconds(),
+    });
+    let lately = Lately {
+        refused: view.refusals_of(agent),
+        halted,
+        current,
+    };
+    let now = console.clocks.real.now();
+    Ok(json!(unusual(application, &view.register, lately, now)))
+}
+
 /// The agent's newest approved mandate for every day, other than this one.
 fn other(view: &View, application: &Mandate) -> Option<MandateDocument> {
     let others = view.register.mandates();
@@ -293,6 +311,7 @@ pub(super) async fn show(State(console): State<Console>, Path(mandate): Path<Str
     answer["rules_met"] = json!(met);
     answer["rules_open"] = json!(open);
     answer["signatures"] = found.signatures().iter().map(|signed| json!(signed.record)).collect();
+    answer["unusual"] = flags(&console, &found, background.current.as_ref()).await?;
     Ok(Json(answer))
 }
 

@@ -25,6 +25,7 @@ mod subscriptions;
 mod timeline;
 mod warnings;
 mod webhooks;
+mod whatif;
 
 use axum::{
     Extension, Json, Router,
@@ -127,6 +128,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/applications/{mandate}/narrow", &[Approver], || post(narrowing::narrow)),
     route("POST", "/v1/applications/{mandate}/questions", PROPOSES, || post(questions::ask)),
     route("POST", "/v1/applications/{mandate}/signatures", &[Approver], || post(applications::sign)),
+    route("GET", "/v1/applications/{mandate}/whatif", ANY, || get(whatif::show)),
     route("GET", "/v1/proposals", ANY, || get(proposals::list)),
     route("GET", "/v1/proposals/{officer}/{number}", ANY, || get(proposals::show)),
     route("POST", "/v1/proposals/{officer}/{number}/signatures", SIGNS, || post(proposals::sign)),

@@ -176,6 +176,7 @@ fn of_path(name: &str) -> Value {
 fn filter_schema(name: &str) -> Value {
     match name {
         "agent" => named("AgentId"),
+        "days" => json!({"type": "integer", "minimum": 1, "maximum": crate::past::MOST_DAYS}),
         "open" => json!({"type": "boolean"}),
         "from" | "until" => named("Moment"),
         "decision" => json!({"enum": ["permit", "refusal", "halt"]}),

@@ -165,6 +165,14 @@ struct Application {
     rationale: Option<String>,
     rules_open: Vec<Rule>,
     signatures: Vec<Given>,
+    unusual: Vec<Flag>,
+}
+
+/// Something unusual, in words with its figures.
+#[derive(Debug, Deserialize)]
+pub(super) struct Flag {
+    pub(super) code: String,
+    pub(super) words: String,
 }
 
 #[derive(Template)]

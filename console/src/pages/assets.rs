@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 6] = [
     (
         "style.css",
         "text/css; charset=utf-8",
@@ -21,6 +21,11 @@ const FILES: [(&str, &str, &str); 5] = [
         "live.js",
         "text/javascript; charset=utf-8",
         include_str!("../../assets/live.js"),
+    ),
+    (
+        "later.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../../assets/later.js"),
     ),
     (
         "countdown.js",

@@ -26,6 +26,7 @@ mod subscriptions;
 mod warnings;
 mod webhooks;
 mod week;
+mod whatif;
 
 pub(crate) use session::{Session, Sessions};
 
@@ -64,6 +65,7 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/applications/read", post(documents::read))
         .route("/applications/{mandate}/narrow", post(narrowing::narrow))
         .route("/applications/{mandate}/questions", post(narrowing::ask))
+        .route("/applications/{mandate}/whatif", get(whatif::show))
         .route(
             "/applications/{mandate}",
             get(applications::show).post(applications::sign),

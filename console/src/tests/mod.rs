@@ -12,5 +12,6 @@ pub(crate) mod scored;
 pub(crate) mod standing;
 pub(crate) mod subscriptions;
 mod webhooks;
+mod whatif;
 
 pub(crate) use bench::{Bench, csr};

@@ -12,7 +12,7 @@ use super::bench::Bench;
 use crate::{listener::Peer, pages};
 
 /// Every page that needs a session, a way in for each parameter.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/agents",
     "/agents/new",
@@ -22,6 +22,7 @@ const PAGES: [&str; 20] = [
     "/applications",
     "/applications/new",
     "/applications/m-1",
+    "/applications/m-1/whatif",
     "/proposals",
     "/incidents",
     "/incidents/inc-1",
@@ -58,14 +59,14 @@ const FORMS: [&str; 18] = [
 ];
 
 /// A browser: an address, an officer's certificate or none, a session's cookie.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     bench: &'a Bench,
     certificate: bool,
     cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    fn new(bench: &'a Bench, certificate: bool) -> Self {
+    pub(crate) fn new(bench: &'a Bench, certificate: bool) -> Self {
         Self {
             bench,
             certificate,
@@ -91,7 +92,7 @@ impl<'a> Browser<'a> {
             .unwrap()
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, String) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
         text_of(self.ask("GET", path, None, "").await).await
     }
 
@@ -101,7 +102,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Signs in by the certificate.
-    async fn signed_in(mut self) -> Self {
+    pub(crate) async fn signed_in(mut self) -> Self {
         let response = self.post("/sign-in/certificate", "").await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();

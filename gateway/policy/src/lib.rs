@@ -18,6 +18,7 @@ mod flows;
 pub mod order;
 mod replay;
 pub mod state;
+pub mod whatif;
 
 pub use codes::Code;
 pub use decide::decide;
