@@ -18,7 +18,7 @@ use revocation_core::{
     Actor, HaltReported, HouseEvent, HouseScope, HouseState, IncidentState, RevocationReason, StandingEvent,
     StandingState,
     incident::IncidentEvent,
-    jobs::DeliveryEvent,
+    jobs::{CrlPublished, DeliveryEvent},
     warning::WarningEnd,
     webhooks::{WebhookBook, WebhookEvent},
 };
@@ -42,6 +42,10 @@ const MOST_REFUSALS: usize = 16;
 
 /// Events of the house remembered one by one, to say how it stood at an earlier entry; the oldest becomes part of what was before all of them.
 const MOST_HOUSE_EVENTS: usize = 1_024;
+
+/// Entries whose deliveries are remembered, and lists of revoked certificates; the oldest leave.
+const MOST_TOLD: usize = 4_096;
+const MOST_LISTS: usize = 1_024;
 
 /// Entries nobody signed that are told apart.
 const MOST_REFUSED: usize = 4_096;
@@ -83,6 +87,27 @@ pub(crate) struct DeadLetter {
     pub(crate) attempts: u32,
     pub(crate) fault: String,
     pub(crate) at: Timestamp,
+}
+
+/// How far one webhook is with telling of an entry: its latest attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) position: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) attempts: u32,
+    /// Why it failed; none when the receiver took it.
+    pub(crate) fault: Option<String>,
+    /// Whether it was given up.
+    pub(crate) dead: bool,
+}
+
+/// A list of revoked certificates that was signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct List {
+    pub(crate) position: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) number: u64,
+    pub(crate) entries: u32,
 }
 
 /// A question about an application, or the answer to one.
@@ -160,6 +185,10 @@ pub(crate) struct View {
     pub(crate) baselines: BTreeMap<AgentId, Baselines>,
     /// Webhook subscriptions with their dead letters, by the position of the entry each tells of.
     pub(crate) webhooks: BTreeMap<String, BTreeMap<u64, DeadLetter>>,
+    /// The latest attempt of each webhook to tell of an entry, by the entry's position.
+    deliveries: BTreeMap<u64, BTreeMap<String, Delivery>>,
+    /// Lists of revoked certificates, the oldest first.
+    lists: VecDeque<List>,
     /// What was asked and answered about applications.
     asked: BTreeMap<MandateId, Vec<Asked>>,
     /// Subscriptions that officers signed.
@@ -263,6 +292,7 @@ impl View {
         } else if let Some(Ok(event)) = WebhookEvent::decode(kind, body) {
             self.webhook_book.apply(&event, place.position);
         } else if let Some(Ok(event)) = DeliveryEvent::decode(kind, body) {
+            self.told(&event, place);
             self.delivery(event, entry.at);
         } else {
             self.reported(kind, body, place);
@@ -400,6 +430,45 @@ impl View {
         }
     }
 
+    fn told(&mut self, event: &DeliveryEvent, place: Place) {
+        let (entry, subscription, attempts, fault, dead) = match event {
+            DeliveryEvent::Attempted(one) => (one.entry, &one.subscription, one.attempt, one.fault.clone(), false),
+            DeliveryEvent::Dead(one) => (
+                one.entry,
+                &one.subscription,
+                one.attempts,
+                Some(one.fault.clone()),
+                true,
+            ),
+            _ => return,
+        };
+        let Some(entry) = entry else { return };
+        let delivery = Delivery {
+            position: place.position,
+            at: place.at,
+            attempts,
+            fault,
+            dead,
+        };
+        let of_entry = self.deliveries.entry(entry).or_default();
+        of_entry.insert(subscription.clone(), delivery);
+        if self.deliveries.len() > MOST_TOLD {
+            self.deliveries.pop_first();
+        }
+    }
+
+    /// What webhooks did to tell of the entry at a position, by their names.
+    pub(crate) fn deliveries_of(&self, position: u64) -> impl Iterator<Item = (&String, &Delivery)> {
+        self.deliveries.get(&position).into_iter().flatten()
+    }
+
+    /// The first list of revoked certificates that was signed behind a position, as far back as lists are remembered.
+    pub(crate) fn list_behind(&self, position: u64) -> Option<List> {
+        let forgotten = self.lists.len() >= MOST_LISTS && self.lists.front()?.position > position;
+        let mut behind = self.lists.iter().filter(|list| list.position > position && !forgotten);
+        behind.next().copied()
+    }
+
     fn delivery(&mut self, event: DeliveryEvent, at: Timestamp) {
         match event {
             DeliveryEvent::Subscribed(event) => {
@@ -449,6 +518,20 @@ impl View {
                 if reports.len() < MOST_REPORTS {
                     reports.push(event);
                 }
+            }
+            CrlPublished::KIND => {
+                let Ok(event) = canonical::from_slice::<CrlPublished>(body) else {
+                    return;
+                };
+                if self.lists.len() >= MOST_LISTS {
+                    self.lists.pop_front();
+                }
+                self.lists.push_back(List {
+                    position: place.position,
+                    at: place.at,
+                    number: event.number,
+                    entries: event.entries,
+                });
             }
             "baseline.proposed" => {
                 let Ok(event) = canonical::from_slice::<BaselineProposed>(body) else {

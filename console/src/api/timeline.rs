@@ -9,7 +9,11 @@ use ledger::CommittedEntry;
 use serde_json::{Value, json};
 
 use super::{Answer, parse};
-use crate::{Console, problem::Problem};
+use crate::{
+    Console,
+    problem::Problem,
+    view::{Delivery, List, View},
+};
 
 /// Entries of the agent's stream that are read from the revocation on; what came later stands in the ledger.
 const MOST_READ: usize = 1_024;
@@ -49,6 +53,47 @@ fn line(entry: &CommittedEntry) -> Option<Value> {
     }))
 }
 
+/// What others made of an entry: the list its revocation is on, and the webhooks that told of it, each by the entry that says so.
+fn around(view: &View, entry: &CommittedEntry, lines: &mut Vec<(u64, Value)>) {
+    if matches!(&*entry.kind, "agent.revoked" | "certificate.revoked") {
+        lines.extend(
+            view.list_behind(entry.position)
+                .map(|list| (list.position, published(list))),
+        );
+    }
+    let told = view.deliveries_of(entry.position);
+    lines.extend(told.map(|(webhook, one)| (one.position, delivered(webhook, one, &entry.kind))));
+}
+
+fn published(list: List) -> Value {
+    json!({
+        "at": list.at,
+        "by": null,
+        "detail": format!("list number {} with {} revoked certificates", list.number, list.entries),
+        "kind": "crl.published",
+        "position": list.position,
+        "what": "the next list of revoked certificates (CRL) was signed",
+    })
+}
+
+/// The latest attempt of one webhook to tell of an entry of this kind.
+fn delivered(webhook: &str, one: &Delivery, of: &str) -> Value {
+    let (kind, what) = match (&one.fault, one.dead) {
+        (None, _) => ("delivery.attempted", "a webhook was delivered"),
+        (Some(_), false) => ("delivery.attempted", "a webhook was not taken yet and is tried again"),
+        (Some(_), true) => ("delivery.dead", "a webhook was given up: it is a dead letter"),
+    };
+    let fault = one.fault.as_ref().map(|fault| format!(", {fault}")).unwrap_or_default();
+    json!({
+        "at": one.at,
+        "by": null,
+        "detail": format!("{of} to {webhook}, attempt {}{fault}", one.attempts),
+        "kind": kind,
+        "position": one.position,
+        "what": what,
+    })
+}
+
 pub(super) async fn show(State(console): State<Console>, Path(incident): Path<String>) -> Answer {
     let incident: IncidentId = parse("INCIDENT", &incident)?;
     let (agent, from) = {
@@ -65,8 +110,18 @@ pub(super) async fn show(State(console): State<Console>, Path(incident): Path<St
         .read_stream(&StreamId::agent(&agent), from, MOST_READ)
         .await;
     let entries = read.map_err(|error| Problem::unavailable(&error.to_string()))?;
-    let mut lines: Vec<Value> = entries.iter().filter_map(|entry| line(entry)).collect();
+    let told = entries.iter().filter_map(|entry| Some((entry, line(entry)?)));
+    let mut lines = Vec::new();
+    let view = console.view().await?;
+    for (entry, line) in told {
+        lines.push((entry.position, line));
+        around(&view, entry, &mut lines);
+    }
+    // One list may hold what several entries revoked.
+    lines.sort_by_key(|(position, _)| *position);
+    lines.dedup_by_key(|(position, _)| *position);
     let complete = entries.len() < MOST_READ && lines.len() <= MOST_LINES;
+    let mut lines: Vec<Value> = lines.into_iter().map(|(_, line)| line).collect();
     lines.truncate(MOST_LINES);
     Ok(Json(json!({"agent": agent, "complete": complete, "timeline": lines})))
 }

@@ -2,6 +2,7 @@
 
 use revocation_core::{
     Actor, WarningDefault,
+    jobs::{CrlPublished, DeliveryAttempted, DeliveryDead},
     warning::{WarningClosed, WarningEnd, WarningOpened},
 };
 use serde_json::{Value, json};
@@ -77,5 +78,65 @@ async fn kinds(bench: &Bench, path: &str) -> Vec<Value> {
     let shown = bench.get(&bench.ben, path).await.1;
     assert_eq!(shown["complete"], true, "{shown}");
     let lines = shown["timeline"].as_array().unwrap().iter();
+    // The role `ca` signs its list beside these acts.
+    let lines = lines.filter(|one| one["kind"] != "crl.published");
     lines.map(|one| one["kind"].clone()).collect()
+}
+
+/// The list that the revocation is on, and the latest attempt of each webhook that told of it: delivered, or given up. Control: what tells of
+/// another entry is not of this incident.
+#[tokio::test]
+async fn the_timeline_tells_of_lists_and_webhooks() {
+    let bench = Bench::new().await;
+    bench.agent("mm-1", "desk").await;
+    let because = json!({"reason": "odd orders"});
+    let acted = bench.done(&bench.ada, "/v1/agents/mm-1/revoke", because).await;
+    let path = format!("/v1/incidents/{}/timeline", acted["incident"].as_str().unwrap());
+    let position = acted["entry"]["position"].as_u64().unwrap();
+    let attempted = |entry, subscription: &str| DeliveryAttempted {
+        attempt: 1,
+        entry: Some(entry),
+        fault: None,
+        message: "m".into(),
+        status: Some(200),
+        subscription: subscription.into(),
+        through: 0,
+    };
+    bench.append(attempted(position, "desk")).await;
+    bench.append(attempted(0, "other")).await;
+    bench
+        .append(DeliveryDead {
+            attempts: 16,
+            entry: Some(position),
+            fault: "timeout".into(),
+            message: "m".into(),
+            subscription: "risk".into(),
+        })
+        .await;
+    bench
+        .append(CrlPublished {
+            digest: extensions::Digest::default(),
+            entries: 1,
+            issuer: None,
+            list: None,
+            next_update: bench.now().plus_seconds(600),
+            number: 9_999,
+            this_update: bench.now(),
+        })
+        .await;
+    let shown = bench.get(&bench.ben, &path).await.1;
+    let of = |kind: &str| {
+        let lines = shown["timeline"].as_array().unwrap().iter();
+        let lines = lines.filter(|one| one["kind"] == kind);
+        lines
+            .map(|one| one["detail"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("delivery.attempted"),
+        ["agent.revoked to desk, attempt 1"],
+        "{shown}"
+    );
+    assert_eq!(of("delivery.dead"), ["agent.revoked to risk, attempt 16, timeout"]);
+    assert_eq!(of("crl.published").len(), 1, "{shown}");
 }
