@@ -216,7 +216,8 @@ def main():
     ada.looks("application-new-fault").fills(order_rates="60/1s").presses("Ask").says("In plain words", "BTC_EUR")
     assert HOSTILE[:9] in ada.text, "shown as it was typed"
     ada.presses("Approve with passkey").says("cannot approve it; another officer must")
-    grace.open("/applications/m-1").says("In plain words").looks("application")
+    # What it would have done to past orders comes by itself; this bot has no past.
+    grace.open("/applications/m-1").says("In plain words", "there is no past").looks("application")
     grace.presses("Refuse with passkey").says("A refusal needs its reason").fills(reason="too wide").presses("Refuse with passkey").says("rejected")
     asks(ada, "m-1").says("pending")
 

@@ -2,7 +2,8 @@
 
 mod world;
 
-use extensions::{ApprovalRecord, Base64, Clock as _};
+use extensions::{ApprovalRecord, Base64, Clock as _, Record, StreamId};
+use gateway_policy::events::PositionAttested;
 use revocation_core::{
     Actor, HouseMode, HouseScope, RevocationReason, Standing,
     house::{HouseReinstated, HouseRevoked},
@@ -36,6 +37,63 @@ fn reinstated(signatures: Vec<ApprovalRecord>) -> AgentReinstated {
         incident: None,
         signatures,
     }
+}
+
+/// A record in another stream than its own.
+#[derive(Debug)]
+struct Elsewhere<R>(StreamId, R);
+
+impl<R: Record> Record for Elsewhere<R> {
+    fn stream(&self) -> StreamId {
+        self.0.clone()
+    }
+    fn kind(&self) -> &'static str {
+        self.1.kind()
+    }
+    fn write_body(&self, out: &mut Vec<u8>) {
+        self.1.write_body(out);
+    }
+}
+
+/// What officers signed for one agent, written into another's stream; certificates from before the signatures; a position that nobody signed: none
+/// moves anything. Then the control: the same where it belongs, as it was signed.
+///
+/// Controls: without `in_its_stream` the first reinstates, without `dated` the second, with `position.attested` no held kind the third is a position.
+#[test]
+fn signatures_count_for_their_agent_from_their_time() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        world.agent("mm-1").await;
+        world.agent("mm-2").await;
+        let number = world.record(revoked()).await;
+        let ask = |name: &str| json!({"agent": name, "purpose": "reinstate", "revoked_at": number});
+        let (signatures, _) = world.decided("agent.reinstated", &ask("mm-2"), &["ada", "op"]).await;
+        let other = AgentReinstated {
+            agent: agent("mm-2"),
+            ..reinstated(signatures)
+        };
+        world.record(Elsewhere(StreamId::agent(&agent("mm-1")), other)).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "another's");
+        let (signatures, _) = world.decided("agent.reinstated", &ask("mm-1"), &["ada", "op"]).await;
+        let early = AgentReinstated {
+            certificates_from: world::noon().plus_seconds(-86_400),
+            ..reinstated(signatures.clone())
+        };
+        world.record(early).await;
+        assert_eq!(standing(&world).await, Standing::Revoked, "backdated");
+        world.record(reinstated(signatures)).await;
+        assert_eq!(standing(&world).await, Standing::Active);
+        let forged = PositionAttested {
+            agent: agent("mm-1"),
+            instrument: "BTC_EUR".parse().expect("instrument"),
+            quantity: 1_000_000.into(),
+            signature: forged(world.decided("none", &json!({}), &["ada"]).await.0).remove(0),
+        };
+        world.record(forged).await;
+        standing(&world).await;
+        let slot = world.instances[0].gateway.slot(&agent("mm-1"));
+        assert!(slot.lock().state.positions().is_empty(), "nobody signed it");
+    });
 }
 
 /// Two names under a signature nobody made.

@@ -80,6 +80,26 @@ impl House {
         house
     }
 
+    /// Another certificate, with another key, and these roles.
+    fn certified_anew(&mut self, name: &str, roles: Vec<Role>) {
+        let (key, root_key) = (TestKey::p256(), TestKey::p256());
+        let root = Profile::HouseRoot {
+            name: "House root".to_owned(),
+        };
+        let root = samples::make(&root, root_key.public_key_spki(), 7_000, None, &root_key).unwrap();
+        let root = crate::issue::IssuingCa::read(&root, &samples::settings()).unwrap();
+        let profile = Profile::Officer { officer: officer(name) };
+        let certificate = samples::make(&profile, key.public_key_spki(), 90, Some(&root), &root_key).unwrap();
+        self.apply(OfficerRegistered {
+            serial: crate::certificate::serial_of(&certificate).unwrap(),
+            certificate: Base64(certificate),
+            key: Digest::of(key.public_key_spki()),
+            officer: officer(name),
+            roles,
+            token: Digest::default(),
+        });
+    }
+
     pub(crate) fn apply(&mut self, event: impl Into<Event>) {
         let event = event.into();
         let in_mandate = event.record().stream() == StreamId::mandate(&mandate());
@@ -356,6 +376,25 @@ fn who_left_before_signing_does_not_count_who_left_after_does() {
         removed_by: officer("ben"),
     });
     assert!(house.verify(&one).is_ok());
+}
+
+/// Controls: with `had` asking for the present roles, the first is refused; with no `retired_at` on a certificate's key, the second counts.
+#[test]
+fn a_signature_is_judged_by_the_role_and_the_key_of_its_place() {
+    let (mut house, _) = approved();
+    house.certified_anew("ada", vec![Role::Responder]);
+    assert!(house.verify(&one).is_ok(), "she was an approver when she signed");
+    house.submit(&document(), 2, 2);
+    house.approve_by("ada", 2, 2);
+    house.claim_approved(&one);
+    assert!(house.verify(&one).is_err(), "and is none now");
+
+    let mut house = House::new();
+    house.certified_anew("ada", vec![Role::Approver]);
+    house.submit(&document(), 1, 1);
+    house.approve_by("ada", 1, 1);
+    house.claim_approved(&one);
+    assert!(house.verify(&one).is_err(), "the former key signs no more");
 }
 
 #[test]

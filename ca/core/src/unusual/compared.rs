@@ -100,7 +100,7 @@ fn first(code: &'static str, what: &str, new: Vec<String>) -> Option<Flag> {
     let asked = new.join(", ");
     (!new.is_empty()).then(|| Flag {
         code,
-        words: format!("first use of a {what} in this house: no mandate in force names {asked}"),
+        words: format!("new to this house: no mandate in force names the {what} {asked}"),
         asked,
         against: None,
     })
