@@ -16,7 +16,7 @@ use std::{
 use anomaly::ApprovedBaseline;
 use ca_core::register::is_held;
 use extensions::{AgentId, Digest, Record, StreamId, Timestamp, canonical};
-use gateway_policy::{AgentEvent, AgentState, DecisionKind, EntryAt, StateDigest};
+use gateway_policy::{AgentEvent, AgentState, CancelState, DecisionKind, EntryAt, StateDigest};
 use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
 use revocation_core::{HaltReported, Standing, StandingEvent, standing::Mode};
 use tokio::sync::Notify;
@@ -143,6 +143,16 @@ impl Report {
     pub fn narrowing(mut self) -> Self {
         self.narrowing = true;
         self
+    }
+}
+
+/// Whether it matters what stands before it. What narrows is recorded before reports that were queued earlier: with most that makes the same
+/// state, but a cancel that could not be sent ends no later one, and a revocation is answered by its number.
+fn goes_by_order(event: &AgentEvent) -> bool {
+    match event {
+        AgentEvent::CancelOutcome(outcome) => matches!(outcome.state, CancelState::CouldNot { .. }),
+        AgentEvent::Standing(event) => matches!(event, StandingEvent::Revoked(_)),
+        _ => false,
     }
 }
 
@@ -338,10 +348,11 @@ impl Slot {
             append.patient()
         };
         let slot = self.clone();
+        let place = (!inner.stale && goes_by_order(&event)).then(|| inner.state.next_number());
         if let Some(halt) = self.owed().as_mut().filter(|_| owed) {
             halt.queued = true;
         }
-        let told = writer.tell(append, move |answer| slot.reported(answer, owed));
+        let told = writer.tell(append, move |answer| slot.reported(answer, owed, place));
         match told {
             Ok(()) => {
                 if !inner.stale {
@@ -384,21 +395,21 @@ impl Slot {
         };
         let append = Append::exactly(written, now, next, epoch).patient();
         let slot = self.clone();
-        if writer.tell(append, move |answer| slot.reported(answer, false)).is_ok() {
+        if writer.tell(append, move |answer| slot.reported(answer, false, None)).is_ok() {
             inner.apply(now, &digest.into());
             inner.pending += 1;
         }
     }
 
-    /// Takes note of the ledger's answer to a report.
-    fn reported(&self, answer: Result<Recorded<Written>, AppendError<Written>>, owed: bool) {
+    /// Takes note of the ledger's answer to a report; `place` is the number it was folded under, where another one makes another state.
+    fn reported(&self, answer: Result<Recorded<Written>, AppendError<Written>>, owed: bool, place: Option<u64>) {
         let lost = match answer {
             Ok(recorded) => {
                 if owed {
                     // From now on the stream says it, and officers may end it.
                     *self.owed() = None;
                 }
-                recorded.is_repeat()
+                recorded.is_repeat() || place.is_some_and(|place| place != recorded.number())
             }
             Err(error) => {
                 tracing::error!(agent = %self.agent, %error, "a report was not recorded");
