@@ -58,7 +58,7 @@ impl<R: Record> Record for Elsewhere<R> {
 /// What officers signed for one agent, written into another's stream; certificates from before the signatures; a position that nobody signed: none
 /// moves anything. Then the control: the same where it belongs, as it was signed.
 ///
-/// Controls: without `in_its_stream` the first reinstates, without `dated` the second, with `position.attested` no held kind the third is a position.
+/// Controls tried: without `in_its_stream` the first reinstates, without `dated` the second, with `position.attested` no held kind the third is a position.
 #[test]
 fn signatures_count_for_their_agent_from_their_time() {
     rt().block_on(async {

@@ -378,7 +378,7 @@ fn who_left_before_signing_does_not_count_who_left_after_does() {
     assert!(house.verify(&one).is_ok());
 }
 
-/// Controls: with `had` asking for the present roles, the first is refused; with no `retired_at` on a certificate's key, the second counts.
+/// Controls tried: with `had` asking for the present roles, the first is refused; with no `retired_at` on a certificate's key, the second counts.
 #[test]
 fn a_signature_is_judged_by_the_role_and_the_key_of_its_place() {
     let (mut house, _) = approved();
