@@ -76,7 +76,10 @@ async fn the_state_is_what_the_log_makes_of_it() {
             continue;
         }
         while slot.lock().is_stale() || slot.lock().state.digest() != state.digest() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the slot keeps another state");
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "the slot keeps another state"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         return;

@@ -136,11 +136,11 @@ fn trade(execution: u64, order: &str, quantity: &str, at: Timestamp) -> Trade {
 }
 
 /// What has traded under the venue credential is matched against permits: a trade of an order placed by hand is told once, whichever watch finds it,
-/// and so is one of an order under an id of our making that no permit derived, or of another quantity than its permit. Never told of are the
+/// and so is one of an order under an id of our making that no permit derived, or of another quantity than its permit, or of a second order under its id. Never told of are the
 /// trades of our own orders, even of one whose answer was lost, and what traded before this ledger began.
 ///
 /// Controls tried: `permitted` that looks at the id alone, the last two are not told; one that asks nobody, the lost one is; without
-/// the look at `began`, the old one is.
+/// the look at `began`, the old one is; without the reference that the venue gave the permit, the second order is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trade_that_no_permit_explains_is_told() {
     let world = World::new(1).await;
@@ -155,6 +155,10 @@ async fn a_trade_that_no_permit_explains_is_told() {
         instance.venue.be(mood);
         world.submit(0, &session, &order(id)).await;
     }
+    // What the venue answered is recorded, as it is long before somebody uses an id again.
+    while world.stream("mm-1").await.last().expect("entries").kind.as_ref() != "order.outcome" {
+        tokio::task::yield_now().await;
+    }
     let own = instance.venue.sends();
     let now = world.clock.now();
     let stray = gateway_policy::VenueOrderId::new(&agent("mm-1"), 7_777).to_string();
@@ -162,6 +166,11 @@ async fn a_trade_that_no_permit_explains_is_told() {
         let mut open = instance.venue.listed.lock().expect("held");
         // The lister says two of each; the permits are for one.
         open.foreign = vec![listed("by-hand", "3"), listed(&stray, "4"), listed(&own[2], "5")];
+        // The id of an order that is closed, used again for as much as its permit says.
+        open.foreign.push(OrderReport {
+            quantity: "1".parse().expect("quantity"),
+            ..listed(&own[2], "8")
+        });
         let mut trades = instance.venue.trades.lock().expect("held");
         *trades = vec![
             trade(100, "6", "1", now.plus_seconds(-86_400)),
@@ -171,6 +180,7 @@ async fn a_trade_that_no_permit_explains_is_told() {
             trade(104, "4", "2", now),
             trade(105, "5", "2", now),
             trade(106, "3", "1", now),
+            trade(107, "8", "1", now),
         ];
     }
     let told = async || {
@@ -185,6 +195,7 @@ async fn a_trade_that_no_permit_explains_is_told() {
         ("104", stray.as_str()),
         ("105", own[2].as_str()),
         ("106", "by-hand"),
+        ("107", own[2].as_str()),
     ];
     let wanted: Vec<_> = wanted
         .iter()

@@ -395,7 +395,10 @@ impl Slot {
         };
         let append = Append::exactly(written, now, next, epoch).patient();
         let slot = self.clone();
-        if writer.tell(append, move |answer| slot.reported(answer, false, None)).is_ok() {
+        if writer
+            .tell(append, move |answer| slot.reported(answer, false, None))
+            .is_ok()
+        {
             inner.apply(now, &digest.into());
             inner.pending += 1;
         }
