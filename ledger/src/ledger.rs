@@ -450,8 +450,14 @@ impl Ledger {
         if key.name() != crate::keys::key_name(&self.inner.id, key.writer()) {
             return Err(refuse("the key is named for another ledger"));
         }
-        if self.authorised_keys(key.writer()).contains(key.public()) {
+        let known = self.authorised_keys(key.writer());
+        if known.last() == Some(key.public()) {
             return Ok(true);
+        }
+        if known.contains(key.public()) {
+            return Err(refuse(
+                "a newer key of this writer has followed it: use that one, or authorise a fresh one",
+            ));
         }
         let one =
             authorisation.ok_or_else(|| refuse("no entry of the log authorises it, and no authorisation is given"))?;

@@ -18,13 +18,17 @@ use gateway_service::{
     pipeline::{
         cancel::cancel,
         endings::OrderStatus,
-        follow, repeat,
+        follow, repeat, settle,
         submit::{Signed, Submitted, submit},
     },
     session::Session,
 };
-use ledger::store::fault::Fault;
-use revocation_core::{IncidentOpened, standing::AgentRevoked};
+use ledger::{Append, store::fault::Fault};
+use revocation_core::{
+    Actor, IncidentOpened,
+    standing::AgentRevoked,
+    warning::{WarningDefault, WarningOpened},
+};
 use world::{ENFORCED, Mood, World, agent, order, rt, runaway};
 
 fn code(submitted: &Submitted) -> Option<Code> {
@@ -249,6 +253,49 @@ async fn late(world: &mut World, name: &str, leaf: &[u8]) {
     assert!(!session.slot.gate_open());
     let refused = world.submit(0, &session, &order("after")).await;
     assert_eq!(code(&refused), Some(Code::AgentRevoked), "{refused:?}");
+}
+
+/// A warning's deadline passes while the ledger can write nothing: its default is carried out, and stands in the ledger once after
+/// the next start, however often somebody looked. Control tried: a report that does not narrow is in no reserve file, and the
+/// revocation is missing.
+#[test]
+fn a_dead_ledger_carries_a_passed_deadline_out() {
+    rt().block_on(async {
+        let mut world = World::new(1).await;
+        let leaf = world.agent("mm-1").await;
+        let session = world.session(0, &leaf).await;
+        resting(&world, &session, 2).await;
+        settled(&session).await;
+        let opened = WarningOpened {
+            agent: agent("mm-1"),
+            by: Actor::Officer("ada".parse().expect("id")),
+            deadline: world.clock.now().plus_seconds(300),
+            default: WarningDefault::Revoke,
+            score: None,
+        };
+        let append = Append::next(opened, world.clock.now());
+        world.officer.append(append).await.expect("recorded");
+        drop(session);
+        world.reopen(1, Some((Fault::Lost, 0))).await;
+        let session = world.session(0, &leaf).await;
+        let (gateway, venues) = (world.instances[0].gateway.clone(), world.instances[0].venues.clone());
+        let venue = world.instances[0].venue.clone();
+        let first = session.slot.lock().state.open_orders()[0].clone();
+        cancel(&gateway, &venues, &session.slot, &first, CancelSource::Bot).await;
+        until("the ledger has closed itself", || gateway.ledger.closed().is_some()).await;
+        let before = venue.cancels().len();
+        world.clock.plus_seconds(301);
+        for _ in 0..3 {
+            settle::settle(&gateway, &venues, &session.slot);
+        }
+        assert!(!session.slot.gate_open());
+        until("the other order is cancelled", || venue.cancels().len() > before).await;
+        drop((session, gateway, venues));
+        world.reopen(1, None).await;
+        let stream = world.stream("mm-1").await;
+        let late = |kind: &str| stream.iter().filter(|e| e.late && &*e.kind == kind).count();
+        assert_eq!((late("warning.closed"), late("agent.revoked")), (1, 1));
+    });
 }
 
 /// A commit that takes longer than the send deadline: the permit stands in the record and is withheld. So is one whose venue is reached

@@ -142,6 +142,37 @@ async fn each_changed_byte_of_an_entry_is_found_even_with_a_fitting_leaf() {
     }
 }
 
+/// A writer's key retires with the first checkpoint of its successor: whoever finds it in an old backup extends no log that verifies, and is not
+/// let in as a writer. Controls tried: with the newest place that fits forgotten in `Verifier::checkpoint` the log verifies; with any known key
+/// let in by `check_authorisation` the retired one writes.
+#[tokio::test]
+async fn a_retired_key_signs_no_more() {
+    let (folder, ledger, old) = fresh().await;
+    let append = async |writer: &Writer, text: &str| {
+        let record = note(&agent("mm-1"), text);
+        writer.append(Append::next(record, now())).await.expect("recorded")
+    };
+    append(&old, "before").await;
+    let new = key("gateway-1", 3);
+    let authorised = authorise(&new);
+    let new = ledger.writer(new, Some(authorised)).await.expect("authorised");
+    append(&new, "after").await;
+    let again = ledger.writer(key("gateway-1", 1), None).await.map(drop);
+    assert!(
+        matches!(&again, Err(LedgerError::NotAuthorised { reason, .. }) if reason.contains("newer key")),
+        "{again:?}"
+    );
+    verify(folder.path()).await.expect("sound until here");
+    // The process that held it goes on, as a thief with the key and the store would.
+    append(&old, "behind its successor").await;
+    ledger.close().await.expect("closes");
+    let fault = verify(folder.path()).await.expect_err("by the retired key");
+    assert!(
+        matches!(fault.place, Place::Checkpoint(6)) && fault.reason.contains("followed before"),
+        "{fault}"
+    );
+}
+
 #[tokio::test]
 async fn a_truncated_tail_is_found_by_the_head_file() {
     let folder = filled().await;

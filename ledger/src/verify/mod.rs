@@ -208,6 +208,14 @@ pub(crate) fn inspect(position: u64, bytes: &[u8], stored_leaf: &[u8]) -> Inspec
     Inspected { entry, leaf }
 }
 
+/// The checkpoint keys of a writer, oldest first. One that a newer one has followed in signing has retired: whoever finds it in an old backup
+/// signs nothing that stands behind its successor.
+#[derive(Default)]
+struct Keys {
+    all: Vec<PublicKey>,
+    retired: usize,
+}
+
 /// Takes the pieces of a log in order and holds each against all before it. Memory grows with the streams and keys, not with the entries.
 pub struct Verifier<'a> {
     options: Options<'a>,
@@ -216,7 +224,7 @@ pub struct Verifier<'a> {
     frontier: Frontier,
     signed: u64,
     streams: HashMap<StreamId, u64>,
-    keys: HashMap<String, Vec<PublicKey>>,
+    keys: HashMap<String, Keys>,
     writers: HashSet<String>,
     report: Report,
 }
@@ -309,7 +317,11 @@ impl<'a> Verifier<'a> {
             }) else {
                 return fault("authorises a checkpoint key without the ledger root key's signature");
             };
-            self.keys.entry(one.writer).or_default().push(one.key);
+            let keys = self.keys.entry(one.writer).or_default();
+            if keys.all.contains(&one.key) {
+                return fault("authorises a checkpoint key a second time");
+            }
+            keys.all.push(one.key);
         }
         Ok(())
     }
@@ -345,12 +357,18 @@ impl<'a> Verifier<'a> {
             [one] => one.clone(),
             _ => return fault("its batch has entries of several writers".into()),
         };
-        let (name, keys) = (key_name(&self.report.ledger_id, &writer), self.keys.get(&writer));
-        let verdicts = keys.into_iter().flatten().map(|key| note.verify(&name, key).map(drop));
-        match verdicts.reduce(|one, other| if one.is_ok() { one } else { other }) {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return fault(error.to_string()),
-            None => return fault(format!("no entry authorises a checkpoint key of {writer}")),
+        let Some(keys) = self.keys.get_mut(&writer) else {
+            return fault(format!("no entry authorises a checkpoint key of {writer}"));
+        };
+        let name = key_name(&self.report.ledger_id, &writer);
+        match keys.all.iter().rposition(|key| note.verify(&name, key).is_ok()) {
+            Some(place) if place < keys.retired => {
+                return fault(format!(
+                    "a key of {writer} signed it that a newer one had followed before"
+                ));
+            }
+            Some(place) => keys.retired = place,
+            None => return fault(format!("no authorised key of {writer} signed it")),
         }
         if frontier.is_some_and(|stored| stored != self.frontier.to_bytes()) {
             return fault("the frontier stored with it was changed".into());
