@@ -153,6 +153,7 @@ fn bot(agent: AgentId, rows: &[Row], end: Timestamp) -> Bot {
         },
         conduct: Conduct {
             max_day_loss: None,
+            max_executions: None,
             max_open_orders: None,
             max_position: None,
             on_halt: OnHalt::CancelAll,

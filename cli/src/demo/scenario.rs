@@ -270,6 +270,7 @@ fn bot(profile: &Profile, fate: Fate, scoring: Scoring, history: Vec<Row>) -> Bo
 fn conduct(on_halt: OnHalt, on_unanswered_warning: OnUnansweredWarning, scoring: Scoring) -> Conduct {
     Conduct {
         max_day_loss: None,
+        max_executions: None,
         max_open_orders: None,
         max_position: None,
         on_halt,

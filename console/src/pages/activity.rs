@@ -210,6 +210,7 @@ impl Bound {
         let of = self.of.as_deref().unwrap_or_default();
         match self.bound.as_str() {
             "max_day_loss" => format!("{of} of realised loss in a UTC day"),
+            "max_executions" => "orders that traded since an officer last resumed it".to_owned(),
             "max_open_orders" => "open orders".to_owned(),
             "max_position" => format!("{of}: position with open orders filled"),
             other => format!("{other} {of}"),

@@ -375,6 +375,9 @@ fn asked(fields: &Fields) -> Value {
     if !fields.of("max_day_loss").is_empty() {
         asked["conduct"]["max_day_loss"] = json!(fields.list("max_day_loss"));
     }
+    if !fields.of("max_executions").is_empty() {
+        asked["conduct"]["max_executions"] = number("max_executions");
+    }
     if !fields.of("max_open_orders").is_empty() {
         asked["conduct"]["max_open_orders"] = number("max_open_orders");
     }

@@ -72,6 +72,7 @@ pub(crate) fn decided(bench: &Bench, id: &str, observation: &Observation, score:
             validity: Validity::Current,
         },
         checks: Vec::new(),
+        counts_executions: false,
         counts_loss: false,
         decision: DecisionKind::Permit,
         folded_to: None,

@@ -5,6 +5,8 @@ use crate::{Currency, Instrument, limits::EffectiveLimits};
 
 /// The most open orders that a mandate can allow: as many as a gateway follows.
 pub const MOST_OPEN_ORDERS: u16 = 256;
+/// The most executed orders that a mandate can allow before a person has to resume the bot.
+pub const MOST_EXECUTIONS: u32 = 1_000_000;
 
 impl MandateDocument {
     /// What the types do not say of the bounds: a cap by name covers every name that the limits permit, so that nothing is forgotten.
@@ -13,6 +15,10 @@ impl MandateDocument {
         let most = conduct.max_open_orders;
         if most.is_some_and(|most| !(1..=MOST_OPEN_ORDERS).contains(&most)) {
             return Err(MandateError::OpenOrders);
+        }
+        let executions = conduct.max_executions;
+        if executions.is_some_and(|most| !(1..=MOST_EXECUTIONS).contains(&most)) {
+            return Err(MandateError::Executions);
         }
         let limits = EffectiveLimits::of(&self.limits);
         if let Some(caps) = &conduct.max_day_loss {
@@ -49,6 +55,9 @@ impl Conduct {
             wider(self.max_day_loss.as_ref(), new.max_day_loss.as_ref(), |new, old| {
                 new.is_within(old)
             }),
+            wider(self.max_executions.as_ref(), new.max_executions.as_ref(), |new, old| {
+                new <= old
+            }),
             wider(
                 self.max_open_orders.as_ref(),
                 new.max_open_orders.as_ref(),
@@ -63,7 +72,13 @@ impl Conduct {
                 |SelfTrade::Refuse, SelfTrade::Refuse| true,
             ),
         ];
-        const NAMES: [&str; 4] = ["max_day_loss", "max_open_orders", "max_position", "self_trade"];
+        const NAMES: [&str; 5] = [
+            "max_day_loss",
+            "max_executions",
+            "max_open_orders",
+            "max_position",
+            "self_trade",
+        ];
         let texts = text(self).into_iter().zip(text(new));
         NAMES
             .into_iter()
@@ -84,8 +99,8 @@ impl Conduct {
     }
 
     /// Each bound with its label and its text; no text where there is none.
-    pub(super) fn bounds_in_words(&self) -> [(&'static str, Option<String>); 4] {
-        let open = self.max_open_orders;
+    pub(super) fn bounds_in_words(&self) -> [(&'static str, Option<String>); 5] {
+        let (executions, open) = (self.max_executions, self.max_open_orders);
         let positions = self.max_position.as_ref();
         let loss = self.max_day_loss.as_ref();
         let self_trade = self.self_trade.map(|SelfTrade::Refuse| {
@@ -95,6 +110,12 @@ impl Conduct {
             (
                 "Day's loss",
                 loss.map(|caps| format!("from {caps} realised in a UTC day on, only reductions are permitted")),
+            ),
+            (
+                "Executions",
+                executions.map(|most| {
+                    format!("after {most} orders that traded it may only reduce, until an officer resumes it")
+                }),
             ),
             (
                 "Open orders",

@@ -99,6 +99,9 @@ pub struct Conduct {
     /// `["EUR 500"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_day_loss: Option<Caps<Currency>>,
+    /// After how many orders that traded the bot is reduce-only until an officer resumes it, 1 to 1,000,000 (RTS 6 Art. 15(3)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_executions: Option<u32>,
     /// The most open orders at once, 1 to 256, those in doubt included; verified reductions are free of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_open_orders: Option<u16>,

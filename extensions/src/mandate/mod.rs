@@ -7,7 +7,7 @@ mod conduct;
 mod tests;
 mod words;
 
-pub use bounds::MOST_OPEN_ORDERS;
+pub use bounds::{MOST_EXECUTIONS, MOST_OPEN_ORDERS};
 pub use caps::Caps;
 pub use conduct::{Conduct, OnHalt, OnUnansweredWarning, Scoring, SelfTrade};
 pub use words::Change;
@@ -81,6 +81,9 @@ pub enum MandateError {
     /// A unit that may be traded has no cap.
     #[error("max_day_loss: expected a cap for each unit of per_day")]
     DayLoss,
+    /// No executions, or more than are counted.
+    #[error("max_executions: expected 1 to 1000000")]
+    Executions,
     /// No open orders, or more than a gateway follows.
     #[error("max_open_orders: expected 1 to 256")]
     OpenOrders,

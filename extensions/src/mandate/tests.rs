@@ -8,6 +8,7 @@ fn document() -> MandateDocument {
         agent: AgentId::new("mm-1").expect("id"),
         conduct: Conduct {
             max_day_loss: None,
+            max_executions: None,
             max_open_orders: None,
             max_position: None,
             on_halt: OnHalt::CancelRiskIncreasing,
@@ -163,6 +164,7 @@ fn every_member_is_said_and_compared() {
             with(|d| d.conduct.max_day_loss = losses(&["EUR 1", "USDT 2"])),
             false,
         ),
+        ("max_executions", with(|d| d.conduct.max_executions = Some(5)), false),
         ("max_open_orders", with(|d| d.conduct.max_open_orders = Some(5)), false),
         (
             "max_position",
@@ -256,7 +258,13 @@ fn a_document_without_bounds_keeps_its_bytes() {
     let text = include_str!("../../../fuzz/corpus/mandate/enforced.json").trim_end();
     let document = MandateDocument::parse(text.as_bytes()).expect("an old document");
     assert_eq!(document.to_canonical(), text.as_bytes());
-    for member in ["max_day_loss", "max_open_orders", "max_position", "self_trade"] {
+    for member in [
+        "max_day_loss",
+        "max_executions",
+        "max_open_orders",
+        "max_position",
+        "self_trade",
+    ] {
         assert!(!text.contains(member), "{member}");
     }
 }
@@ -266,6 +274,10 @@ fn a_document_without_bounds_keeps_its_bytes() {
 fn bounds_have_their_ranges_and_one_spelling() {
     for (most, fits) in [(0, false), (1, true), (256, true), (257, false)] {
         let document = with(|d| d.conduct.max_open_orders = Some(most));
+        assert_eq!(document.check().is_ok(), fits, "{most}");
+    }
+    for (most, fits) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false)] {
+        let document = with(|d| d.conduct.max_executions = Some(most));
         assert_eq!(document.check().is_ok(), fits, "{most}");
     }
     let units: Vec<String> = example()
@@ -324,6 +336,10 @@ fn a_bound_that_is_raised_or_gone_is_wider() {
     losing.max_day_loss = losses(&["EUR 5"]);
     assert!(losing.wider_bounds(&outer).is_empty());
     assert!(outer.wider_bounds(&losing)[0].starts_with("max_day_loss"));
+    let mut latched = outer.clone();
+    latched.max_executions = Some(5);
+    assert!(latched.wider_bounds(&outer).is_empty());
+    assert!(outer.wider_bounds(&latched)[0].starts_with("max_executions"));
     for (conduct, what) in [
         (bounded(Some(6), two, Some(SelfTrade::Refuse)), "max_open_orders"),
         (bounded(None, two, Some(SelfTrade::Refuse)), "max_open_orders"),

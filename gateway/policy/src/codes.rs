@@ -88,6 +88,8 @@ codes! {
     SelfTrade = "SELF_TRADE", 403, "The order would trade with one of the agent's own open orders.";
     // 8: how often.
     RateOrders = "RATE_ORDERS", 429, "More orders in a window than the certificate allows.";
+    // 9: how often it has traded.
+    RepeatExecution = "REPEAT_EXECUTION", 403, "As many orders have traded as the mandate allows before an officer resumes the agent: verified reductions and cancels only.";
     // 10: how much in all.
     OpenOrdersMax = "OPEN_ORDERS_MAX", 403, "The agent has as many open orders as the gateway follows.";
     OpenOrdersCap = "OPEN_ORDERS_CAP", 403, "The agent has as many open orders as its mandate allows.";

@@ -5,12 +5,13 @@ use extensions::{Timestamp, mandate::OnHalt, mandate::OnUnansweredWarning};
 use revocation_core::{
     Actor, IncidentOpened, RevocationReason, Standing, StandingEvent,
     incident::{IncidentCause, Trigger, incident_of},
-    standing::AgentRevoked,
+    standing::{AgentReduceOnly, AgentRevoked},
     warning::{WARNING_SECONDS, WarningClosed, WarningEnd, WarningOpened},
 };
 
 use crate::{
     checks::{self, Context},
+    codes::Code,
     decision::{Body, Decision},
     events::{DecisionKind, FailedCheck, OrderDecided, ScoreUse},
     facts::Facts,
@@ -26,11 +27,12 @@ pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision
     let context = Context::new(facts, state, now);
     let mut failed = checks::run(&context);
     let scored = score(&context, !failed.is_empty());
-    let act = act_on(&context, scored.as_ref());
+    let mut act = act_on(&context, scored.as_ref());
     if let Some(check) = checks::of_score(&context, act.verdict_revokes, scored.as_ref()) {
         failed.push(check);
         failed.sort_by_key(|check| check.code);
     }
+    act.latches = failed.iter().any(|check| check.code == Code::RepeatExecution);
     let (also, opens) = consequences(&context, &act);
     let decision = match (act.halts(), failed.is_empty()) {
         (true, _) => DecisionKind::Halt,
@@ -76,6 +78,8 @@ struct Act {
     clears: bool,
     /// A warning's deadline has passed and nobody has recorded it yet.
     defaulted: Option<OnUnansweredWarning>,
+    /// As many orders have traded as the mandate allows before a person resumes the agent.
+    latches: bool,
 }
 
 impl Act {
@@ -93,6 +97,7 @@ fn act_on(context: &Context<'_>, scored: Option<&Scored>) -> Act {
         warns: false,
         clears: false,
         defaulted,
+        latches: false,
     };
     let (Some(scored), Some(baseline)) = (scored, context.facts.baseline) else {
         return act;
@@ -150,6 +155,15 @@ fn consequences(context: &Context<'_>, act: &Act) -> (Vec<StandingEvent>, Option
             }
             .into(),
         );
+    } else if act.latches && context.standing == Standing::Active {
+        // A warning is answered first: what stands in its place would end it unanswered.
+        also.push(
+            AgentReduceOnly {
+                agent,
+                by: Actor::Mandate,
+            }
+            .into(),
+        );
     }
     (also, opens)
 }
@@ -199,6 +213,9 @@ fn record(
         body: facts.order.body,
         certificate: facts.certificate,
         checks,
+        counts_executions: context
+            .conduct()
+            .is_some_and(|conduct| conduct.max_executions.is_some()),
         counts_loss: context.conduct().is_some_and(|conduct| conduct.max_day_loss.is_some()),
         decision,
         folded_to: state.folded_to(),

@@ -209,6 +209,7 @@ impl World {
                 agent: agent(),
                 conduct: Conduct {
                     max_day_loss: None,
+                    max_executions: None,
                     max_open_orders: None,
                     max_position: None,
                     on_halt: OnHalt::CancelRiskIncreasing,

@@ -29,6 +29,7 @@ mod proof_invalid;
 mod proof_required;
 mod rate_orders;
 mod region_not_allowed;
+mod repeat_execution;
 mod self_trade;
 mod state_frozen;
 mod state_reduce_only;
@@ -72,6 +73,7 @@ const CHECKS: &[fn(&Context<'_>) -> Option<FailedCheck>] = &[
     no_reference_price::check,
     self_trade::check,
     rate_orders::check,
+    repeat_execution::check,
     open_orders_max::check,
     open_orders_cap::check,
     day_notional::check,
@@ -142,7 +144,6 @@ impl<'a> Context<'a> {
             .max()
     }
 
-    /// Whether the caps are halved.
     /// The scores at which something happens: the house's own, else 0.75 and 0.85.
     pub(crate) fn thresholds(&self) -> anomaly::Thresholds {
         let set = self.facts.house.thresholds().score;
@@ -152,6 +153,7 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// Whether the caps are halved.
     pub(crate) fn warned(&self) -> bool {
         matches!(self.standing, Standing::Warned { .. })
     }

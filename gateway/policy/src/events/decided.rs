@@ -158,6 +158,9 @@ pub struct OrderDecided {
     /// Every failed check, in decision order; empty for a permit.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub checks: Vec<FailedCheck>,
+    /// Whether the mandate bounds executions: from the first such entry on the state counts the orders that traded.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub counts_executions: bool,
     /// Whether the mandate caps the day's loss: from the first such entry on the state keeps what positions cost.
     #[serde(skip_serializing_if = "is_false", default)]
     pub counts_loss: bool,

@@ -41,6 +41,7 @@ fn examples() -> Vec<AgentEvent> {
     world.region = None;
     let refusal = world.ask(terms("third")).decided().clone();
     let full = OrderDecided {
+        counts_executions: true,
         counts_loss: true,
         plan: Some(world.state.halt_plan(extensions::mandate::OnHalt::CancelAll)),
         reasoning: Some(Digest::of(b"r")),

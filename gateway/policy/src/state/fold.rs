@@ -111,6 +111,9 @@ impl AgentState {
         if decided.counts_loss && self.losses.is_none() {
             self.losses = Some(Losses::default());
         }
+        if decided.counts_executions {
+            self.executed.get_or_insert(0);
+        }
         if decided.counts_against_rates() {
             self.rates.add(entry.at);
         }
@@ -192,11 +195,15 @@ impl AgentState {
         }
         self.positions.fill(fill.instrument, fill.side, fill.quantity);
         let Some(place) = self.open.iter().position(|open| open.number == fill.order) else {
-            // The order is gone from the state (a fill after its final outcome): the value still counts today.
+            // The order is gone from the state (a fill after its final outcome): the value still counts today, and so does its execution.
+            self.executed = self.executed.map(|executed| executed.saturating_add(1));
             self.count_fill(fill, Decimal::ZERO, Some(fill.price), at);
             return;
         };
         let open = &mut self.open[place];
+        if open.filled.is_zero() {
+            self.executed = self.executed.map(|executed| executed.saturating_add(1));
+        }
         if open.unanswered() {
             open.mark = OpenMark::Accepted;
         }
@@ -247,8 +254,12 @@ impl AgentState {
 
     fn stand(&mut self, at: Timestamp, event: &StandingEvent) {
         let moved = self.standing.apply(event, at);
-        if moved && matches!(event, StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_)) {
+        let again = matches!(event, StandingEvent::Reinstated(_) | StandingEvent::ProbationStarted(_));
+        if moved && again {
             ScorerState::reset_evidence(&mut self.scorer);
+        }
+        if moved && (again || matches!(event, StandingEvent::Resumed(_))) {
+            self.executed = self.executed.map(|_| 0);
         }
     }
 }

@@ -44,6 +44,15 @@ impl AgentState {
             let lost = self.day_loss(unit, now);
             rows.push(BoundLeft::new("max_day_loss", Some(unit.to_string()), *cap, lost));
         }
+        if let Some(most) = conduct.max_executions {
+            let used = Decimal::from(self.executed());
+            rows.push(BoundLeft::new(
+                "max_executions",
+                None,
+                u64::from(most).into(),
+                Some(used),
+            ));
+        }
         if let Some(most) = conduct.max_open_orders {
             let open = u64::try_from(self.may_rest()).map(Decimal::from);
             let most = Decimal::from(u64::from(most));

@@ -54,6 +54,10 @@ pub struct AgentState {
     day: money::DayNotional,
     /// A multiple of [`DIGEST_EVERY`] was passed and no entry has carried the digest since.
     digest_due: bool,
+    /// Orders that traded since officers last let the agent go on. None, and no member of the canonical form, until an order's mandate bounds
+    /// them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    executed: Option<u64>,
     executions: recent::RecentExecutions,
     /// More open orders than there is room for, or a permit that could not be: a log no gateway of ours writes. Nothing is
     /// permitted.
@@ -100,6 +104,7 @@ impl AgentState {
             agent,
             day: money::DayNotional::default(),
             digest_due: false,
+            executed: None,
             executions: recent::RecentExecutions::default(),
             faulty: false,
             losses: None,
@@ -214,6 +219,12 @@ impl AgentState {
     pub fn day_loss(&self, unit: &Currency, now: Timestamp) -> Option<Decimal> {
         let losses = self.losses.as_ref();
         losses.map_or(Some(Decimal::ZERO), |losses| losses.of(unit, now))
+    }
+
+    /// The orders that traded since officers last resumed or reinstated the agent, counted from the first order on whose mandate bounds them.
+    #[must_use]
+    pub fn executed(&self) -> u64 {
+        self.executed.unwrap_or(0)
     }
 
     /// The risk-carrying orders of the last `seconds`, never too few.

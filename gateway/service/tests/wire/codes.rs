@@ -12,8 +12,8 @@ use gateway_service::{
 };
 use ledger::store::fault::Fault;
 use revocation_core::{
-    Actor, RevocationReason,
-    standing::{AgentFrozen, AgentReduceOnly, AgentRevoked, CertificateRevoked},
+    Actor, RevocationReason, StandingEvent,
+    standing::{AgentFrozen, AgentReduceOnly, AgentResumed, AgentRevoked, CertificateRevoked},
 };
 
 use super::{edited, later, recorded, rt};
@@ -163,7 +163,9 @@ async fn case(code: Code) -> Case {
         | Code::OpenOrdersMax
         | Code::DayNotional
         | Code::PositionUnknown => of_amounts(code).await,
-        Code::OpenOrdersCap | Code::DayLoss | Code::MaxPosition | Code::SelfTrade => of_bounds(code).await,
+        Code::RepeatExecution | Code::OpenOrdersCap | Code::DayLoss | Code::MaxPosition | Code::SelfTrade => {
+            of_bounds(code).await
+        }
         Code::BaselineMissing
         | Code::AnomalyRevoked
         | Code::Withheld
@@ -451,6 +453,21 @@ async fn of_bounds(code: Code) -> Case {
             let bench = bound(r#"{"max_open_orders":2,"on_halt""#).await;
             bench.post(&order("a")).await;
             bench.sides(&order("b"), &order("c")).await
+        }
+        Code::RepeatExecution => {
+            let bench = bound(r#"{"max_executions":2,"on_halt""#).await;
+            bench.be(Mood::Fill);
+            let slot = bench.world.instances[0].gateway.slot(&agent(NAME));
+            for (id, traded) in [("a", 1), ("b", 2)] {
+                bench.post(&order(id)).await;
+                super::until("it has traded", || slot.lock().state.executed() >= traded).await;
+            }
+            let refused = bench.post(&order("c")).await;
+            let by = Actor::Officer("ada".parse().expect("id"));
+            let resumed = StandingEvent::from(AgentResumed { agent: agent(NAME), by });
+            recorded(&bench.world, resumed).await;
+            let inside = bench.post(&order("d")).await;
+            Case::Sides { refused, inside }
         }
         Code::DayLoss => {
             let bench = bound(r#"{"max_day_loss":["EUR 1"],"on_halt""#).await;

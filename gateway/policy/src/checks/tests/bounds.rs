@@ -6,6 +6,8 @@ use extensions::{
 };
 
 use super::*;
+use revocation_core::{Actor, Standing, StandingEvent, standing::AgentResumed};
+
 use crate::CloseCause;
 
 fn caps(rows: &[(&str, &str)]) -> Option<Caps<Instrument>> {
@@ -40,6 +42,65 @@ fn sent(world: &mut World, order: OrderTerms) -> u64 {
     let (number, decision) = world.send(order);
     assert!(matches!(decision, Decision::Permit(_)), "{decision:?}");
     number
+}
+
+/// The latch of executions: partial fills of one order are one; the order that meets the bound makes the agent reduce-only by its mandate; time
+/// changes nothing, a person's act does, and the count begins anew.
+///
+/// Controls tried: counting each fill; without the reset at `agent.resumed`; without the
+/// exemption of reductions.
+#[test]
+fn repeat_execution() {
+    let mut world = World::new();
+    world.long("2");
+    world.document.conduct.max_executions = Some(2);
+    let first = sent(&mut world, order("a", Side::Buy, "1", "99"));
+    for (place, part) in ["0.5", "0.25", "0.25"].into_iter().enumerate() {
+        world.fill(
+            first,
+            &order("a", Side::Buy, "1", "99"),
+            part,
+            "99",
+            &format!("e{place}"),
+        );
+    }
+    let second = sent(&mut world, order("b", Side::Buy, "1", "99"));
+    assert_eq!(world.state.executed(), 1, "what did not trade counts for nothing");
+    let open = sent(&mut world, order("c", Side::Buy, "1", "98"));
+    world.fill(second, &order("b", Side::Buy, "1", "99"), "0.5", "99", "e3");
+    let check = refuses(&world, order("d", Side::Buy, "1", "97"), Code::RepeatExecution);
+    assert_eq!(
+        (&*check.limit, &*check.observed),
+        ("2 orders that traded", "2 since an officer last resumed the agent")
+    );
+    permits(&world, order("d", Side::Sell, "1", "101"));
+    let (_, decision) = world.send(order("d", Side::Buy, "1", "97"));
+    let by_mandate =
+        |event: &StandingEvent| matches!(event, StandingEvent::ReduceOnly(event) if event.by == Actor::Mandate);
+    assert!(
+        decision.also().len() == 1 && by_mandate(&decision.also()[0]),
+        "{decision:?}"
+    );
+    assert_eq!(world.state.standing_at(world.now), Standing::ReduceOnly);
+    let again = world.ask(order("e", Side::Buy, "1", "97"));
+    assert!(again.also().is_empty(), "said once: {again:?}");
+    world.fill(open, &order("c", Side::Buy, "1", "98"), "1", "98", "e4");
+    assert_eq!(world.state.executed(), 3, "open orders go on");
+    world.now = world.now.plus_seconds(3 * 86_400);
+    let waited = world.ask(order("f", Side::Buy, "1", "97"));
+    assert!(
+        waited
+            .decided()
+            .checks
+            .iter()
+            .any(|check| check.code == Code::RepeatExecution)
+    );
+    let by = Actor::Officer("ada".parse().expect("id"));
+    world.fold(StandingEvent::from(AgentResumed { agent: agent(), by }));
+    assert_eq!(world.state.executed(), 0);
+    permits(&world, order("f", Side::Buy, "1", "97"));
+    let left = &world.state.bounds_left(&world.document.conduct, world.now)[0];
+    assert_eq!((left.bound, left.left), ("max_executions", Some(decimal("2"))));
 }
 
 /// Controls: `<=` for `<`; without the exemption the reduction is refused; counting what waits for late fills alone.
