@@ -66,6 +66,21 @@ pub(super) enum Command {
         #[arg(long)]
         mandate: MandateId,
     },
+    /// Propose that one refused order may pass, once and within minutes, when the bot sends the same again under a fresh id; two officers sign it
+    /// with `proposal sign`. Never for who asks, what is traded with whom, or the score.
+    Override {
+        /// The bot.
+        agent: AgentId,
+        /// The number of the refused order's entry, as `agent show` and the agent's page tell it.
+        #[arg(long)]
+        order: u64,
+        /// How long it may be used, 1 to 15 minutes from now on.
+        #[arg(long, default_value_t = 10)]
+        minutes: u8,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
     /// Answer an open warning before its deadline.
     Answer {
         /// The bot.
@@ -181,6 +196,16 @@ pub(super) async fn run(house: &House, command: Command) -> anyhow::Result<Repor
             let path = format!("/v1/agents/{agent}/probation");
             let made = house.officer()?.post(&path, &json!({ "mandate": mandate })).await?;
             Ok(proposal::proposed(made))
+        }
+        Command::Override {
+            agent,
+            order,
+            minutes,
+            reason,
+        } => {
+            let path = format!("/v1/agents/{agent}/overrides");
+            let body = json!({ "minutes": minutes, "order": order, "reason": reason });
+            Ok(proposal::proposed(house.officer()?.post(&path, &body).await?))
         }
         Command::Answer { agent, answer, reason } => {
             let path = format!("/v1/agents/{agent}/warnings/answer");

@@ -7,6 +7,12 @@ use serde_json::{Value, json};
 use crate::house::{House, free_port, in_days};
 use crate::receiver::Receiver;
 
+/// The number of an order's entry, as its answer's receipt has it.
+fn number_of(answered: &Value) -> String {
+    let entry: Value = serde_json::from_str(answered["answer"]["receipt"]["entry"].as_str().unwrap()).unwrap();
+    entry["number"].to_string()
+}
+
 fn mandate(per_order: &str) -> String {
     format!(
         r#"
@@ -200,6 +206,7 @@ impl Walk {
             .house
             .fails(3, "MAX_NOTIONAL", &sent.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(refused["answer"]["code"], "MAX_NOTIONAL");
+        self.passes_once(&refused);
         self.meets_its_bounds();
         self.house.done(&["order", "list", "--agent", "bot-1"]);
         self.house.done(&["order", "cancel", "--agent", "bot-1", "--all"]);
@@ -235,6 +242,7 @@ impl Walk {
                 .house
                 .fails(3, code, &sent.iter().map(String::as_str).collect::<Vec<_>>());
             assert_eq!(told["answer"]["code"], code);
+            told
         };
         let shown = self.as_officer("ada", &["application", "show", "m-1"]);
         let words = shown["in_words"].as_str().unwrap();
@@ -245,7 +253,7 @@ impl Walk {
         ] {
             assert!(words.contains(line), "{line}: {words}");
         }
-        refused("SELF_TRADE", send("o-3", "sell", "0.01"));
+        let own = refused("SELF_TRADE", send("o-3", "sell", "0.01"));
         refused("MAX_POSITION", send("o-4", "buy", "0.3"));
         self.house.done(
             &send("o-5", "buy", "0.28")
@@ -254,6 +262,37 @@ impl Walk {
                 .collect::<Vec<_>>(),
         );
         refused("OPEN_ORDERS_CAP", send("o-6", "buy", "0.01"));
+        let (number, never) = (number_of(&own), "SELF_TRADE, which no two people override");
+        let asked = ["agent", "override", "bot-1", "--order", &number, "--reason", "once"];
+        self.house
+            .fails(3, never, &[&["--officer", "ada"], &asked[..]].concat());
+    }
+
+    /// Two officers let the order that was too large pass: the same under a fresh id, once; no other, and not again. Nobody lets one pass that
+    /// would trade with itself. Controls: unsigned, and with one signature, it is refused as before.
+    fn passes_once(&self, refused: &Value) {
+        let send = |id: &str, quantity: &str| {
+            let words =
+                format!("order send --agent bot-1 --side buy --price 49000 --id {id} --quantity {quantity} BTC_EUR");
+            words.split(' ').map(str::to_owned).collect::<Vec<String>>()
+        };
+        let fails = |id: &str, quantity: &str| {
+            let sent = send(id, quantity);
+            self.house
+                .fails(3, "MAX_NOTIONAL", &sent.iter().map(String::as_str).collect::<Vec<_>>());
+        };
+        let number = number_of(refused);
+        let proposal = self.as_officer(
+            "ada",
+            &["agent", "override", "bot-1", "--order", &number, "--reason", "once"],
+        );
+        fails("o-7", "5");
+        assert_eq!(self.two_sign(&proposal)["accepted"], true);
+        fails("o-8", "5.1");
+        let sent = send("o-9", "5");
+        self.house.done(&sent.iter().map(String::as_str).collect::<Vec<_>>());
+        fails("o-10", "5");
+        self.house.done(&["order", "cancel", "--agent", "bot-1", "o-9"]);
     }
 
     /// Signs a proposal as two officers have read it.
@@ -299,7 +338,7 @@ impl Walk {
         );
         assert!(self.as_officer("ada", &["house", "show"])["epoch"].as_u64() > Some(0));
         let listed = self.as_officer("ada", &["proposal", "list"]);
-        assert_eq!(listed["proposals"].as_array().unwrap().len(), 2);
+        assert_eq!(listed["proposals"].as_array().unwrap().len(), 3);
         assert_eq!(self.as_officer("joan", &["officer", "whoami"])["officer"], "joan");
         self.house
             .fails(3, "NOT_FOUND", &["--officer", "ada", "webhook", "dead", "nobody"]);

@@ -92,6 +92,7 @@ fn told(entry: &CommittedEntry, decided: &OrderDecided, ended: Option<&OutcomeSt
         "number": entry.number,
         "order": decided.order,
         "outcome": ended,
+        "overridden": decided.overridden.as_ref().map(|one| one.checks.iter().map(|check| check.code).collect::<Vec<_>>()),
         "position": entry.position,
         "region": decided.region,
         "score": decided.score.as_ref().map(scored),

@@ -14,6 +14,7 @@ pub(crate) mod narrowing;
 mod officers;
 mod openapi;
 mod overdue;
+mod overrides;
 mod positions;
 mod probation;
 pub(crate) mod proposals;
@@ -94,6 +95,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/agents/{agent}/resume", &[Responder], || post(standing::resume)),
     route("POST", "/v1/agents/{agent}/revoke", &[Responder], || post(standing::revoke)),
     route("POST", "/v1/agents/{agent}/probation", PROPOSES, || post(probation::propose)),
+    route("POST", "/v1/agents/{agent}/overrides", PROPOSES, || post(overrides::propose)),
     route("POST", "/v1/agents/{agent}/reinstate", PROPOSES, || post(standing::reinstate)),
     route("POST", "/v1/agents/{agent}/warnings/answer", &[Responder], || post(standing::answer)),
     route("POST", "/v1/agents/{agent}/enrolment-tokens", &[Operator], || post(applications::token)),

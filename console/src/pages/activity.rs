@@ -43,6 +43,9 @@ pub(super) struct Order {
     pub(super) order: Terms,
     #[serde(default)]
     outcome: Option<Outcome>,
+    pub(super) number: u64,
+    #[serde(default)]
+    overridden: Option<Vec<String>>,
     pub(super) position: u64,
     #[serde(default)]
     pub(super) region: Option<String>,
@@ -127,12 +130,13 @@ impl Order {
         format!("{}{}", self.order.words(), worth.unwrap_or_default())
     }
 
-    pub(super) fn decided(&self) -> &str {
-        match self.decision.as_str() {
-            "permit" => "permitted",
-            "refusal" => "refused",
-            "halt" => "refused, and the bot was stopped",
-            other => other,
+    pub(super) fn decided(&self) -> String {
+        match (self.decision.as_str(), &self.overridden) {
+            ("permit", Some(codes)) => format!("permitted once by two officers, past {}", codes.join(", ")),
+            ("permit", None) => "permitted".to_owned(),
+            ("refusal", _) => "refused".to_owned(),
+            ("halt", _) => "refused, and the bot was stopped".to_owned(),
+            (other, _) => other.to_owned(),
         }
     }
 

@@ -311,6 +311,8 @@ struct One<'a> {
     failed: &'a str,
     fault: &'a str,
     reason: &'a str,
+    /// The refused order and the minutes of an override, as typed.
+    typed: (&'a str, &'a str),
     /// A token that was made just now; shown once.
     token: Option<Token>,
 }
@@ -329,7 +331,7 @@ impl Pages {
         session: &Session,
         client: &Client,
         agent: &str,
-        failed: Option<(&str, &Refusal, &str)>,
+        failed: Option<(&str, &Refusal, &Fields)>,
         token: Option<Token>,
     ) -> Response {
         let found = client.get::<Agent>(&format!("/v1/agents/{}", segment(agent))).await;
@@ -350,7 +352,8 @@ impl Pages {
             acts: &ACTS,
             failed: failed.map_or("", |(act, _, _)| act),
             fault: failed.map_or("", |(_, refusal, _)| &refusal.detail),
-            reason: failed.map_or("", |(_, _, reason)| reason),
+            reason: failed.map_or("", |(_, _, typed)| typed.of("reason")),
+            typed: failed.map_or(("", "10"), |(_, _, typed)| (typed.of("order"), typed.of("minutes"))),
             token,
         };
         page_with(status, &one)
@@ -377,11 +380,15 @@ pub(super) async fn act(
         body["revocation_reason"] = json!(fields.of("code"));
     }
     let path = format!("/v1/agents/{}", segment(&agent));
-    let proposes = matches!(act, "probation" | "reinstate");
+    let proposes = matches!(act, "override" | "probation" | "reinstate");
     let done = if act == "probation" {
         client
             .post(&format!("{path}/probation"), &json!({"mandate": fields.of("mandate")}))
             .await
+    } else if act == "override" {
+        let number = |name: &str| json!(fields.of(name).trim().parse::<u64>().ok());
+        let asked = json!({ "minutes": number("minutes"), "order": number("order"), "reason": reason });
+        client.post(&format!("{path}/overrides"), &asked).await
     } else if act == "reinstate" {
         let incident = Some(fields.of("incident")).filter(|incident| !incident.is_empty());
         client
@@ -394,7 +401,7 @@ pub(super) async fn act(
     match done {
         Ok(made) if proposes => Redirect::to(&super::proposals::address(&made)).into_response(),
         Ok(_) => Redirect::to(&format!("/agents/{}", segment(&agent))).into_response(),
-        Err(refusal) => Pages::agent_page(&session, &client, &agent, Some((act, &refusal, reason)), None).await,
+        Err(refusal) => Pages::agent_page(&session, &client, &agent, Some((act, &refusal, &fields)), None).await,
     }
 }
 

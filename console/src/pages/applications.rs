@@ -402,6 +402,15 @@ pub(super) async fn token(
     match made.map(serde_json::from_value::<Token>) {
         Ok(Ok(token)) => Pages::agent_page(&session, &client, &agent, None, Some(token)).await,
         Ok(Err(_)) => Pages::agent_page(&session, &client, &agent, None, None).await,
-        Err(refusal) => Pages::agent_page(&session, &client, &agent, Some(("token", &refusal, "")), None).await,
+        Err(refusal) => {
+            Pages::agent_page(
+                &session,
+                &client,
+                &agent,
+                Some(("token", &refusal, &Fields::default())),
+                None,
+            )
+            .await
+        }
     }
 }

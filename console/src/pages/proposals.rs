@@ -54,6 +54,7 @@ impl Brief {
             "house.webhook_set" => "A webhook",
             "incident.reviewed" => "The review of an incident",
             "officer.token_issued" => "A further officer",
+            "order.override_granted" => "Let one refused order pass, once",
             other => other,
         }
     }

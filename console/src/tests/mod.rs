@@ -7,6 +7,7 @@ mod bench;
 mod bounds;
 mod incidents;
 mod narrowing;
+mod overrides;
 pub(crate) mod pages;
 pub(crate) mod scored;
 pub(crate) mod standing;

@@ -81,6 +81,7 @@ pub(crate) fn decided(bench: &Bench, id: &str, observation: &Observation, score:
         mandate: None,
         notional: observation.notional,
         order,
+        overridden: None,
         plan: None,
         proof: Proof::NotRequired,
         reasoning: None,

@@ -21,7 +21,7 @@ async fn asked(bench: &Bench, mandate: &str, order: &str) -> Value {
 }
 
 /// A bot with a mandate in force of 500 EUR an order. Gives the document.
-async fn house(bench: &Bench) -> MandateDocument {
+pub(super) async fn house(bench: &Bench) -> MandateDocument {
     bench.agent("mm-1", "desk").await;
     let asked = asked(bench, "m-1", "500").await;
     let sign = "/v1/applications/m-1/signatures";
@@ -31,7 +31,7 @@ async fn house(bench: &Bench) -> MandateDocument {
 }
 
 /// Decides and records an order of one piece at `price` EUR, as a gateway would.
-async fn sends(bench: &Bench, document: &MandateDocument, id: &str, price: &str, at: Timestamp) {
+pub(super) async fn sends(bench: &Bench, document: &MandateDocument, id: &str, price: &str, at: Timestamp) {
     let stream = StreamId::agent(&document.agent);
     let mut state = AgentState::new(document.agent);
     for entry in bench.ledger.read_stream(&stream, 0, 4_096).await.unwrap() {

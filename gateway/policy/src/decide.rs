@@ -13,7 +13,7 @@ use crate::{
     checks::{self, Context},
     codes::Code,
     decision::{Body, Decision},
-    events::{DecisionKind, FailedCheck, OrderDecided, ScoreUse},
+    events::{DecisionKind, FailedCheck, OrderDecided, Overridden, ScoreUse},
     facts::Facts,
     state::AgentState,
 };
@@ -26,10 +26,18 @@ use crate::{
 pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision {
     let context = Context::new(facts, state, now);
     let mut failed = checks::run(&context);
+    let mut overridden = overridden(&context, &mut failed);
     let scored = score(&context, !failed.is_empty());
     let mut act = act_on(&context, scored.as_ref());
     if let Some(check) = checks::of_score(&context, act.verdict_revokes, scored.as_ref()) {
         failed.push(check);
+        failed.sort_by_key(|check| check.code);
+    }
+    if !failed.is_empty()
+        && let Some(unused) = overridden.take()
+    {
+        // The score refuses all the same, and nothing of the override is used up.
+        failed.extend(unused.checks);
         failed.sort_by_key(|check| check.code);
     }
     act.latches = failed.iter().any(|check| check.code == Code::RepeatExecution);
@@ -40,7 +48,10 @@ pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision
         (false, false) => DecisionKind::Refusal,
     };
     let body = Body {
-        decided: record(&context, decision, failed, scored, &act),
+        decided: OrderDecided {
+            overridden,
+            ..record(&context, decision, failed, scored, &act)
+        },
         number: state.next_number(),
         epoch: facts.epoch,
         at: now,
@@ -49,6 +60,13 @@ pub fn decide(facts: &Facts<'_>, state: &AgentState, now: Timestamp) -> Decision
         sealed: Vec::new(),
     };
     Decision::of(body)
+}
+
+/// What officers let this one order pass: taken out of what failed, and kept for the record.
+fn overridden(context: &Context<'_>, failed: &mut Vec<FailedCheck>) -> Option<Overridden> {
+    let grant = context.state.overrides(context.order, failed, context.now)?;
+    let checks = std::mem::take(failed);
+    Some(Overridden { checks, grant })
 }
 
 fn score(context: &Context<'_>, refused: bool) -> Option<Scored> {
@@ -224,6 +242,7 @@ fn record(
         mandate: facts.mandate.map(|mandate| mandate.digest),
         notional: context.notional,
         order: context.order.clone(),
+        overridden: None,
         plan,
         proof: facts.proof,
         reasoning: None,

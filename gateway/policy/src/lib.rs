@@ -25,8 +25,9 @@ pub use decide::decide;
 pub use decision::{Also, Decision, Halt, Permit, PermitRecord, Refusal};
 pub use events::{
     AgentEvent, CancelOutcome, CancelRequested, CancelSource, CancelState, CertificateUsed, CloseCause, DecisionKind,
-    FailedCheck, Known, OrderDecided, OrderFilled, OrderOutcome, OrdersMalformed, OrdersUnread, OutcomeState,
-    PositionAttested, Proof, ReferencePrice, ScoreUse, SignedBy, StateDigest, Validity, View,
+    FailedCheck, Known, LONGEST_OVERRIDE_MINUTES, OrderDecided, OrderFilled, OrderOutcome, OrdersMalformed,
+    OrdersUnread, OutcomeState, Overridden, OverrideGranted, PositionAttested, Proof, ReferencePrice, ScoreUse,
+    SignedBy, StateDigest, Validity, View,
 };
 pub use facts::{Facts, Mandate, REFERENCE_MAX_AGE_MS, SEND_WITHIN_MS};
 pub use order::{

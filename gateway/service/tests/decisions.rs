@@ -2,15 +2,16 @@
 
 mod world;
 
-use extensions::{ApprovalRecord, Base64, Clock as _, Record, StreamId};
-use gateway_policy::events::PositionAttested;
+use extensions::{ApprovalRecord, Base64, Clock as _, Digest, Record, StreamId};
+use gateway_policy::{Code, Order, OrderTerms, OverrideGranted, events::PositionAttested};
+use gateway_service::pipeline::submit::Submitted;
 use revocation_core::{
     Actor, HouseMode, HouseScope, RevocationReason, Standing,
     house::{HouseReinstated, HouseRevoked},
     standing::{AgentReinstated, AgentRevoked, CertificateRevoked, ProbationStarted},
 };
 use serde_json::json;
-use world::{World, agent, document_with};
+use world::{World, agent, document_with, order};
 
 fn rt() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
@@ -93,6 +94,60 @@ fn signatures_count_for_their_agent_from_their_time() {
         standing(&world).await;
         let slot = world.instances[0].gateway.slot(&agent("mm-1"));
         assert!(slot.lock().state.positions().is_empty(), "nobody signed it");
+    });
+}
+
+/// An override that one officer signed, or whose terms are others than those signed, lets nothing pass; then the control: the one that two signed
+/// does, once, and the same entry written again does not.
+///
+/// Control tried: `order.override_granted` no held kind, and the first order passes.
+#[test]
+fn only_signed_overrides_are_obeyed() {
+    rt().block_on(async {
+        let world = World::new(1).await;
+        let leaf = world.agent("mm-1").await;
+        let session = world.session(0, &leaf).await;
+        let large = |id: &str| order(id).replace(r#""quantity":"1""#, r#""quantity":"600""#);
+        let terms = Order::from_json(large("a").as_bytes())
+            .expect("order")
+            .order
+            .into_terms();
+        let ends = world.clock.now().plus_seconds(600);
+        let document = |terms: &OrderTerms| {
+            json!({
+                "agent": "mm-1", "checks": ["MAX_NOTIONAL"], "expires": ends, "order": 0,
+                "purpose": "order.override_granted", "reason": Digest::default(), "terms": terms.terms_digest(),
+            })
+        };
+        let granted = |signatures| OverrideGranted {
+            agent: agent("mm-1"),
+            checks: vec![Code::MaxNotional],
+            expires: ends,
+            order: 0,
+            reason: Digest::default(),
+            signatures,
+            terms: terms.terms_digest(),
+        };
+        let sent = async |id: &str| {
+            standing(&world).await;
+            world.submit(0, &session, &large(id)).await
+        };
+        let refused = |submitted: &Submitted| matches!(submitted, Submitted::Refused(..));
+        let kind = OverrideGranted::KIND;
+        let (one, _) = world.decided(kind, &document(&terms), &["ada"]).await;
+        world.record(granted(one)).await;
+        assert!(refused(&sent("one").await), "one officer");
+        let mut other = terms.clone();
+        other.quantity = 599.into();
+        let (both, _) = world.decided(kind, &document(&other), &["ada", "op"]).await;
+        world.record(granted(both)).await;
+        assert!(refused(&sent("other").await), "another order");
+        let (both, _) = world.decided(kind, &document(&terms), &["ada", "op"]).await;
+        world.record(granted(both.clone())).await;
+        let passed = sent("both").await;
+        assert!(matches!(passed, Submitted::Forwarded(..)), "{passed:?}");
+        world.record(granted(both)).await;
+        assert!(refused(&sent("again").await), "once");
     });
 }
 

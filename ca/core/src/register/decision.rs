@@ -25,7 +25,7 @@ use crate::{
 const UNSIGNED: [&str; 3] = ["certificates_from", "issued_by", "signatures"];
 
 /// Kinds that an entry has only by officers' signatures, once there are officers.
-const SIGNED: [&str; 10] = [
+const SIGNED: [&str; 11] = [
     "agent.probation_started",
     "agent.reinstated",
     "baseline.approved",
@@ -36,6 +36,7 @@ const SIGNED: [&str; 10] = [
     "house.webhook_set",
     "incident.reviewed",
     "officer.token_issued",
+    "order.override_granted",
 ];
 
 /// An officer's word alone, under its own signature, over a nonce that counts once.

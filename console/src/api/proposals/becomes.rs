@@ -3,6 +3,7 @@
 use anomaly::{BaselineApproved, BaselineContent, ProposedBaseline};
 use ca_core::events::{OfficerTokenIssued, Role};
 use extensions::{AgentId, ApprovalRecord, Digest, IncidentId, MandateId, OfficerId, Timestamp};
+use gateway_policy::{Code, LONGEST_OVERRIDE_MINUTES, OverrideGranted};
 use revocation_core::{
     HouseScope, RegionTable,
     house::{HouseReinstated, RegionsSet, Thresholds, ThresholdsSet},
@@ -39,6 +40,19 @@ struct ProbationDocument {
     _purpose: String,
     /// The number of the `agent.revoked` that it answers.
     revoked_at: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverrideDocument {
+    agent: AgentId,
+    checks: Vec<Code>,
+    expires: Timestamp,
+    order: u64,
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    reason: Digest,
+    terms: Digest,
 }
 
 #[derive(Deserialize)]
@@ -160,6 +174,9 @@ pub(super) fn entry(
         }
         WebhookSet::KIND => webhook_set(view, document, signatures).map(|event| Draft::new(event, decided)),
         WebhookRemoved::KIND => webhook_removed(view, document, signatures).map(|event| Draft::new(event, decided)),
+        OverrideGranted::KIND => {
+            override_granted(view, document, signatures, decided).map(|event| Draft::new(event, decided))
+        }
         "incident.reviewed" => review(view, document, signatures).map(|event| Draft::new(event, decided)),
         "officer.token_issued" => {
             let wanted: TokenDocument = read(document)?;
@@ -195,6 +212,40 @@ fn probation(
     };
     let tasks = replacements::probation_tasks(view, &wanted.mandate, real);
     Ok(tasks.into_iter().fold(Draft::new(event, decided), Draft::task))
+}
+
+/// In time, or it is asked for anew: nobody signs what can no longer be used.
+fn override_granted(
+    view: &View,
+    document: &Value,
+    signatures: Vec<ApprovalRecord>,
+    decided: Timestamp,
+) -> Result<OverrideGranted, Problem> {
+    let wanted: OverrideDocument = read(document)?;
+    let agent = view.register.agent(&wanted.agent);
+    agent.ok_or_else(|| Problem::missing("such agent"))?;
+    if wanted.checks.is_empty() || !wanted.checks.iter().all(|code| code.may_be_overridden()) {
+        return Err(Problem::bad("OVERRIDE", "checks: nothing of this may be overridden"));
+    }
+    if wanted.expires <= decided {
+        let detail = format!("it could be used until {}: ask for another", wanted.expires);
+        return Err(Problem::conflict("STALE", &detail));
+    }
+    if wanted.expires > decided.plus_seconds(i64::from(LONGEST_OVERRIDE_MINUTES) * 60) {
+        return Err(Problem::bad(
+            "OVERRIDE",
+            "expires: further off than an override may last",
+        ));
+    }
+    Ok(OverrideGranted {
+        agent: wanted.agent,
+        checks: wanted.checks,
+        expires: wanted.expires,
+        order: wanted.order,
+        reason: wanted.reason,
+        signatures,
+        terms: wanted.terms,
+    })
 }
 
 fn webhook_set(view: &View, document: &Value, signatures: Vec<ApprovalRecord>) -> Result<WebhookSet, Problem> {

@@ -146,7 +146,7 @@ fn reference(officer: &str, number: &str) -> Result<String, Problem> {
 }
 
 /// Members of a document that are commitments to a text beside its entry.
-const TEXTS: [&str; 3] = ["impact", "lessons", "root_cause"];
+const TEXTS: [&str; 4] = ["impact", "lessons", "reason", "root_cause"];
 
 /// The entry of a proposal, with its position.
 async fn proposed_at(console: &Console, proposal: &Proposal) -> Option<(u64, OfficerProposed)> {

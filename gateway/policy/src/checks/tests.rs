@@ -21,6 +21,7 @@ use crate::{
 
 mod bounds;
 mod certificate;
+mod overrides;
 
 fn codes(decision: &Decision) -> Vec<Code> {
     decision.decided().checks.iter().map(|check| check.code).collect()

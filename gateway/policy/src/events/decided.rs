@@ -6,7 +6,7 @@ use extensions::{AgentId, Currency, Decimal, Digest, GatewayId, Region, Serial, 
 use revocation_core::HaltPlan;
 use serde::{Deserialize, Serialize};
 
-use super::record;
+use super::{Overridden, record};
 use crate::{codes::Code, order::OrderTerms};
 
 /// What was decided.
@@ -181,6 +181,9 @@ pub struct OrderDecided {
     pub notional: Option<Decimal>,
     /// The order.
     pub order: OrderTerms,
+    /// The override that it was permitted by.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub overridden: Option<Overridden>,
     /// What the halt does with each open order.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub plan: Option<HaltPlan>,

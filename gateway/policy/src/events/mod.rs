@@ -2,6 +2,7 @@
 
 mod decided;
 mod outcome;
+mod overridden;
 mod position;
 
 use anomaly::BaselineApproved;
@@ -15,6 +16,7 @@ pub use decided::{
 pub use outcome::{
     CancelOutcome, CancelRequested, CancelSource, CancelState, CloseCause, OrderFilled, OrderOutcome, OutcomeState,
 };
+pub use overridden::{LONGEST_OVERRIDE_MINUTES, Overridden, OverrideGranted};
 pub use position::{OrdersMalformed, OrdersUnread, PositionAttested, StateDigest};
 
 /// Gives an event struct its stable kind, the agent's stream and its canonical body. The struct declares its members in
@@ -102,6 +104,8 @@ events! {
     Malformed(OrdersMalformed),
     /// A position opened elsewhere, attested by an officer.
     PositionAttested(PositionAttested),
+    /// Officers let one refused order pass.
+    OverrideGranted(OverrideGranted),
     /// The digest of the state in a quiet stream.
     StateDigest(StateDigest),
 }

@@ -43,6 +43,10 @@ fn examples() -> Vec<AgentEvent> {
     let full = OrderDecided {
         counts_executions: true,
         counts_loss: true,
+        overridden: Some(Overridden {
+            checks: refusal.checks.clone(),
+            grant: 2,
+        }),
         plan: Some(world.state.halt_plan(extensions::mandate::OnHalt::CancelAll)),
         reasoning: Some(Digest::of(b"r")),
         signed_by: Some(SignedBy::Sidecar),
@@ -113,7 +117,17 @@ fn examples() -> Vec<AgentEvent> {
             agent: agent(),
             instrument: instrument("BTC_EUR"),
             quantity: decimal("-2"),
-            signature,
+            signature: signature.clone(),
+        }
+        .into(),
+        OverrideGranted {
+            agent: agent(),
+            checks: vec![crate::Code::MaxNotional],
+            expires: time("2026-11-20T12:00:00Z"),
+            order: 3,
+            reason: Digest::default(),
+            signatures: vec![signature],
+            terms: Digest::default(),
         }
         .into(),
         StateDigest {
@@ -135,6 +149,7 @@ fn record(event: &AgentEvent) -> &dyn Record {
         AgentEvent::Malformed(event) => event,
         AgentEvent::Unread(event) => event,
         AgentEvent::PositionAttested(event) => event,
+        AgentEvent::OverrideGranted(event) => event,
         AgentEvent::StateDigest(event) => event,
         AgentEvent::Standing(event) => event,
         AgentEvent::BaselineApproved(event) => event,

@@ -127,6 +127,18 @@ pub struct OrderTerms {
     pub kind: OrderKind,
 }
 
+impl OrderTerms {
+    /// What the order is, whatever the bot calls it: `SHA-256("mandatum/order-terms/v1" ‖ canonical terms without client_order_id)`.
+    #[must_use]
+    pub fn terms_digest(&self) -> Digest {
+        let mut terms = serde_json::to_value(self).unwrap_or_default();
+        if let Some(members) = terms.as_object_mut() {
+            members.remove("client_order_id");
+        }
+        Digest::of_parts(&[b"mandatum/order-terms/v1", &canonical::to_vec(&terms)])
+    }
+}
+
 /// Well-formed terms: positive amounts, prices exactly where the type has them. Made by [`Order::from_json`] or
 /// [`Order::new`] alone; read through `Deref`.
 #[derive(Debug, Clone, PartialEq, Eq)]

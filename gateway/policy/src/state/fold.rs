@@ -36,6 +36,7 @@ impl AgentState {
             AgentEvent::Malformed(malformed) => self.scorer.observe_unread(entry.at, malformed.count),
             AgentEvent::Unread(unread) => self.scorer.observe_unread(entry.at, unread.count),
             AgentEvent::PositionAttested(attested) => self.attested(attested),
+            AgentEvent::OverrideGranted(granted) => self.overrides.grant(entry.number, granted),
             AgentEvent::StateDigest(_) => self.digest_due = false,
             AgentEvent::Standing(event) => self.stand(entry.at, event),
             AgentEvent::BaselineApproved(_) => self.scorer.reset_evidence(),
@@ -121,6 +122,9 @@ impl AgentState {
         match &decided.score {
             Some(score) => self.scorer.apply(score, &observation),
             None => self.scorer.observe(&observation),
+        }
+        if let Some(overridden) = &decided.overridden {
+            self.overrides.use_up(overridden.grant);
         }
         if decided.decision == DecisionKind::Permit {
             self.open_order_of(entry, decided);

@@ -12,6 +12,7 @@ mod left;
 mod losses;
 mod money;
 mod open;
+mod overrides;
 mod plan;
 mod positions;
 mod rates;
@@ -30,7 +31,7 @@ pub use recent::RECENT_ORDERS;
 pub(crate) use money::value_of;
 
 use crate::{
-    events::Known,
+    events::{FailedCheck, Known},
     order::{OrderTerms, Side, VenueOrderId},
 };
 
@@ -68,6 +69,9 @@ pub struct AgentState {
     /// The number of the next entry.
     next: u64,
     open: Vec<OpenOrder>,
+    /// No member of the canonical form while there are none.
+    #[serde(default, skip_serializing_if = "overrides::Overrides::is_empty")]
+    overrides: overrides::Overrides,
     positions: positions::Positions,
     rates: rates::RateCounters,
     recent: recent::RecentOrders,
@@ -110,6 +114,7 @@ impl AgentState {
             losses: None,
             next: 0,
             open: Vec::new(),
+            overrides: overrides::Overrides::default(),
             positions: positions::Positions::default(),
             rates: rates::RateCounters::default(),
             recent: recent::RecentOrders::default(),
@@ -225,6 +230,12 @@ impl AgentState {
     #[must_use]
     pub fn executed(&self) -> u64 {
         self.executed.unwrap_or(0)
+    }
+
+    /// The number of the override by which an order with these terms passes, although all of this failed; none when nothing did.
+    #[must_use]
+    pub fn overrides(&self, order: &OrderTerms, failed: &[FailedCheck], now: Timestamp) -> Option<u64> {
+        (!failed.is_empty() && !self.overrides.is_empty()).then(|| self.overrides.of(order, failed, now))?
     }
 
     /// The risk-carrying orders of the last `seconds`, never too few.

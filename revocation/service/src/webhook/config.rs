@@ -63,6 +63,7 @@ pub const DEFAULT_KINDS: &[&str] = &[
     "agent.revoked",
     "agent.probation_started",
     "agent.reinstated",
+    "order.override_granted",
     "certificate.revoked",
     "certificate.frozen",
     "certificate.reduce_only",
