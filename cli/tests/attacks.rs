@@ -18,6 +18,8 @@ mod doctor;
 mod house;
 #[path = "attacks/http.rs"]
 mod http;
+#[path = "attacks/javascript.rs"]
+mod javascript;
 #[path = "attacks/judges.rs"]
 mod judges;
 #[path = "attacks/listeners.rs"]

@@ -19,7 +19,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 10] = [
     Tool {
         probe: &["git", "--version"],
         package: "git",
@@ -49,6 +49,11 @@ const TOOLS: [Tool; 9] = [
         probe: &["python3", "-c", "import venv, ensurepip"],
         package: "python3-venv",
         purpose: "bots and verifiers of other authors",
+    },
+    Tool {
+        probe: &["node", "--version"],
+        package: "nodejs",
+        purpose: "bots and verifiers in JavaScript",
     },
     Tool {
         probe: &["strace", "--version"],
