@@ -11,7 +11,7 @@ use crate::{
 
 mod gateway;
 
-pub use gateway::{DoubtUnresolved, ForeignOrder, ForeignTrade, GatewayEvent, GatewayRun};
+pub use gateway::{DoubtUnresolved, ForeignOrder, ForeignTrade, GatewayEvent, GatewayRun, TradesRead};
 
 /// Any event of the log. Fold it with the crate it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,6 +196,13 @@ mod tests {
             venue_reference: "28".into(),
         });
         assert_eq!(round_trip(&trade), Event::Gateway(trade.clone()));
+        let read = GatewayEvent::TradesRead(TradesRead {
+            counterparty: "exchange_a".parse().expect("name"),
+            execution: "7".into(),
+            gateway: "gateway-1".parse().expect("id"),
+            instrument: "BTC_EUR".parse().expect("name"),
+        });
+        assert_eq!(round_trip(&read), Event::Gateway(read.clone()));
     }
 
     #[test]

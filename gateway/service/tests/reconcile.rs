@@ -209,6 +209,28 @@ async fn a_trade_that_no_permit_explains_is_told() {
     assert_eq!(told().await, wanted, "each once");
 }
 
+/// What traded while nobody looked is looked at after the next start, from where the last one had read to, however much it is. Control tried:
+/// without the mark in the ledger the newest page alone is, and the first of them are passed over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trades_of_a_time_without_a_gateway_are_told() {
+    let world = World::new(1).await;
+    let venue = &world.instances[0].venue;
+    let now = world.clock.now();
+    venue.listed.lock().expect("held").foreign = vec![listed("by-hand", "3")];
+    *venue.trades.lock().expect("held") = vec![trade(100, "3", "1", now)];
+    watch(&world, Duration::from_secs(600)).round().await;
+    found(&world).await;
+    let more = (101..121).map(|execution| trade(execution, "3", "1", now));
+    venue.trades.lock().expect("held").extend(more);
+    watch(&world, Duration::from_secs(600)).round().await;
+    let found = found(&world).await;
+    let told = found.iter().filter_map(|event| match event {
+        GatewayEvent::ForeignTrade(trade) => trade.execution.parse::<u64>().ok(),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), (100..121).collect::<Vec<_>>());
+}
+
 /// A gateway that stops leaves the digest of each state behind in which one is due, whatever was looked at before. Control tried: with one look
 /// alone there is none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -81,6 +81,20 @@ pub struct ForeignTrade {
     pub venue_reference: String,
 }
 
+/// How far a gateway has read what traded at a venue: what it looks at after its next start begins behind this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TradesRead {
+    /// The venue.
+    pub counterparty: Counterparty,
+    /// The newest execution that is explained or told.
+    pub execution: String,
+    /// The instance that read it.
+    pub gateway: GatewayId,
+    /// Of which instrument.
+    pub instrument: Instrument,
+}
+
 /// What stands in a `gateway/` stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GatewayEvent {
@@ -94,6 +108,8 @@ pub enum GatewayEvent {
     ForeignOrder(ForeignOrder),
     /// A trade that is not ours.
     ForeignTrade(ForeignTrade),
+    /// How far trades were read.
+    TradesRead(TradesRead),
 }
 
 impl GatewayEvent {
@@ -108,6 +124,7 @@ impl GatewayEvent {
             "order.doubt_unresolved" => canonical::from_slice(body).map(Self::DoubtUnresolved),
             "venue.foreign_order" => canonical::from_slice(body).map(Self::ForeignOrder),
             "venue.foreign_trade" => canonical::from_slice(body).map(Self::ForeignTrade),
+            "venue.trades_read" => canonical::from_slice(body).map(Self::TradesRead),
             _ => return None,
         })
     }
@@ -118,6 +135,7 @@ impl GatewayEvent {
             Self::DoubtUnresolved(doubt) => &doubt.gateway,
             Self::ForeignOrder(order) => &order.gateway,
             Self::ForeignTrade(trade) => &trade.gateway,
+            Self::TradesRead(read) => &read.gateway,
         }
     }
 }
@@ -134,6 +152,7 @@ impl Record for GatewayEvent {
             Self::DoubtUnresolved(_) => "order.doubt_unresolved",
             Self::ForeignOrder(_) => "venue.foreign_order",
             Self::ForeignTrade(_) => "venue.foreign_trade",
+            Self::TradesRead(_) => "venue.trades_read",
         }
     }
 
@@ -143,6 +162,7 @@ impl Record for GatewayEvent {
             Self::DoubtUnresolved(doubt) => canonical::write_presorted(doubt, out),
             Self::ForeignOrder(order) => canonical::write_presorted(order, out),
             Self::ForeignTrade(trade) => canonical::write_presorted(trade, out),
+            Self::TradesRead(read) => canonical::write_presorted(read, out),
         }
     }
 }

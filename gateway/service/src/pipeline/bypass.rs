@@ -7,9 +7,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use extensions::{Counterparty, Instrument, Timestamp};
+use extensions::{Clock as _, Counterparty, Instrument, StreamId, StreamKind, Timestamp};
 use gateway_policy::{AgentEvent, DecisionKind, OrderDecided, OutcomeState, Side, VenueOrderId as PermitId};
-use ledger::events::{ForeignTrade, GatewayEvent};
+use ledger::events::{ForeignTrade, GatewayEvent, TradesRead};
 
 use super::reconcile::record;
 use crate::{
@@ -26,6 +26,10 @@ const MOST_PAGES: usize = 4;
 const MOST_QUESTIONS: usize = 8;
 /// Entries from a permit on in which the venue's answer to it is looked for.
 const OUTCOME_SCAN: usize = 1_024;
+/// How often it is written down how far an instrument's trades were read.
+const MARKED_EVERY: i64 = 600;
+/// The newest entries of this gateway's stream in which those marks are looked for at a start.
+const MARKS_SCAN: u64 = 4_096;
 /// Orders of ours that are known by the venue's id; further ones push the oldest out, and are asked for.
 const MOST_KNOWN: usize = 65_536;
 
@@ -60,12 +64,16 @@ pub(super) struct Bypass {
     turn: usize,
     /// When this ledger began: what traded earlier is not its to explain.
     began: Option<Timestamp>,
+    /// When it was written down last how far an instrument was read, and how far.
+    marked: HashMap<Instrument, (Timestamp, ExecutionId)>,
 }
 
 impl Bypass {
     /// Looks at what has traded since the last look.
     pub(super) async fn look(&mut self, gateway: &Gateway, counterparty: Counterparty, venue: &dyn Venue) {
-        let Some(began) = self.began(gateway).await else { return };
+        let Some(began) = self.began(gateway, counterparty).await else {
+            return;
+        };
         let instruments = venue.instruments();
         let mut questions = MOST_QUESTIONS;
         for _ in 0..instruments.len().min(MOST_INSTRUMENTS) {
@@ -90,15 +98,57 @@ impl Bypass {
                 let Some(last) = trades.last() else { break };
                 self.read_to.insert(instrument, last.execution_id);
             }
+            self.mark(gateway, counterparty, instrument);
         }
     }
 
-    async fn began(&mut self, gateway: &Gateway) -> Option<Timestamp> {
+    /// When the ledger began; at the first look with it how far trades were read before this start, so that none is passed over that came while
+    /// nobody looked.
+    async fn began(&mut self, gateway: &Gateway, counterparty: Counterparty) -> Option<Timestamp> {
         if self.began.is_none() {
             let first = gateway.ledger.read_range(0, 1).await.ok()?;
+            let stream = StreamId::new(StreamKind::Gateway, gateway.settings.id.as_str()).ok()?;
+            let from = gateway.ledger.stream_next(&stream).saturating_sub(MARKS_SCAN);
+            let own = gateway
+                .ledger
+                .read_stream(&stream, from, MARKS_SCAN as usize)
+                .await
+                .ok()?;
+            for entry in own {
+                if let Some(Ok(GatewayEvent::TradesRead(read))) = GatewayEvent::decode(&entry.kind, entry.body())
+                    && read.counterparty == counterparty
+                    && let Some(execution) = ExecutionId::new(&read.execution)
+                {
+                    self.read_to.insert(read.instrument, execution);
+                    self.marked.insert(read.instrument, (entry.at, execution));
+                }
+            }
             self.began = first.first().map(|entry| entry.recorded_at.min(entry.at));
         }
         self.began
+    }
+
+    /// Writes down how far an instrument was read, now and then.
+    fn mark(&mut self, gateway: &Gateway, counterparty: Counterparty, instrument: Instrument) {
+        let Some(execution) = self.read_to.get(&instrument).copied() else {
+            return;
+        };
+        let now = gateway.clock.now();
+        let due = |(at, marked): &(Timestamp, ExecutionId)| {
+            *marked != execution && now.micros_since(*at) >= MARKED_EVERY * 1_000_000
+        };
+        if !self.marked.get(&instrument).is_none_or(due) {
+            return;
+        }
+        self.marked.insert(instrument, (now, execution));
+        let read = TradesRead {
+            counterparty,
+            execution: execution.to_string(),
+            gateway: gateway.settings.id,
+            instrument,
+        };
+        let id = format!("trades-read-{counterparty}-{instrument}-{execution}");
+        record(gateway, GatewayEvent::TradesRead(read), id);
     }
 }
 

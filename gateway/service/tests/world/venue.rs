@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Trades in one page of this venue.
+const TRADES_PAGE: usize = 8;
+
 /// What a venue is told to do with the next orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
@@ -212,7 +215,12 @@ impl Venue for CountingVenue {
             let new = trades
                 .iter()
                 .filter(|trade| after.is_none_or(|after| trade.execution_id > after));
-            Ok(new.cloned().collect())
+            // As venues do it: the newest page, or the page behind an execution.
+            let older = match after {
+                None => trades.len().saturating_sub(TRADES_PAGE),
+                Some(_) => 0,
+            };
+            Ok(new.skip(older).take(TRADES_PAGE).cloned().collect())
         })
     }
 
