@@ -6,6 +6,9 @@ use crate::{Currency, Instrument, limits::EffectiveLimits};
 /// The most open orders that a mandate can allow: as many as a gateway follows.
 pub const MOST_OPEN_ORDERS: u16 = 256;
 
+/// The longest grace for a bot whose last stream broke: an hour.
+pub const LONGEST_DISCONNECT_GRACE_S: u16 = 3_600;
+
 impl MandateDocument {
     /// What the types do not say of the bounds: a cap by name covers every name that the limits permit, so that nothing is forgotten.
     pub(super) fn check_bounds(&self) -> Result<(), MandateError> {
@@ -13,6 +16,10 @@ impl MandateDocument {
         let most = conduct.max_open_orders;
         if most.is_some_and(|most| !(1..=MOST_OPEN_ORDERS).contains(&most)) {
             return Err(MandateError::OpenOrders);
+        }
+        let grace = conduct.cancel_after_disconnect_s;
+        if grace.is_some_and(|grace| !(1..=LONGEST_DISCONNECT_GRACE_S).contains(&grace)) {
+            return Err(MandateError::Disconnect);
         }
         let limits = EffectiveLimits::of(&self.limits);
         if let Some(caps) = &conduct.max_day_loss {
@@ -46,6 +53,11 @@ impl Conduct {
                 .map(|(_, text)| text.unwrap_or_else(|| "none".to_owned()))
         };
         let wider = [
+            wider(
+                self.cancel_after_disconnect_s.as_ref(),
+                new.cancel_after_disconnect_s.as_ref(),
+                |new, old| new <= old,
+            ),
             wider(self.max_day_loss.as_ref(), new.max_day_loss.as_ref(), |new, old| {
                 new.is_within(old)
             }),
@@ -63,7 +75,13 @@ impl Conduct {
                 |SelfTrade::Refuse, SelfTrade::Refuse| true,
             ),
         ];
-        const NAMES: [&str; 4] = ["max_day_loss", "max_open_orders", "max_position", "self_trade"];
+        const NAMES: [&str; 5] = [
+            "cancel_after_disconnect_s",
+            "max_day_loss",
+            "max_open_orders",
+            "max_position",
+            "self_trade",
+        ];
         let texts = text(self).into_iter().zip(text(new));
         NAMES
             .into_iter()
@@ -84,7 +102,8 @@ impl Conduct {
     }
 
     /// Each bound with its label and its text; no text where there is none.
-    pub(super) fn bounds_in_words(&self) -> [(&'static str, Option<String>); 4] {
+    pub(super) fn bounds_in_words(&self) -> [(&'static str, Option<String>); 5] {
+        let grace = self.cancel_after_disconnect_s;
         let open = self.max_open_orders;
         let positions = self.max_position.as_ref();
         let loss = self.max_day_loss.as_ref();
@@ -92,6 +111,14 @@ impl Conduct {
             "an order that would trade with one of the bot's own open orders is refused".to_owned()
         });
         [
+            (
+                "Disconnected",
+                grace.map(|grace| {
+                    format!(
+                        "when its last stream breaks and none is back within {grace} s, every open order is cancelled"
+                    )
+                }),
+            ),
             (
                 "Day's loss",
                 loss.map(|caps| format!("from {caps} realised in a UTC day on, only reductions are permitted")),

@@ -6,6 +6,8 @@ mod world;
 
 #[path = "stream/client.rs"]
 mod client;
+#[path = "stream/disconnect.rs"]
+mod disconnect;
 #[path = "stream/ends.rs"]
 mod ends;
 #[path = "stream/frames.rs"]

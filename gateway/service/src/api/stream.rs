@@ -24,6 +24,7 @@ use tokio_websockets::{Config, Limits, ServerBuilder};
 use super::{Side, events::Feed, orders::problem};
 use crate::{
     listener::{accept::Upgrades, streams::STREAMS_PER_AGENT},
+    pipeline::disconnect,
     session::Session,
 };
 use talk::Talk;
@@ -65,7 +66,7 @@ pub(super) async fn open(
         Ok(Query(query)) => query.since,
         Err(rejection) => return invalid(format!("the query: {}", rejection.body_text())),
     };
-    let Some(entered) = side.gateway.streams.enter(session.slot.agent) else {
+    let Some(mut entered) = side.gateway.streams.enter(session.slot.agent) else {
         let detail = format!("this agent has {STREAMS_PER_AGENT} streams open, as many as it may; close one");
         return problem(Code::RateMessages, detail).retry_after_s(1).into_response();
     };
@@ -86,7 +87,10 @@ pub(super) async fn open(
             .config(Config::default().frame_size(usize::MAX))
             .limits(Limits::default().max_payload_len(Some(longest)))
             .serve(TokioIo::new(upgraded));
-        Talk::new(side, session, link, socket).run(feed).await;
+        let clean = Talk::new(side.clone(), session.clone(), link, socket).run(feed).await;
+        if !clean {
+            entered.breaks(disconnect::due(&side.gateway, &session));
+        }
         drop(entered);
     });
     switched(accept)

@@ -1,4 +1,4 @@
-//! The open `/v1/stream` sessions of each agent, and their bounds.
+//! The open `/v1/stream` sessions of each agent, their bounds, and when the grace of an agent ends whose last one broke.
 
 use std::{
     collections::HashMap,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use extensions::AgentId;
+use extensions::{AgentId, Timestamp};
 
 /// The most sessions of one agent at a time; each follows the agent's events.
 pub const STREAMS_PER_AGENT: usize = 16;
@@ -38,7 +38,15 @@ impl Default for StreamBounds {
     }
 }
 
-type Open = Arc<Mutex<HashMap<AgentId, usize>>>;
+type Open = Arc<Mutex<HashMap<AgentId, OfAgent>>>;
+
+/// What is known of one agent: forgotten once it has neither.
+#[derive(Debug, Default)]
+struct OfAgent {
+    open: usize,
+    /// When the grace ends; never while a session is open.
+    due: Option<Timestamp>,
+}
 
 /// The registry of open sessions.
 #[derive(Default)]
@@ -48,22 +56,32 @@ pub struct Streams(Open);
 pub struct Entered {
     open: Open,
     agent: AgentId,
+    due: Option<Timestamp>,
+}
+
+impl Entered {
+    /// The session broke, and its mandate says what happens then: unless another is open, or comes, by then.
+    pub fn breaks(&mut self, due: Option<Timestamp>) {
+        self.due = due;
+    }
 }
 
 impl Streams {
-    /// Registers a session; `None` when its agent holds [`STREAMS_PER_AGENT`] already.
+    /// Registers a session, which ends a grace that runs; `None` when its agent holds [`STREAMS_PER_AGENT`] already.
     #[must_use]
     pub fn enter(&self, agent: AgentId) -> Option<Entered> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(agent).or_default();
-        if *count >= STREAMS_PER_AGENT {
+        let of_agent = open.entry(agent).or_default();
+        if of_agent.open >= STREAMS_PER_AGENT {
             return None;
         }
-        *count += 1;
+        of_agent.open += 1;
+        of_agent.due = None;
         drop(open);
         Some(Entered {
             open: self.0.clone(),
             agent,
+            due: None,
         })
     }
 
@@ -71,17 +89,34 @@ impl Streams {
     #[must_use]
     pub fn open_of(&self, agent: &AgentId) -> usize {
         let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(agent).copied().unwrap_or_default()
+        open.get(agent).map_or(0, |of_agent| of_agent.open)
+    }
+
+    /// Whether the grace of `agent` has ended by `now`; said once.
+    pub fn overdue(&self, agent: &AgentId, now: Timestamp) -> bool {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let overdue = open
+            .get(agent)
+            .and_then(|of_agent| of_agent.due)
+            .is_some_and(|due| due <= now);
+        if overdue {
+            open.remove(agent);
+        }
+        overdue
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.agent) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.agent);
+        if let Some(of_agent) = open.get_mut(&self.agent) {
+            of_agent.open -= 1;
+            if of_agent.open == 0 {
+                // The last one says how the agent left.
+                of_agent.due = self.due;
+                if self.due.is_none() {
+                    open.remove(&self.agent);
+                }
             }
         }
     }

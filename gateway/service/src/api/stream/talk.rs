@@ -104,8 +104,8 @@ impl Talk {
         }
     }
 
-    /// Speaks until the end.
-    pub(super) async fn run(mut self, mut feed: Feed) {
+    /// Speaks until the end; whether that was the bot's wish, or a halt's, which has its own plan for what is open.
+    pub(super) async fn run(mut self, mut feed: Feed) -> bool {
         let (told, mut events) = mpsc::channel(EVENTS_WAITING);
         // A task of its own: a read of the ledger is not begun again each time something else happens here.
         let _feeding = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -122,6 +122,7 @@ impl Talk {
         self.farewell(end).await;
         // What was begun goes on as it would after a lost connection: its records are read by id.
         self.work.detach_all();
+        matches!(end, End::Clean | End::Revoked)
     }
 
     async fn until_end(&mut self, events: &mut mpsc::Receiver<Told>) -> End {
