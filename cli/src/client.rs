@@ -251,7 +251,8 @@ where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, connection) = http1::handshake(io).await?;
-    tokio::spawn(connection);
+    // A connection that is never upgraded is served as without this.
+    tokio::spawn(connection.with_upgrades());
     Ok(sender)
 }
 

@@ -1,4 +1,4 @@
-//! The sidecar: one small process on loopback for bots that cannot do mTLS. Plain HTTP/1.1 in, TLS 1.3 with the bot's certificate out.
+//! The sidecar: one small process on loopback for bots that cannot do mTLS. Plain HTTP/1.1 and WebSocket in, TLS 1.3 with the bot's certificate out.
 //!
 //! It decides nothing: every path goes on as it is, and the gateway is the gate. It holds the bot's key, enrols, renews at half of the
 //! certificate's life, keeps connections, and signs orders where the certificate asks for it and the bot did not. Whoever can open a
@@ -12,6 +12,7 @@ mod hop;
 mod identity;
 mod keeper;
 mod refusal;
+mod tunnel;
 mod upstream;
 
 use std::{
@@ -24,7 +25,7 @@ use std::{
 use anyhow::Context;
 use extensions::{AgentId, Clock as _};
 use rustls::pki_types::CertificateDer;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -67,6 +68,10 @@ struct Sidecar {
     /// The refusal that said the bot or its certificate is revoked, while nothing else was heard.
     halted: Mutex<Option<String>>,
     renewal: Mutex<Renewal>,
+    /// Free places for open WebSockets.
+    tunnels: Arc<Semaphore>,
+    /// Ends them.
+    stop: CancellationToken,
 }
 
 impl Sidecar {
@@ -153,6 +158,8 @@ pub async fn start(settings: Settings, stop: CancellationToken) -> anyhow::Resul
         upstream: Upstream::new(settings.gateway.clone()),
         halted: Mutex::default(),
         renewal: Mutex::default(),
+        tunnels: Arc::new(Semaphore::new(tunnel::TUNNELS)),
+        stop: stop.clone(),
         settings,
     });
     let tasks = [

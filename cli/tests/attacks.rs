@@ -46,5 +46,7 @@ mod schema;
 mod sidecar;
 #[path = "attacks/small_disk.rs"]
 mod small_disk;
+#[path = "attacks/stream.rs"]
+mod stream;
 #[path = "attacks/tls.rs"]
 mod tls;

@@ -80,6 +80,10 @@ pub const TARGETS: &[Target] = &[
         name: "passkey",
         run: console::fuzz_passkey,
     },
+    Target {
+        name: "stream",
+        run: gateway_service::api::fuzz_stream_message,
+    },
 ];
 
 /// A request that is accepted names its own bytes, and has a key of ours.

@@ -36,7 +36,8 @@ A mandate file:
 Optional bounds in [conduct], enforced like the limits: max_day_loss = [\"EUR 500\"] (realised
 since 00:00 UTC; from there on only reductions), max_executions = 500 (orders that
 trade until an officer has to resume the bot), max_open_orders = 20, max_position = [\"BTC_EUR 2.5\"] (one for each
-instrument; long or short, open orders counted as filled), self_trade = \"refuse\".
+instrument; long or short, open orders counted as filled), self_trade = \"refuse\",
+cancel_after_disconnect_s = 30 (open orders are cancelled when the bot's last stream breaks and none is back by then).
 
 For a start let scores only be observed: they are computed and recorded, and stop nothing until the date. Under \"enforce\" a bot
 needs an approved baseline, learnt from its history (`observations import`, `baseline propose`, `baseline approve`); without one

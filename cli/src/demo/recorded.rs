@@ -152,6 +152,7 @@ fn bot(agent: AgentId, rows: &[Row], end: Timestamp) -> Bot {
             regions: names(regions),
         },
         conduct: Conduct {
+            cancel_after_disconnect_s: None,
             max_day_loss: None,
             max_executions: None,
             max_open_orders: None,

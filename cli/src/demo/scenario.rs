@@ -269,6 +269,7 @@ fn bot(profile: &Profile, fate: Fate, scoring: Scoring, history: Vec<Row>) -> Bo
 /// Conduct without bounds of its own.
 fn conduct(on_halt: OnHalt, on_unanswered_warning: OnUnansweredWarning, scoring: Scoring) -> Conduct {
     Conduct {
+        cancel_after_disconnect_s: None,
         max_day_loss: None,
         max_executions: None,
         max_open_orders: None,

@@ -17,6 +17,7 @@ use super::{
     Sidecar, guard, health, hop,
     identity::Identity,
     refusal::{Body, Refusal},
+    tunnel,
     upstream::{Draft, Fault},
 };
 use crate::clock::SystemClock;
@@ -43,8 +44,11 @@ pub(super) async fn answer(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -
 }
 
 async fn passed_on(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+    guard::check(request.method(), request.uri(), request.headers())?;
+    if request.method() == Method::GET && tunnel::wanted(request.headers()) {
+        return Ok(tunnel::open(sidecar, request).await?.map(Either::Left));
+    }
     let (head, body) = request.into_parts();
-    guard::check(&head.method, &head.uri, &head.headers)?;
     if head.uri.path() == health::PATH {
         return Ok(health::answer(sidecar).await);
     }
@@ -58,25 +62,38 @@ async fn passed_on(sidecar: &Arc<Sidecar>, request: Request<Incoming>) -> Result
 
 /// Sends it as the bot, and remembers what the answer says of the bot.
 pub(super) async fn exchange(sidecar: &Arc<Sidecar>, draft: &Draft) -> Result<Response<Incoming>, Refusal> {
-    let Some(identity) = sidecar.identity() else {
-        let detail = "the bot has no certificate yet: officers have not approved it, or the enrolment listener is away; see GET /sidecar/healthz";
-        return Err(Refusal::away("NOT_ENROLLED", detail, 2));
-    };
+    let identity = identity(sidecar)?;
     let mut response = match sidecar.upstream.send(&identity, draft).await {
         Ok(response) => response,
         Err(fault) => return Err(refused(sidecar, &identity, fault)),
     };
-    let code = response
-        .headers()
-        .get("mandatum-code")
-        .and_then(|code| code.to_str().ok());
-    if let Some(code) = code.filter(|code| HALTED.contains(code)) {
-        sidecar.remember(Some(code));
-    } else if draft.method == Method::POST && response.status().is_success() {
+    if !heard(sidecar, &response) && draft.method == Method::POST && response.status().is_success() {
         sidecar.remember(None);
     }
     hop::strip(response.headers_mut());
     Ok(response)
+}
+
+/// Who the bot is to the gateway.
+///
+/// # Errors
+/// Before it has a certificate.
+pub(super) fn identity(sidecar: &Sidecar) -> Result<Arc<Identity>, Refusal> {
+    sidecar.identity().ok_or_else(|| {
+        let detail = "the bot has no certificate yet: officers have not approved it, or the enrolment listener is away; see GET /sidecar/healthz";
+        Refusal::away("NOT_ENROLLED", detail, 2)
+    })
+}
+
+/// Remembers a refusal that says the bot is halted; whether it was one.
+pub(super) fn heard(sidecar: &Sidecar, response: &Response<Incoming>) -> bool {
+    let code = response.headers().get("mandatum-code");
+    let code = code.and_then(|code| code.to_str().ok());
+    let halted = code.filter(|code| HALTED.contains(code));
+    if halted.is_some() {
+        sidecar.remember(halted);
+    }
+    halted.is_some()
 }
 
 async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
@@ -117,7 +134,7 @@ pub(super) fn draft(method: Method, target: PathAndQuery, mut headers: HeaderMap
 }
 
 /// What a fault means for the bot.
-fn refused(sidecar: &Sidecar, identity: &Identity, fault: Fault) -> Refusal {
+pub(super) fn refused(sidecar: &Sidecar, identity: &Identity, fault: Fault) -> Refusal {
     let denied = |code: &'static str, detail: String| Refusal::new(StatusCode::FORBIDDEN, code, detail);
     let away = |why: &str, seconds: u64| {
         let detail = format!(

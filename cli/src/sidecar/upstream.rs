@@ -150,6 +150,41 @@ impl Upstream {
                 seconds: left.as_secs() + 1,
             });
         }
+        self.fresh(identity).await
+    }
+
+    /// Sends a request that asks for an upgrade, on a connection of its own.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(super) async fn upgrade(
+        &self,
+        identity: &Arc<Identity>,
+        target: PathAndQuery,
+        headers: HeaderMap,
+    ) -> Result<Response<Incoming>, Fault> {
+        let draft = Draft {
+            method: Method::GET,
+            target,
+            headers,
+            body: Bytes::new(),
+            unsigned_order: false,
+            repeatable: true,
+        };
+        let request = self.request(&draft, identity)?;
+        let mut connection = self.fresh(identity).await?;
+        match timeout(ANSWER, connection.sender.try_send_request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(alert(error.error()).map_or(Fault::Closed, Fault::Certificate)),
+            Err(_) => {
+                let why = format!("no answer within {} s", ANSWER.as_secs());
+                Err(Fault::Away { why, seconds: 1 })
+            }
+        }
+    }
+
+    /// A new connection of this identity.
+    async fn fresh(&self, identity: &Arc<Identity>) -> Result<Kept, Fault> {
         let connected = timeout(CONNECT, client::connect(&self.origin, Some(&identity.tls), None)).await;
         let failed = match connected {
             Ok(Ok(sender)) => {

@@ -40,7 +40,7 @@ fn settings(house: &House) -> SidecarSettings {
     }
 }
 
-async fn beside(house: &House) -> Running {
+pub(crate) async fn beside(house: &House) -> Running {
     start(settings(house), CancellationToken::new()).await.unwrap()
 }
 

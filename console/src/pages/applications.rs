@@ -372,6 +372,9 @@ fn asked(fields: &Fields) -> Value {
     if !fields.of("probation_hours").is_empty() {
         asked["conduct"]["probation_hours"] = number("probation_hours");
     }
+    if !fields.of("cancel_after_disconnect_s").is_empty() {
+        asked["conduct"]["cancel_after_disconnect_s"] = number("cancel_after_disconnect_s");
+    }
     if !fields.of("max_day_loss").is_empty() {
         asked["conduct"]["max_day_loss"] = json!(fields.list("max_day_loss"));
     }

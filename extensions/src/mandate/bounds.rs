@@ -8,6 +8,9 @@ pub const MOST_OPEN_ORDERS: u16 = 256;
 /// The most executed orders that a mandate can allow before a person has to resume the bot.
 pub const MOST_EXECUTIONS: u32 = 1_000_000;
 
+/// The longest grace for a bot whose last stream broke: an hour.
+pub const LONGEST_DISCONNECT_GRACE_S: u16 = 3_600;
+
 impl MandateDocument {
     /// What the types do not say of the bounds: a cap by name covers every name that the limits permit, so that nothing is forgotten.
     pub(super) fn check_bounds(&self) -> Result<(), MandateError> {
@@ -19,6 +22,10 @@ impl MandateDocument {
         let executions = conduct.max_executions;
         if executions.is_some_and(|most| !(1..=MOST_EXECUTIONS).contains(&most)) {
             return Err(MandateError::Executions);
+        }
+        let grace = conduct.cancel_after_disconnect_s;
+        if grace.is_some_and(|grace| !(1..=LONGEST_DISCONNECT_GRACE_S).contains(&grace)) {
+            return Err(MandateError::Disconnect);
         }
         let limits = EffectiveLimits::of(&self.limits);
         if let Some(caps) = &conduct.max_day_loss {
@@ -52,6 +59,11 @@ impl Conduct {
                 .map(|(_, text)| text.unwrap_or_else(|| "none".to_owned()))
         };
         let wider = [
+            wider(
+                self.cancel_after_disconnect_s.as_ref(),
+                new.cancel_after_disconnect_s.as_ref(),
+                |new, old| new <= old,
+            ),
             wider(self.max_day_loss.as_ref(), new.max_day_loss.as_ref(), |new, old| {
                 new.is_within(old)
             }),
@@ -72,7 +84,8 @@ impl Conduct {
                 |SelfTrade::Refuse, SelfTrade::Refuse| true,
             ),
         ];
-        const NAMES: [&str; 5] = [
+        const NAMES: [&str; 6] = [
+            "cancel_after_disconnect_s",
             "max_day_loss",
             "max_executions",
             "max_open_orders",
@@ -99,7 +112,8 @@ impl Conduct {
     }
 
     /// Each bound with its label and its text; no text where there is none.
-    pub(super) fn bounds_in_words(&self) -> [(&'static str, Option<String>); 5] {
+    pub(super) fn bounds_in_words(&self) -> [(&'static str, Option<String>); 6] {
+        let grace = self.cancel_after_disconnect_s;
         let (executions, open) = (self.max_executions, self.max_open_orders);
         let positions = self.max_position.as_ref();
         let loss = self.max_day_loss.as_ref();
@@ -107,6 +121,14 @@ impl Conduct {
             "an order that would trade with one of the bot's own open orders is refused".to_owned()
         });
         [
+            (
+                "Disconnected",
+                grace.map(|grace| {
+                    format!(
+                        "when its last stream breaks and none is back within {grace} s, every open order is cancelled"
+                    )
+                }),
+            ),
             (
                 "Day's loss",
                 loss.map(|caps| format!("from {caps} realised in a UTC day on, only reductions are permitted")),

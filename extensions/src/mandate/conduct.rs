@@ -95,6 +95,10 @@ pub enum SelfTrade {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conduct {
+    /// When the bot's last stream breaks, and none is back within so many seconds (1 to 3,600), every open order is cancelled. Absent:
+    /// they stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_after_disconnect_s: Option<u16>,
     /// The realised loss of a UTC day at which only verified reductions are permitted: one for each unit of the day's value,
     /// `["EUR 500"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

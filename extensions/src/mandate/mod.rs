@@ -7,7 +7,7 @@ mod conduct;
 mod tests;
 mod words;
 
-pub use bounds::{MOST_EXECUTIONS, MOST_OPEN_ORDERS};
+pub use bounds::{LONGEST_DISCONNECT_GRACE_S, MOST_EXECUTIONS, MOST_OPEN_ORDERS};
 pub use caps::Caps;
 pub use conduct::{Conduct, OnHalt, OnUnansweredWarning, Scoring, SelfTrade};
 pub use words::Change;
@@ -78,6 +78,9 @@ pub enum MandateError {
     /// A probation of no hours, or of more than a day.
     #[error("probation_hours: expected 1 to 24")]
     Probation,
+    /// No grace, or more than an hour.
+    #[error("cancel_after_disconnect_s: expected 1 to 3600")]
+    Disconnect,
     /// A unit that may be traded has no cap.
     #[error("max_day_loss: expected a cap for each unit of per_day")]
     DayLoss,

@@ -7,6 +7,7 @@ fn document() -> MandateDocument {
     MandateDocument {
         agent: AgentId::new("mm-1").expect("id"),
         conduct: Conduct {
+            cancel_after_disconnect_s: None,
             max_day_loss: None,
             max_executions: None,
             max_open_orders: None,
@@ -259,6 +260,7 @@ fn a_document_without_bounds_keeps_its_bytes() {
     let document = MandateDocument::parse(text.as_bytes()).expect("an old document");
     assert_eq!(document.to_canonical(), text.as_bytes());
     for member in [
+        "cancel_after_disconnect_s",
         "max_day_loss",
         "max_executions",
         "max_open_orders",
@@ -316,6 +318,41 @@ fn bounds_have_their_ranges_and_one_spelling() {
             "{to}"
         );
     }
+}
+
+/// A grace of one second to an hour; absent it leaves no trace. It may shrink; longer or gone is wider. Control: the comparison turned round.
+#[test]
+fn a_grace_for_a_broken_stream_is_bounded_and_may_only_shrink() {
+    let with_grace = |grace: Option<u16>| with(|document| document.conduct.cancel_after_disconnect_s = grace);
+    for (grace, holds) in [
+        (None, true),
+        (Some(0), false),
+        (Some(1), true),
+        (Some(3_600), true),
+        (Some(3_601), false),
+    ] {
+        assert_eq!(with_grace(grace).check().is_ok(), holds, "{grace:?}");
+    }
+    let text = |grace| String::from_utf8(with_grace(grace).to_canonical()).expect("text");
+    assert!(!text(None).contains("disconnect"));
+    assert!(
+        text(Some(30)).contains(r#""conduct":{"cancel_after_disconnect_s":30,"#),
+        "{}",
+        text(Some(30))
+    );
+    assert_eq!(
+        MandateDocument::parse(text(Some(30)).as_bytes()).expect("reads"),
+        with_grace(Some(30))
+    );
+    assert!(with_grace(Some(30)).plain_words().contains("within 30 s"));
+    let wider = |new: Option<u16>, old: Option<u16>| {
+        let wider = with_grace(new).conduct.wider_bounds(&with_grace(old).conduct);
+        wider
+            .first()
+            .is_some_and(|text| text.starts_with("cancel_after_disconnect_s"))
+    };
+    assert!(wider(Some(31), Some(30)) && wider(None, Some(30)));
+    assert!(!wider(Some(29), Some(30)) && !wider(Some(30), None) && !wider(None, None));
 }
 
 /// The same or narrower in each bound, or named as wider. Control: `wider` that forgets a bound which is gone.

@@ -208,6 +208,7 @@ impl World {
             document: MandateDocument {
                 agent: agent(),
                 conduct: Conduct {
+                    cancel_after_disconnect_s: None,
                     max_day_loss: None,
                     max_executions: None,
                     max_open_orders: None,

@@ -8,6 +8,9 @@ pub mod problem;
 pub mod proof;
 mod reads;
 mod standing;
+mod stream;
+
+pub use stream::message::fuzz_stream_message;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     gateway::{Gateway, Venues},
     listener::{
-        accept::{Opened, Peer, Service},
+        accept::{Opened, Peer, Service, Upgrades},
         sessions::Holder,
     },
     metrics::Metrics,
@@ -77,6 +80,7 @@ fn routes(side: Arc<Side>) -> Router {
         .route("/v1/positions", get(reads::positions))
         .route("/v1/me", get(reads::me))
         .route("/v1/events", get(events::events))
+        .route("/v1/stream", get(stream::open))
         .merge(binance::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)
@@ -85,7 +89,7 @@ fn routes(side: Arc<Side>) -> Router {
 
 async fn unknown_path() -> Response {
     let detail = "this gateway answers POST, GET and DELETE /v1/orders, GET and DELETE /v1/orders/{client_order_id}, \
-                  GET /v1/fills, /v1/positions, /v1/me and /v1/events; nothing else is passed on";
+                  GET /v1/fills, /v1/positions, /v1/me, /v1/events and /v1/stream; nothing else is passed on";
     orders::problem(Code::PathUnknown, detail).into_response()
 }
 
@@ -108,6 +112,7 @@ impl Service for Bots {
             router,
             closing: CancellationToken::new(),
             longest: Some(HINT_TIME),
+            upgrades: Upgrades::default(),
             guard: Box::new(()),
         };
         let Some(certificate) = peer.certificates.first().and_then(|leaf| self.inspected.of(leaf)) else {
@@ -128,9 +133,15 @@ impl Service for Bots {
         if !session.may_stay(&self.side.gateway, self.side.gateway.clock.now()) {
             closing.cancel();
         }
+        let upgrades = Upgrades::default();
+        let link = stream::Link {
+            closing: closing.clone(),
+            upgrades: upgrades.clone(),
+        };
         Opened {
-            router: self.routes.clone().layer(Extension(session)),
+            router: self.routes.clone().layer(Extension(session)).layer(Extension(link)),
             closing,
+            upgrades,
             longest: None,
             guard: Box::new(registered),
         }

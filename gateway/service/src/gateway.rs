@@ -16,7 +16,10 @@ use ledger::{Ledger, Writer};
 use revocation_core::HouseState;
 
 use crate::{
-    listener::sessions::Sessions,
+    listener::{
+        sessions::Sessions,
+        streams::{StreamBounds, Streams},
+    },
     metrics::Metrics,
     pipeline::{bypass::Explained, decisions::Decisions, mandates::Mandates, prices::Prices, slot::Slot},
     venue::Venue,
@@ -43,6 +46,8 @@ pub struct Settings {
     pub body_bytes: usize,
     /// From the end of an order's head to the end of its body: a body that comes later is not waited for.
     pub body_time: Duration,
+    /// Bounds of `/v1/stream`.
+    pub stream: StreamBounds,
 }
 
 impl Settings {
@@ -59,6 +64,7 @@ impl Settings {
             repeat_patience: Duration::from_secs(5),
             body_bytes: 16 * 1_024,
             body_time: Duration::from_secs(10),
+            stream: StreamBounds::default(),
         }
     }
 }
@@ -103,6 +109,8 @@ pub struct Gateway {
     pub explained: Explained,
     /// Live connections.
     pub sessions: Sessions,
+    /// Open `/v1/stream` sessions.
+    pub streams: Streams,
     /// Counters for operators.
     pub metrics: Metrics,
     slots: RwLock<HashMap<AgentId, Arc<Slot>>>,
@@ -134,6 +142,7 @@ impl Gateway {
             prices: counterparties.iter().map(|c| (*c, Arc::default())).collect(),
             explained: Explained::default(),
             sessions: Sessions::default(),
+            streams: Streams::default(),
             metrics: Metrics::default(),
             slots: RwLock::default(),
             started: Instant::now(),

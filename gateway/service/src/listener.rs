@@ -3,4 +3,5 @@
 pub mod accept;
 pub mod proxy_protocol;
 pub mod sessions;
+pub mod streams;
 pub mod tls;

@@ -6,6 +6,7 @@ mod believed;
 pub mod bypass;
 pub mod cancel;
 pub mod decisions;
+pub mod disconnect;
 pub mod endings;
 pub mod follow;
 pub mod forward;

@@ -118,6 +118,8 @@ pub enum CancelSource {
     Halt,
     /// An officer.
     Officer,
+    /// The mandate: the bot's last stream broke, and none was back within its grace.
+    Disconnect,
 }
 
 /// A cancel is being sent. A report: cancels never wait for their record.

@@ -1,4 +1,4 @@
-//! `GET /v1/events`: server-sent events of an agent's own stream, resumable by `Last-Event-ID` (the entry's number).
+//! What an agent is told of its own stream, and `GET /v1/events`: the same as server-sent events, resumable by `Last-Event-ID` (the entry's number).
 //!
 //! What the house decides for the agent's owner, or for all, is told beside it. The stream of the ledger is the source, so nothing is missed and nothing is told before it is durable.
 
@@ -27,13 +27,23 @@ const PAGE: usize = 256;
 /// How long the stream stays silent before a comment keeps it alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-struct Feed {
+/// One event. Its number is that of its entry in the agent's own stream, by which a bot resumes; the house's events have none.
+#[derive(Debug)]
+pub(super) struct Told {
+    number: Option<u64>,
+    name: &'static str,
+    /// JSON: `{"at":..,"body":..,"kind":..}`.
+    data: String,
+}
+
+/// The events of one session, in order.
+pub(super) struct Feed {
     bots: Arc<Side>,
     session: Arc<Session>,
     next: u64,
     /// The next entry of the house's stream.
     house: u64,
-    waiting: VecDeque<Bytes>,
+    waiting: VecDeque<Told>,
 }
 
 /// `GET /v1/events`. Without `Last-Event-ID` it begins with what happens from now on.
@@ -55,7 +65,8 @@ pub(super) async fn events(
     };
     let feed = Feed::begin(bots, session, next);
     let frames = futures_util::stream::unfold(feed, |mut feed| async move {
-        let bytes = feed.next().await;
+        let told = feed.next().await;
+        let bytes = told.map_or_else(|| Bytes::from_static(b": still here\n\n"), |told| told.sent_by_server());
         Some((Ok::<_, Infallible>(Frame::data(bytes)), feed))
     });
     let mut response = Response::new(Body::new(StreamBody::new(frames)));
@@ -65,16 +76,37 @@ pub(super) async fn events(
     response
 }
 
+impl Told {
+    fn new(number: Option<u64>, name: &'static str, at: Timestamp, body: &str, kind: &str) -> Self {
+        let data = format!("{{\"at\":\"{at}\",\"body\":{body},\"kind\":\"{kind}\"}}");
+        Self { number, name, data }
+    }
+
+    fn sent_by_server(&self) -> Bytes {
+        let id = self.number.map(|number| format!("id: {number}\n")).unwrap_or_default();
+        Bytes::from(format!("{id}event: {}\ndata: {}\n\n", self.name, self.data))
+    }
+
+    /// As a message of `/v1/stream`.
+    pub(super) fn message(&self) -> String {
+        let number = self
+            .number
+            .map(|number| format!(",\"number\":{number}"))
+            .unwrap_or_default();
+        format!("{{\"data\":{},\"event\":\"{}\"{number}}}", self.data, self.name)
+    }
+}
+
 impl Feed {
-    /// A bot that was away has no number of the house's stream to go on from: it is told at once what the house narrows now.
-    fn begin(bots: Arc<Side>, session: Arc<Session>, next: u64) -> Self {
+    /// From entry `next` of the agent's stream on. A bot that was away has no number of the house's stream to go on from: it is told at once what the house narrows now.
+    pub(super) fn begin(bots: Arc<Side>, session: Arc<Session>, next: u64) -> Self {
         let view = bots.gateway.house.load_full();
         let now = bots.gateway.clock.now();
         let owner = session.owner(&bots.gateway);
         let of_house = OfHouse::of(&view.state, owner.as_ref());
         let told = of_house.narrows().then(|| {
             let body = of_house.told().to_string();
-            frame(None, "standing", now, &body, "house.standing")
+            Told::new(None, "standing", now, &body, "house.standing")
         });
         Self {
             bots,
@@ -99,10 +131,11 @@ impl Feed {
         Ok(!page.is_empty() || !house.is_empty())
     }
 
-    async fn next(&mut self) -> Bytes {
+    /// The next event; nothing when there was none for a while.
+    pub(super) async fn next(&mut self) -> Option<Told> {
         loop {
-            if let Some(bytes) = self.waiting.pop_front() {
-                return bytes;
+            if let Some(told) = self.waiting.pop_front() {
+                return Some(told);
             }
             // Listened for before the read: what becomes durable after it ends the wait. (The slot tells when an entry is queued, which
             // is too early: its commit would then be missed.)
@@ -125,14 +158,14 @@ impl Feed {
                 }
             };
             if tokio::time::timeout(KEEP_ALIVE, longer).await.is_err() {
-                return Bytes::from_static(b": still here\n\n");
+                return None;
             }
         }
     }
 }
 
 /// The event of an entry, for the kinds a bot is told of. The data is the entry's body.
-fn event(entry: &CommittedEntry) -> Option<Bytes> {
+fn event(entry: &CommittedEntry) -> Option<Told> {
     let name = match &*entry.kind {
         "order.decided" => "order",
         "order.outcome" | "order.cancel_outcome" => "outcome",
@@ -153,12 +186,12 @@ fn event(entry: &CommittedEntry) -> Option<Bytes> {
         _ => return None,
     };
     let body = String::from_utf8_lossy(entry.body());
-    Some(frame(Some(entry.number), name, entry.at, &body, &entry.kind))
+    Some(Told::new(Some(entry.number), name, entry.at, &body, &entry.kind))
 }
 
 /// The event of an entry of the house that concerns the agents of `owner`. Without an id, so that the numbers of the agent's own stream
 /// stay what a bot resumes by.
-fn event_of_house(entry: &CommittedEntry, owner: Option<&OwnerId>) -> Option<Bytes> {
+fn event_of_house(entry: &CommittedEntry, owner: Option<&OwnerId>) -> Option<Told> {
     let scope = match HouseEvent::decode(&entry.kind, entry.body())?.ok()? {
         HouseEvent::Frozen(event) => event.scope,
         HouseEvent::ReduceOnly(event) => event.scope,
@@ -169,11 +202,5 @@ fn event_of_house(entry: &CommittedEntry, owner: Option<&OwnerId>) -> Option<Byt
     };
     let concerned = scope == HouseScope::All || owner.is_some_and(|owner| scope.covers(owner));
     let body = String::from_utf8_lossy(entry.body());
-    concerned.then(|| frame(None, "standing", entry.at, &body, &entry.kind))
-}
-
-fn frame(id: Option<u64>, name: &str, at: Timestamp, body: &str, kind: &str) -> Bytes {
-    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-    let text = format!("{id}event: {name}\ndata: {{\"at\":\"{at}\",\"body\":{body},\"kind\":\"{kind}\"}}\n\n");
-    Bytes::from(text)
+    concerned.then(|| Told::new(None, "standing", entry.at, &body, &entry.kind))
 }

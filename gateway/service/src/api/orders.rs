@@ -61,6 +61,34 @@ pub(super) async fn post(
     answer(&order.order.client_order_id, submitted, unproven.as_ref())
 }
 
+/// An order that came without HTTP, and so without a signature over a request: where the mandate asks for one it is `PROOF_REQUIRED`.
+pub(super) async fn bare(bots: &Arc<Side>, session: &Arc<Session>, body: &[u8]) -> Response {
+    let longest = bots.gateway.settings.body_bytes;
+    if body.len() > longest {
+        let detail = format!("the order is longer than {longest} bytes; an order never needs that much");
+        return no_order(&bots.gateway, &session.slot, problem(Code::BodyTooLarge, detail));
+    }
+    let order = match Order::from_json(body) {
+        Ok(order) => order,
+        Err(faults) => return no_order(&bots.gateway, &session.slot, malformed(&faults)),
+    };
+    let proof = if asks_for_proof(session) {
+        Proof::Missing
+    } else {
+        Proof::NotRequired
+    };
+    let submitted = submit(&bots.gateway, &bots.venues, session, &order, &unsigned(proof)).await;
+    answer(&order.order.client_order_id, submitted, None)
+}
+
+/// Whether the certificate asks for a signature over each order.
+fn asks_for_proof(session: &Session) -> bool {
+    session
+        .limits
+        .as_ref()
+        .is_some_and(extensions::EffectiveLimits::order_proof)
+}
+
 /// The body, bounded in length and in time: a bot that never ends one holds a connection no longer than that.
 pub(super) async fn whole_body(gateway: &Gateway, body: Body) -> Result<Bytes, Box<Problem>> {
     let (longest, time) = (gateway.settings.body_bytes, gateway.settings.body_time);
@@ -143,11 +171,7 @@ pub(super) fn signed(
     body: &Bytes,
 ) -> (Signed, Option<ProofError>) {
     let field = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let wanted = session
-        .limits
-        .as_ref()
-        .is_some_and(extensions::EffectiveLimits::order_proof);
-    if !wanted {
+    if !asks_for_proof(session) {
         return (unsigned(Proof::NotRequired), None);
     }
     if field("signature").is_none() && field("signature-input").is_none() {

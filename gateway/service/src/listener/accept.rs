@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,10 +12,12 @@ use std::{
 };
 
 use axum::Router;
-use hyper::service::{Service as _, service_fn};
+use hyper::{
+    server::conn::{http1, http2},
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
     service::TowerToHyperService,
 };
 use revocation_core::regions::Network;
@@ -26,7 +29,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::proxy_protocol::{self, ProxySource};
 
@@ -87,11 +90,25 @@ pub struct Opened {
     pub router: Router,
     /// Cancelled when it has to close.
     pub closing: CancellationToken,
+    /// What becomes of it after an upgrade.
+    pub upgrades: Upgrades,
     /// Closed after this long in any case: for whoever presented nothing that tells who it is.
     pub longest: Option<Duration>,
     /// Dropped when it has closed.
     pub guard: Box<dyn std::any::Any + Send>,
 }
+
+/// What goes on over a connection that has left HTTP (RFC 9110 §7.8). Until it has ended the connection counts as open, and is registered.
+#[derive(Debug, Clone, Default)]
+pub struct Upgrades {
+    /// The tasks that speak on it.
+    pub tasks: TaskTracker,
+    /// Cancelled when the listener stops.
+    pub stopping: CancellationToken,
+}
+
+/// What an upgraded connection gets to say goodbye when the listener stops.
+const UPGRADED_FAREWELL: Duration = Duration::from_millis(500);
 
 /// A listening socket that several runtimes can share (`SO_REUSEPORT`): the kernel spreads the connections.
 ///
@@ -186,24 +203,7 @@ impl<S: Service> Listener<S> {
     }
 
     async fn answer(&self, stream: TlsStream<TcpStream>, opened: Opened, stop: CancellationToken) {
-        let (router, closing) = (opened.router, opened.closing);
-        let longest = opened.longest.unwrap_or(Duration::MAX);
-        // The version that TLS agreed on: finding it out from the first octets would wait for them without end.
-        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let builder = auto::Builder::new(TokioExecutor::new());
-        let mut builder = if h2 { builder.http2_only() } else { builder.http1_only() };
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.bounds.request_head)
-            .max_buf_size(self.bounds.head_bytes.max(8_192))
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(self.bounds.streams)
-            .max_pending_accept_reset_streams(self.bounds.resets)
-            .max_local_error_reset_streams(self.bounds.resets)
-            .max_header_list_size(u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(Some(Duration::from_secs(20)));
+        let (router, upgrades) = (opened.router, opened.upgrades);
         let asked = AtomicBool::new(false);
         let answers = TowerToHyperService::new(router);
         let service = service_fn(|request| {
@@ -217,18 +217,68 @@ impl<S: Service> Listener<S> {
                 std::future::pending::<()>().await;
             }
         };
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let longest = tokio::time::sleep(opened.longest.unwrap_or(Duration::MAX));
+        let ends = async {
+            tokio::select! {
+                () = opened.closing.cancelled() => {}
+                () = stop.cancelled() => {}
+                () = unasked => {}
+                () = longest => {}
+            }
+        };
+        // The version that TLS agreed on: finding it out from the first octets would wait for them without end.
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            let builder = self.http2();
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            self.until(connection, ends, |connection| connection.graceful_shutdown())
+                .await;
+        } else {
+            let connection = self
+                .http1()
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades();
+            self.until(connection, ends, |connection| connection.graceful_shutdown())
+                .await;
+        }
+        upgrades.tasks.close();
+        tokio::select! {
+            () = upgrades.tasks.wait() => return,
+            () = stop.cancelled() => upgrades.stopping.cancel(),
+        }
+        let _ = timeout(UPGRADED_FAREWELL, upgrades.tasks.wait()).await;
+    }
+
+    /// Serves until the connection ends by itself or is told to. The answer that is on its way (the refusal that told of the halt) may still
+    /// leave; then the connection is cut.
+    async fn until<C: Future>(&self, connection: C, ends: impl Future<Output = ()>, shut: impl Fn(Pin<&mut C>)) {
         tokio::pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,
-            () = closing.cancelled() => {}
-            () = stop.cancelled() => {}
-            () = unasked => {}
-            () = tokio::time::sleep(longest) => {}
+            () = ends => {}
         }
-        // The answer that is on its way (the refusal that told of the halt) may still leave; then the connection is cut.
-        connection.as_mut().graceful_shutdown();
+        shut(connection.as_mut());
         let _ = timeout(self.bounds.farewell, connection).await;
+    }
+
+    fn http1(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.bounds.request_head)
+            .max_buf_size(self.bounds.head_bytes.max(8_192));
+        builder
+    }
+
+    fn http2(&self) -> http2::Builder<TokioExecutor> {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.bounds.streams)
+            .max_pending_accept_reset_streams(self.bounds.resets)
+            .max_local_error_reset_streams(self.bounds.resets)
+            .max_header_list_size(u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(Some(Duration::from_secs(20)));
+        builder
     }
 }
 

@@ -1,4 +1,4 @@
-//! What time alone owes the record: a warning nobody answered, messages nobody read, and the digest of a stream that became quiet.
+//! What time alone owes the record: a warning nobody answered, messages nobody read, a bot that did not come back, and the digest of a stream that became quiet.
 //!
 //! Nothing waits for this: `decide` treats a passed deadline as the mandate's default by itself. It only writes down, once a
 //! second, what already holds, so that webhooks and people hear of it when the bot stays silent.
@@ -19,7 +19,7 @@ use revocation_core::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    halt,
+    disconnect, halt,
     slot::{Report, Slot},
 };
 use crate::{
@@ -74,6 +74,7 @@ pub fn settle(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>) {
     if malformed > 0 {
         report_malformed(gateway, slot, malformed);
     }
+    disconnect::settle(gateway, venues, slot, now);
     slot.digest_tail(&gateway.writer, now, gateway.house.load().epoch);
     if let Some((default, deadline)) = owed {
         default_holds(gateway, venues, slot, default, deadline);

@@ -481,7 +481,7 @@ impl World {
         permits
     }
 
-    fn issue(&self, document: &MandateDocument) -> Vec<u8> {
+    pub fn issue(&self, document: &MandateDocument) -> Vec<u8> {
         let register = self.register.lock().expect("held");
         let mandate = register.0.mandate(&document.mandate).expect("mandate");
         let approved = verify_approval(mandate, &register.0, &|_, _| 1).expect("approved");
