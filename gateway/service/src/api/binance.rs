@@ -32,7 +32,11 @@ use serde_json::json;
 pub(super) use self::market::Rules;
 use self::{parameters::Parameters, refusal::Refused};
 use super::{Side, orders::whole_body};
-use crate::{pipeline::unread::QUESTIONS_PER_SECOND, session::Session, venue::market::MarketQuestion};
+use crate::{
+    pipeline::unread::QUESTIONS_PER_SECOND,
+    session::Session,
+    venue::market::{MarketQuestion, Words},
+};
 
 /// Where the venue's interfaces begin: spot, and those of which nothing is answered (margin, transfers, withdrawals, futures, options).
 const PREFIXES: [&str; 7] = ["api", "sapi", "wapi", "fapi", "dapi", "eapi", "papi"];
@@ -44,7 +48,7 @@ pub(super) fn routes() -> Router<Arc<Side>> {
             .route(&format!("/{prefix}"), any(unknown))
             .route(&format!("/{prefix}/{{*path}}"), any(unknown))
     });
-    let routes = MarketQuestion::paths().fold(routes, |routes, path| {
+    let routes = MarketQuestion::paths(Words::Binance).fold(routes, |routes, path| {
         routes.route(&format!("/api/v3/{path}"), get(market::ask))
     });
     routes

@@ -3,7 +3,6 @@
 //! Each function takes what was asked. A value that contradicts it, or the rest of the same answer, makes the whole
 //! answer a [`Doubt`]; no member is taken from an answer that lies in another.
 
-mod amount;
 mod market;
 mod orders;
 mod trades;

@@ -14,16 +14,18 @@ use gateway_policy::Permit;
 use ledger::Recorded;
 
 use super::{
-    connection::{Connections, Failure, Reply},
     credential::Credential,
     order::{VenueOrder, escaped},
     reply::{self, CancelReply},
-    settings::{LONGEST_LIST_REPLY, LONGEST_ORDER_REPLY, PRICES_PAGE, Settings, SettingsError, TRADES_PAGE},
 };
 use crate::venue::{
     Answer, CancelOutcome, Doubt, ExecutionId, NotSent, OpenOrders, OrderKey, OrderReport, Outcome, Prices,
     ReferencePrice, SendGate, Trade, Venue, VenueOrderId,
     market::{LONGEST_MARKET_ANSWER, MarketQuestion, MarketRules},
+    reach::{
+        connection::{Connections, Failure, Reply},
+        settings::{LONGEST_LIST_REPLY, LONGEST_ORDER_REPLY, PRICES_PAGE, Settings, SettingsError, TRADES_PAGE},
+    },
 };
 
 /// What the venue counts for its list of markets.
@@ -261,8 +263,9 @@ impl Binance {
     /// Passes a question about the market on, and its answer back under our spelling of the symbol.
     async fn ask_market(&self, instrument: Instrument, question: &MarketQuestion) -> Result<Bytes, Doubt> {
         let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
+        let target = question.target(symbol).ok_or(Doubt::NotListed)?;
         let _turn = self.settings.market.take(question.weight()).ok_or(Doubt::BackingOff)?;
-        let request = self.plain(&question.target(symbol));
+        let request = self.plain(&target);
         let answer = self.ask(request, LONGEST_MARKET_ANSWER).await?;
         let body = reply::read_market(answer.status, &answer.body);
         let body = settled(answer, body)?;
