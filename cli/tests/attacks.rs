@@ -46,3 +46,5 @@ mod sidecar;
 mod small_disk;
 #[path = "attacks/tls.rs"]
 mod tls;
+#[path = "attacks/venue_keys.rs"]
+mod venue_keys;

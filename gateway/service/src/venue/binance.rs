@@ -7,6 +7,7 @@
 mod credential;
 mod order;
 mod permitted;
+mod proof;
 mod reply;
 mod venue;
 
@@ -20,6 +21,6 @@ pub use credential::{Credential, CredentialError};
 pub use order::{Kind, Side, TimeInForce, VenueOrder};
 pub use reply::{
     CancelReply, fuzz_reply, read_cancel, read_market, read_numbered, read_order, read_orders, read_price, read_prices,
-    read_queried, read_rules, read_trades,
+    read_queried, read_rights, read_rules, read_trades,
 };
 pub use venue::Binance;

@@ -17,6 +17,5 @@ mod tests;
 
 pub use credential::{Credential, CredentialError};
 pub use names::{is_named, settings, symbol_of};
-pub use proof::KeyFault;
 pub use reply::fuzz_reply;
 pub use venue::Kraken;

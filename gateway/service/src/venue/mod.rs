@@ -25,6 +25,8 @@ pub use answer::{
 };
 use market::{MarketQuestion, MarketRules};
 
+pub use reach::KeyFault;
+
 pub use ids::{ExecutionId, VenueClientId, VenueOrderId};
 
 /// An answer under way.

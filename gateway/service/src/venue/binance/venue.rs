@@ -37,7 +37,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// A venue that speaks Binance spot REST.
 pub struct Binance {
     settings: Arc<Settings>,
-    credential: Credential,
+    pub(super) credential: Credential,
     /// Real time: the venue judges the timestamps of signatures.
     clock: Arc<dyn Clock>,
     connections: Connections,
@@ -80,6 +80,9 @@ impl Binance {
         };
         if self.settings.back_off.rests() {
             return Outcome::Withheld(NotSent::BackingOff);
+        }
+        if self.prove().await.is_err() {
+            return Outcome::Withheld(NotSent::KeyUnproven);
         }
         let request = self.signed(Method::POST, "/api/v3/order", order.parameters(symbol));
         match self
@@ -288,7 +291,7 @@ impl Binance {
         settled(answer, rules)
     }
 
-    async fn ask(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
+    pub(super) async fn ask(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
         if self.settings.back_off.rests() {
             return Err(Doubt::BackingOff);
         }
@@ -307,7 +310,7 @@ impl Binance {
     }
 
     /// A signed request; the parameters of a `POST` travel in its body, all others in the query.
-    fn signed(&self, method: Method, path: &str, mut parameters: String) -> Request<Full<Bytes>> {
+    pub(super) fn signed(&self, method: Method, path: &str, mut parameters: String) -> Request<Full<Bytes>> {
         let joint = if parameters.is_empty() { "" } else { "&" };
         let (window, now) = (self.settings.recv_window_ms, self.clock.now().millis());
         parameters.push_str(&format!("{joint}recvWindow={window}&timestamp={now}"));

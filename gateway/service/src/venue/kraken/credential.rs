@@ -3,13 +3,7 @@
 //! The venue takes a nonce only above the last one it saw of the key, so one private request is under way at a time, whichever connection or runtime it goes by:
 //! two side by side could arrive in the other order.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use extensions::Timestamp;
@@ -17,6 +11,8 @@ use hyper::header::HeaderValue;
 use ring::{digest, hmac};
 use thiserror::Error;
 use tokio::sync::{Mutex, MutexGuard};
+
+use crate::venue::reach::proof::Proof;
 
 /// How far a refused nonce first moves the next ones ahead of the clock, in microseconds, and how far at most: a day, and the next start begins at the clock
 /// again and finds its way as this one did.
@@ -36,7 +32,8 @@ pub struct Credential {
     api_key: HeaderValue,
     secret: hmac::Key,
     nonce: Arc<Mutex<Nonce>>,
-    pub(super) proven: Arc<AtomicBool>,
+    /// That it cannot withdraw.
+    pub(super) proof: Arc<Proof>,
 }
 
 /// The last nonce. Of the clock, so that a new start goes on above it without a file.
@@ -80,7 +77,7 @@ impl Credential {
             api_key,
             secret: hmac::Key::new(hmac::HMAC_SHA512, &secret),
             nonce: Arc::default(),
-            proven: Arc::default(),
+            proof: Arc::default(),
         })
     }
 
@@ -98,11 +95,6 @@ impl Credential {
         let hash = digest::digest(&digest::SHA256, format!("{nonce}{body}").as_bytes());
         let signed = [path.as_bytes(), hash.as_ref()].concat();
         STANDARD.encode(hmac::sign(&self.secret, &signed))
-    }
-
-    /// Whether the venue has shown that the key cannot withdraw.
-    pub(super) fn is_proven(&self) -> bool {
-        self.proven.load(Ordering::SeqCst)
     }
 }
 

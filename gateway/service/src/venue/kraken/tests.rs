@@ -6,9 +6,9 @@ use extensions::{AgentId, Clock, Decimal, Instrument, Timestamp};
 use fixtures_venue::{Account, Fault, Handle, PricePath, Scripted, Symbol};
 use gateway_policy::VenueOrderId as PermitId;
 
-use super::{Credential, KeyFault, Kraken, settings};
+use super::{Credential, Kraken, settings};
 use crate::venue::{
-    CancelOutcome, Doubt, NotSent, OrderKey, OrderLife, Outcome, Venue, VenueClientId, VenueOrderId,
+    CancelOutcome, Doubt, KeyFault, NotSent, OrderKey, OrderLife, Outcome, Venue, VenueClientId, VenueOrderId,
     binance::{Kind, Side, TimeInForce, VenueOrder},
 };
 
@@ -208,7 +208,7 @@ async fn the_history_goes_on_where_it_was_read_to() {
 async fn a_key_that_may_withdraw_orders_nothing() {
     let open = || true;
     let unproven = Outcome::Withheld(NotSent::KeyUnproven);
-    let (venue, adapter) = paper_with(|config| config.keys_withdraw = true).await;
+    let (venue, adapter) = paper_with(|config| config.rights.withdraw = true).await;
     assert!(matches!(adapter.prove().await, Err(KeyFault::MayWithdraw(_))));
     assert_eq!(adapter.send_order(&order(1, "40000"), &open).await, unproven);
     assert_eq!(adapter.cancel(&key(1)).await, CancelOutcome::NotThere);
@@ -217,12 +217,14 @@ async fn a_key_that_may_withdraw_orders_nothing() {
     let (venue, adapter) = paper().await;
     venue.script(at("/GetApiKeyInfo", 1, refuse("EService:Unavailable")));
     assert!(matches!(adapter.prove().await, Err(KeyFault::Unknown(_))));
+    adapter.credential.proof.forget();
     venue.script(at("/WithdrawMethods", 1, refuse("EGeneral:Invalid arguments")));
     assert_eq!(
         adapter.send_order(&order(1, "40000"), &open).await,
         unproven,
         "another refusal proves nothing"
     );
+    adapter.credential.proof.forget();
     assert_eq!(adapter.prove().await, Ok(()));
     assert!(matches!(
         adapter.send_order(&order(1, "40000"), &open).await,
