@@ -2,6 +2,7 @@
 
 mod binance;
 mod events;
+mod kraken;
 pub mod nonces;
 pub mod orders;
 pub mod problem;
@@ -78,6 +79,7 @@ fn routes(side: Arc<Side>) -> Router {
         .route("/v1/me", get(reads::me))
         .route("/v1/events", get(events::events))
         .merge(binance::routes())
+        .merge(kraken::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)
         .with_state(side)

@@ -3,17 +3,17 @@
 //! Key, signature, timestamp and receive window of the bot are placeholders and read by nobody: the certificate says who asks, and the
 //! venue's credential is the gateway's. What is not listed in [`routes`] is refused in the venue's own shape.
 
-mod account;
-mod cancels;
-mod market;
-mod order;
-mod parameters;
-mod place;
-mod reads;
-mod refusal;
+pub(super) mod account;
+pub(super) mod cancels;
+pub(super) mod market;
+pub(super) mod order;
+pub(super) mod parameters;
+pub(super) mod place;
+pub(super) mod reads;
+pub(super) mod refusal;
 mod replace;
 mod shown;
-mod trades;
+pub(super) mod trades;
 
 use std::{sync::Arc, time::Instant};
 
@@ -109,12 +109,12 @@ async fn named(
 }
 
 /// The parameters of a request that reads.
-fn read_query(uri: &Uri) -> Result<Parameters, Refused> {
+pub(super) fn read_query(uri: &Uri) -> Result<Parameters, Refused> {
     Parameters::read(uri.query(), b"").map_err(|(code, detail)| Refused::of(code).because(&detail))
 }
 
 /// Bounds what one bot asks of the ledger and the venue; its orders and cancels have bounds of their own.
-fn admit_question(session: &Session) -> Result<(), Refused> {
+pub(super) fn admit_question(session: &Session) -> Result<(), Refused> {
     let admitted = session.slot.admits_question(Instant::now());
     let detail = format!("more than {QUESTIONS_PER_SECOND} questions in a second; slow down");
     admitted

@@ -16,6 +16,6 @@ mod venue;
 mod tests;
 
 pub use credential::{Credential, CredentialError};
-pub use names::{is_named, settings, symbol_of};
+pub use names::{asset_of, is_named, settings, symbol_of};
 pub use reply::fuzz_reply;
 pub use venue::Kraken;

@@ -27,12 +27,17 @@ pub fn symbol_of(instrument: Instrument) -> String {
         .as_str()
         .rsplit_once(['_', '-'])
         .unwrap_or((instrument.as_str(), ""));
-    let short = |asset: &str| match asset {
+    asset_of(base) + &asset_of(quote)
+}
+
+/// `XBT` for `BTC`.
+#[must_use]
+pub fn asset_of(asset: &str) -> String {
+    match asset {
         "BTC" => "XBT".to_owned(),
         "DOGE" => "XDG".to_owned(),
         other => other.replace(['_', '-'], ""),
-    };
-    short(base) + &short(quote)
+    }
 }
 
 /// Whether `name` is one of the names of the market `symbol`: `XBTEUR`, `XBT/EUR`, `XXBTZEUR`.
