@@ -17,5 +17,5 @@ mod tests;
 
 pub use credential::{Credential, CredentialError};
 pub use names::{asset_of, is_named, settings, symbol_of};
-pub use reply::fuzz_reply;
+pub use reply::fuzz_kraken_reply;
 pub use venue::Kraken;

@@ -133,7 +133,7 @@ pub(super) fn is_denied(status: u16, body: &[u8]) -> Result<bool, Doubt> {
 }
 
 /// Feeds arbitrary bytes to every reader; none may panic.
-pub fn fuzz_reply(data: &[u8]) {
+pub fn fuzz_kraken_reply(data: &[u8]) {
     use crate::venue::{OrderKey, VenueClientId, binance};
     let (status, body) = match data {
         [0, rest @ ..] => (200, rest),
