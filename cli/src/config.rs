@@ -230,14 +230,14 @@ pub struct Venue {
     pub url: String,
     /// A file with the API key, readable by the gateway alone.
     pub api_key_file: PathBuf,
-    /// A file with the API secret, readable by the gateway alone.
+    /// A file with the API secret, readable by the gateway alone; Kraken's as the venue shows it, in base64.
     pub secret_file: PathBuf,
     /// Pinned roots of an `https` venue, PEM.
     #[serde(default)]
     pub roots_file: Option<PathBuf>,
     /// What is traded there, each with its quote currency: `BTC_EUR = "EUR"`.
     pub instruments: BTreeMap<Instrument, Currency>,
-    /// The venue's own symbols where they are not the instrument without separators.
+    /// The venue's own symbols where they are not the instrument without separators (Kraken: with `XBT` for `BTC`).
     #[serde(default)]
     pub symbols: BTreeMap<Instrument, String>,
 }
@@ -249,6 +249,8 @@ pub enum VenueKind {
     /// Binance spot REST, and whatever speaks it.
     #[default]
     Binance,
+    /// Kraken spot REST.
+    Kraken,
 }
 
 /// `[console]`.

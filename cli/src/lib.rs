@@ -21,6 +21,7 @@ pub mod request;
 pub mod serve;
 pub mod sidecar;
 mod suggest;
+mod venues;
 
 /// Commits and answers take and give back large pieces of memory thousands of times a second; the system's allocator asks the kernel for each of
 /// them again (docs/performance.md).

@@ -50,3 +50,5 @@ mod small_disk;
 mod stream;
 #[path = "attacks/tls.rs"]
 mod tls;
+#[path = "attacks/venue_keys.rs"]
+mod venue_keys;

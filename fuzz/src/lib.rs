@@ -49,6 +49,10 @@ pub const TARGETS: &[Target] = &[
         run: gateway_service::venue::binance::fuzz_reply,
     },
     Target {
+        name: "reply_kraken",
+        run: gateway_service::venue::kraken::fuzz_kraken_reply,
+    },
+    Target {
         name: "oid",
         run: extensions::fuzz::fuzz_oid,
     },

@@ -26,7 +26,7 @@ and in house/mandatum.toml, before `mandatum serve`:
   secret_file = \"venues/exchange_a.secret\"
   instruments = { BTC_EUR = \"EUR\" }";
 
-/// A small exchange that speaks Binance's spot REST API on loopback: resting orders, fills, filters, and a log of every request.
+/// A small exchange that speaks Binance's and Kraken's spot REST APIs on loopback: resting orders, fills, filters, and a log of every request.
 ///
 /// Example: mandatum paper-venue --listen 127.0.0.1:9090 --api-key-file key --secret-file secret BTC_EUR=60000 ETH_EUR=2500
 #[derive(Debug, Args)]
@@ -50,6 +50,9 @@ pub(super) struct PaperVenue {
     /// The seed of its price paths.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Its key may withdraw, as no gateway's may: to see `serve` and `doctor` refuse it.
+    #[arg(long)]
+    key_withdraws: bool,
     /// Where every request is written, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -81,6 +84,7 @@ pub(super) async fn run(_house: &House, command: PaperVenue) -> anyhow::Result<R
     let mut config = Config::new(symbols, vec![account], Arc::new(SystemClock));
     config.listen = command.listen;
     config.log = command.log;
+    config.rights.withdraw = command.key_withdraws;
     let venue = serve(config).await?;
     eprintln!("paper venue at {}", venue.url());
     tokio::signal::ctrl_c().await.context("no signals")?;

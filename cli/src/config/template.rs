@@ -68,7 +68,7 @@ local = ["127.0.0.0/8"]
 
 # A venue, named as mandates name it.
 # [venues.exchange_a]
-# kind = "binance"
+# kind = "binance"            # or "kraken"; spot REST. The key must not be able to withdraw: the venue is asked before the first order
 # url = "http://127.0.0.1:9090"
 # api_key_file = "venues/exchange_a.key"
 # secret_file = "venues/exchange_a.secret"

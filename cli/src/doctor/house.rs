@@ -1,6 +1,6 @@
 //! The house's side: configuration, keys, disk, ledger, listeners, venues. Reads beside a running server.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use ledger::verify::{Options, verify_directory};
 use tokio::{net::TcpStream, time::timeout};
@@ -8,7 +8,9 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{Finding, disk};
 use crate::{
     client::{self, Origin},
-    config::Config,
+    clock::SystemClock,
+    config::{Config, Venue, VenueKind},
+    venues::Account,
 };
 
 /// The longest wait for a connection.
@@ -33,7 +35,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     ];
     found.push(listening(&listeners).await);
     for (name, venue) in &config.venues {
-        found.push(reached(name.as_str(), &venue.url).await);
+        found.push(reached(name.as_str(), venue, config.gateway.listen).await);
     }
     found
 }
@@ -116,8 +118,9 @@ async fn listening(listeners: &[(&str, SocketAddr)]) -> Finding {
     Finding::bad("listeners", format!("no connection to {}", silent.join(", ")), fix)
 }
 
-/// A venue takes connections. Its credential is the gateway's to prove.
-async fn reached(name: &str, url: &str) -> Finding {
+/// A venue takes connections, and its key cannot withdraw.
+async fn reached(name: &str, venue: &Venue, gateway: SocketAddr) -> Finding {
+    let url = &venue.url;
     let fix =
         "orders to it are withheld meanwhile: look at its status page, this machine's firewall, and venues.NAME.url";
     let bad = |why: String| Finding::bad("venue", format!("{name} at {url}: {why}"), fix);
@@ -126,8 +129,33 @@ async fn reached(name: &str, url: &str) -> Finding {
         Err(error) => return bad(format!("{error:#}")),
     };
     match timeout(PATIENCE, client::reach(&origin, None)).await {
-        Ok(Ok(_)) => Finding::good("venue", format!("{name} takes connections at {url}")),
+        Ok(Ok(_)) => key_of(name, venue, gateway).await,
         Ok(Err(error)) => bad(format!("{error:#}")),
         Err(_) => bad(format!("no connection within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// What a venue that takes connections says of the key.
+async fn key_of(name: &str, venue: &Venue, gateway: SocketAddr) -> Finding {
+    let reached = format!("{name} takes connections at {}", venue.url);
+    let bad = |why: String| {
+        let fix = "give the gateway a key that may read and trade and nothing else, in files of its own (api_key_file, secret_file)";
+        Finding::bad("venue", format!("{reached}; {why}"), fix)
+    };
+    let account = match Account::read(venue) {
+        Ok(account) => account,
+        Err(error) => return bad(format!("{error:#}")),
+    };
+    // Two who count one key's nonces would cost the other its orders.
+    let counts = venue.kind == VenueKind::Kraken;
+    if counts && matches!(timeout(PATIENCE, TcpStream::connect(gateway)).await, Ok(Ok(_))) {
+        let told = format!("{reached}; its running gateway has asked it what the key may do");
+        return Finding::good("venue", told);
+    }
+    match timeout(PATIENCE, account.prove(Arc::new(SystemClock))).await {
+        Ok(Ok(Ok(()))) => Finding::good("venue", format!("{reached}; its key cannot withdraw")),
+        Ok(Ok(Err(fault))) => bad(fault.to_string()),
+        Ok(Err(error)) => bad(format!("{error:#}")),
+        Err(_) => bad(format!("it says nothing of its key within {} s", PATIENCE.as_secs())),
     }
 }

@@ -16,16 +16,12 @@ use gateway_service::{
         tls::{AgentVerifier, server_config_with},
     },
     session::Inspected,
-    venue::{Venue, binance},
+    venue::KeyFault,
 };
 use rustls::ServerConfig;
 
 use super::{Listeners, Published, Start};
-use crate::{
-    client,
-    config::{Venue as VenueSection, VenueKind},
-    founding, pem,
-};
+use crate::{config::Venue as VenueSection, founding, venues::Account};
 
 pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::Result<Instance> {
     let section = &start.config.gateway;
@@ -35,7 +31,11 @@ pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::R
     let every = [section.price_every_ms, section.watch_every_ms].map(Duration::from_millis);
     for (counterparty, venue) in &start.config.venues {
         let named = || format!("venues.{counterparty}");
-        venues.push(plan(*counterparty, venue, every, start.clocks.real()).with_context(named)?);
+        venues.push(
+            plan(*counterparty, venue, every, start.clocks.real())
+                .await
+                .with_context(named)?,
+        );
     }
     let plan = Plan {
         settings: Settings {
@@ -106,34 +106,23 @@ fn tls(
     Ok(Arc::new(server_config_with(Arc::new(verifier), identity)?))
 }
 
-/// One venue: its credential is read once, here, and goes to the adapters alone.
-fn plan(
+/// One venue. A key that may withdraw stops the start; one of which the venue says nothing now is asked about again before its first order.
+async fn plan(
     counterparty: Counterparty,
     section: &VenueSection,
     [prices_every, watch_every]: [Duration; 2],
     real: Arc<dyn Clock>,
 ) -> anyhow::Result<VenuePlan> {
-    let VenueKind::Binance = section.kind;
-    let key = founding::read_private(&section.api_key_file)?;
-    let secret = founding::read_private(&section.secret_file)?;
-    let credential = binance::Credential::new(key.trim(), secret.trim())?;
-    let base = section.url.parse().with_context(|| format!("url {:?}", section.url))?;
-    let mut settings = binance::Settings::new(base, section.instruments.keys().copied());
-    let named = section
-        .symbols
-        .iter()
-        .map(|(instrument, symbol)| (*instrument, symbol.clone()));
-    settings.symbols.extend(named);
-    if let Some(roots) = &section.roots_file {
-        settings.tls = Some(Arc::new(client::client_config(&pem::certificates(roots)?, None)?));
+    let account = Account::read(section)?;
+    match account.prove(real.clone()).await? {
+        Err(fault @ KeyFault::MayWithdraw(_)) => return Err(fault.into()),
+        Err(KeyFault::Unknown(doubt)) => {
+            tracing::warn!(%counterparty, %doubt, "closed until it shows what its key may do")
+        }
+        Ok(()) => {}
     }
-    let longest_delay = Duration::from_millis(settings.longest_delay_ms());
-    let make: MakeVenue = Arc::new(move || {
-        let venue = binance::Binance::new(settings.clone(), credential.clone(), real.clone());
-        venue
-            .map(|venue| Arc::new(venue) as Arc<dyn Venue>)
-            .map_err(|error| error.to_string())
-    });
+    let longest_delay = account.longest_delay();
+    let make: MakeVenue = Arc::new(move || account.venue(real.clone()).map_err(|error| format!("{error:#}")));
     Ok(VenuePlan {
         counterparty,
         instruments: section

@@ -39,7 +39,8 @@ use crate::small_disk::Disk;
 /// How long the head of a request, and then its body, may take here.
 pub(crate) const PATIENCE_MS: u64 = 700;
 /// What signs requests to the venue.
-pub(crate) const VENUE_SECRET: &str = "canary-of-the-venue-2718281828";
+/// Base64, as Kraken's interface has it.
+pub(crate) const VENUE_SECRET: &str = "Y2FuYXJ5LW9mLXRoZS12ZW51ZS0yNzE4MjgxODI4";
 /// Longer than anything here takes.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
@@ -58,6 +59,10 @@ pub(crate) struct Setup {
     pub(crate) enforce: bool,
     /// A webhook's receiver on loopback, by its port.
     pub(crate) webhook: Option<u16>,
+    /// Kraken's interface at the venue, instead of Binance's.
+    pub(crate) kraken: bool,
+    /// The venue's key may withdraw.
+    pub(crate) key_withdraws: bool,
     /// The ledger on a disk of its own, of so many MiB; needs root.
     pub(crate) disk_mib: Option<u32>,
 }
@@ -126,7 +131,8 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
         secret: VENUE_SECRET.to_owned(),
         balances: BTreeMap::from([("BTC".to_owned(), million), ("EUR".to_owned(), million)]),
     };
-    let venue = fixtures_venue::Config::new(vec![symbol], vec![account], Arc::new(SystemClock));
+    let mut venue = fixtures_venue::Config::new(vec![symbol], vec![account], Arc::new(SystemClock));
+    venue.rights.withdraw = setup.key_withdraws;
     let venue = fixtures_venue::serve(venue).await.unwrap();
     secret(folder.path(), "key", "public\n");
     secret(folder.path(), "secret", VENUE_SECRET);
@@ -135,6 +141,7 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
         "" => "127.0.0.0/8",
         network => network,
     };
+    let kind = if setup.kraken { "kraken" } else { "binance" };
     let accepted: Vec<u64> = setup.accepted_pen.into_iter().collect();
     let bot_life = setup.bot_life_seconds.unwrap_or(86_400);
     secret(
@@ -180,6 +187,7 @@ url = "http://status.example"
 [operations]
 listen = "127.0.0.1:0"
 [venues.exchange_a]
+kind = "{kind}"
 url = "{url}"
 api_key_file = "key"
 secret_file = "secret"
@@ -341,8 +349,9 @@ impl House {
 
     /// Orders that arrived at the venue.
     pub(crate) fn orders(&self) -> usize {
-        self.venue
-            .count(|request| request.method == "POST" && request.path == "/api/v3/order")
+        self.venue.count(|request| {
+            request.method == "POST" && ["/api/v3/order", "/0/private/AddOrder"].contains(&&*request.path)
+        })
     }
 
     /// An honest order passes, and reaches the venue once.

@@ -71,6 +71,115 @@ async fn asynchronous_ccxt_trades_under_a_mandate() {
     house.running.stop().await.unwrap();
 }
 
+/// Stock ccxt speaks Kraken's interface to a house on Kraken: places, reads, cancels, buys, asks for prices without a credential; and what each refusal becomes.
+/// What moves money, amends or comes in batches is refused before it is read.
+///
+/// Control, built in: as above.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stock_ccxt_trades_on_kraken_under_a_mandate() {
+    let Some(python) = ccxt() else { return };
+    let house = house(Setup {
+        kraken: true,
+        ..Setup::default()
+    })
+    .await;
+    runs(&house, python, "ccxt_kraken_bot.py").await;
+    assert_eq!(
+        house.orders(),
+        4,
+        "the resting one, the market order, and two to cancel together"
+    );
+    for path in ["Ticker", "Depth", "AssetPairs"] {
+        let path = format!("/0/public/{path}");
+        let of = |keyed: bool| {
+            house
+                .venue
+                .count(|request| request.path == path && request.account.is_some() == keyed)
+        };
+        assert!(of(false) > 0 && of(true) == 0, "{path}");
+    }
+    let moved = |request: &fixtures_venue::Received| {
+        ["Withdraw", "Deposit", "Wallet", "Amend", "Edit", "Batch"]
+            .iter()
+            .any(|word| request.path.contains(word))
+            && !request.path.ends_with("/WithdrawMethods")
+    };
+    assert_eq!(house.venue.count(moved), 0);
+    house.running.stop().await.unwrap();
+}
+
+/// In Kraken's words, too: numbers exact or refused, a name twice or an unknown one refused, every other path refused, and nothing of it reaches the venue.
+///
+/// Control: the same order spelt once more, which passes, and is the same order when it comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_order_is_refused_in_krakens_shape() {
+    let house = house(Setup {
+        kraken: true,
+        ..Setup::default()
+    })
+    .await;
+    let post = |body: &str| house.curl(&["-X", "POST", "-d", body], "/0/private/AddOrder");
+    let order = "pair=XBTEUR&type=buy&ordertype=limit&price=47000";
+    for (body, code) in [
+        (format!("{order}&volume=0.01&volume=0.02"), "ORDER_MALFORMED"),
+        (format!("{order}&volume=0.01&close[ordertype]=limit"), "ORDER_INVALID"),
+        (
+            format!("{order}&volume=0.01&deadline=2030-01-01T00:00:00Z"),
+            "ORDER_INVALID",
+        ),
+        (format!("{order}&volume=0.01&oflags=post"), "ORDER_INVALID"),
+        (format!("{order}&volume=0.01&leverage=5"), "ORDER_INVALID"),
+        (format!("{order}&volume=0.01&price2=46000"), "ORDER_INVALID"),
+        (format!("{order}&volume=1e-99"), "ORDER_INVALID"),
+        (format!("{order}&volume=-0.01"), "ORDER_INVALID"),
+        (order.replace("XBTEUR", "XDGEUR") + "&volume=0.01", "ORDER_INVALID"),
+        (
+            order.replace("=limit", "=trailing-stop") + "&volume=0.01",
+            "ORDER_INVALID",
+        ),
+    ] {
+        let answer = post(&body);
+        let said = format!("EMandatum:{code}: ");
+        assert!(answer.contains(&said) && answer.contains(" 200 "), "{body}: {answer}");
+    }
+    for path in [
+        "AmendOrder",
+        "EditOrder",
+        "AddOrderBatch",
+        "CancelOrderBatch",
+        "CancelAllOrdersAfter",
+        "Withdraw",
+        "WithdrawMethods",
+        "WalletTransfer",
+        "DepositAddresses",
+        "GetApiKeyInfo",
+        "GetWebSocketsToken",
+        "CreateSubaccount",
+        "Earn/Allocate",
+    ] {
+        let answer = house.curl(&["-X", "POST", "-d", "nonce=1"], &format!("/0/private/{path}"));
+        assert!(
+            answer.contains("PATH_UNKNOWN") && answer.contains("\"EGeneral:Permission denied\""),
+            "{path}: {answer}"
+        );
+    }
+    assert_eq!(house.orders(), 0);
+    for pair in ["XXBTZEUR", "XBT%2FEUR"] {
+        let answer = post(&format!(
+            "nonce=7&{}&volume=1.0e-2&cl_ord_id=n-1&otp=junk",
+            order.replace("XBTEUR", pair)
+        ));
+        assert!(
+            answer.contains("\"txid\":[\"O") && answer.contains("buy 0.01 XBTEUR @ limit 47000"),
+            "{answer}"
+        );
+        assert_eq!(house.orders(), 1, "the same order again is the same order");
+    }
+    let answer = house.curl(&["-X", "POST", "-d", "cl_ord_id=n-1"], "/0/private/CancelOrder");
+    assert!(answer.contains("{\"error\":[],\"result\":{\"count\":1}}"), "{answer}");
+    house.running.stop().await.unwrap();
+}
+
 /// Stock ccxt raises for each answer what `docs/clients.md` says, and never `InvalidOrder`. That the table is the gateway's own, a test beside its
 /// code says.
 ///

@@ -2,6 +2,7 @@
 
 mod binance;
 mod events;
+mod kraken;
 pub mod nonces;
 pub mod orders;
 pub mod problem;
@@ -82,6 +83,7 @@ fn routes(side: Arc<Side>) -> Router {
         .route("/v1/events", get(events::events))
         .route("/v1/stream", get(stream::open))
         .merge(binance::routes())
+        .merge(kraken::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)
         .with_state(side)

@@ -3,17 +3,17 @@
 //! Key, signature, timestamp and receive window of the bot are placeholders and read by nobody: the certificate says who asks, and the
 //! venue's credential is the gateway's. What is not listed in [`routes`] is refused in the venue's own shape.
 
-mod account;
-mod cancels;
-mod market;
-mod order;
-mod parameters;
-mod place;
-mod reads;
-mod refusal;
+pub(super) mod account;
+pub(super) mod cancels;
+pub(super) mod market;
+pub(super) mod order;
+pub(super) mod parameters;
+pub(super) mod place;
+pub(super) mod reads;
+pub(super) mod refusal;
 mod replace;
 mod shown;
-mod trades;
+pub(super) mod trades;
 
 use std::{sync::Arc, time::Instant};
 
@@ -32,7 +32,11 @@ use serde_json::json;
 pub(super) use self::market::Rules;
 use self::{parameters::Parameters, refusal::Refused};
 use super::{Side, orders::whole_body};
-use crate::{pipeline::unread::QUESTIONS_PER_SECOND, session::Session, venue::market::MarketQuestion};
+use crate::{
+    pipeline::unread::QUESTIONS_PER_SECOND,
+    session::Session,
+    venue::market::{MarketQuestion, Words},
+};
 
 /// Where the venue's interfaces begin: spot, and those of which nothing is answered (margin, transfers, withdrawals, futures, options).
 const PREFIXES: [&str; 7] = ["api", "sapi", "wapi", "fapi", "dapi", "eapi", "papi"];
@@ -44,7 +48,7 @@ pub(super) fn routes() -> Router<Arc<Side>> {
             .route(&format!("/{prefix}"), any(unknown))
             .route(&format!("/{prefix}/{{*path}}"), any(unknown))
     });
-    let routes = MarketQuestion::paths().fold(routes, |routes, path| {
+    let routes = MarketQuestion::paths(Words::Binance).fold(routes, |routes, path| {
         routes.route(&format!("/api/v3/{path}"), get(market::ask))
     });
     routes
@@ -105,12 +109,12 @@ async fn named(
 }
 
 /// The parameters of a request that reads.
-fn read_query(uri: &Uri) -> Result<Parameters, Refused> {
+pub(super) fn read_query(uri: &Uri) -> Result<Parameters, Refused> {
     Parameters::read(uri.query(), b"").map_err(|(code, detail)| Refused::of(code).because(&detail))
 }
 
 /// Bounds what one bot asks of the ledger and the venue; its orders and cancels have bounds of their own.
-fn admit_question(session: &Session) -> Result<(), Refused> {
+pub(super) fn admit_question(session: &Session) -> Result<(), Refused> {
     let admitted = session.slot.admits_question(Instant::now());
     let detail = format!("more than {QUESTIONS_PER_SECOND} questions in a second; slow down");
     admitted

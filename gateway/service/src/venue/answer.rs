@@ -42,6 +42,12 @@ pub enum NotSent {
     /// The venue has asked us to send nothing for a while.
     #[error("the venue has been asked too much and takes nothing for now")]
     BackingOff,
+    /// The venue has not shown that the key which would sign cannot withdraw.
+    #[error("the venue has not shown that the gateway's key cannot withdraw; no order goes before")]
+    KeyUnproven,
+    /// The venue has no such order.
+    #[error("the venue does not take orders of this kind (fill or kill)")]
+    NotOffered,
 }
 
 /// Why the venue's view is not known.

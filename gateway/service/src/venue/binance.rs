@@ -4,14 +4,11 @@
 //! (SHA-256) over the exact bytes sent. What bounds a doubt in time is `recvWindow`: past it the venue refuses the
 //! message, so an order that was not there [`Settings::longest_delay_ms`] after its send never will be.
 
-mod back_off;
-mod budget;
-mod connection;
 mod credential;
 mod order;
 mod permitted;
+mod proof;
 mod reply;
-mod settings;
 mod venue;
 
 #[cfg(test)]
@@ -19,13 +16,11 @@ mod rogue;
 #[cfg(test)]
 mod tests;
 
-pub use back_off::BackOff;
-pub use budget::Budget;
+pub use super::reach::{BackOff, Budget, Settings, SettingsError};
 pub use credential::{Credential, CredentialError};
 pub use order::{Kind, Side, TimeInForce, VenueOrder};
 pub use reply::{
     CancelReply, fuzz_reply, read_cancel, read_market, read_numbered, read_order, read_orders, read_price, read_prices,
-    read_queried, read_rules, read_trades,
+    read_queried, read_rights, read_rules, read_trades,
 };
-pub use settings::{Settings, SettingsError};
 pub use venue::Binance;

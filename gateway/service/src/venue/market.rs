@@ -11,8 +11,10 @@ pub const LONGEST_MARKET_ANSWER: usize = 512 << 10;
 const INTERVALS: [&str; 16] = [
     "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M",
 ];
-/// The latest time and the highest number that is passed on.
-const HIGHEST: u64 = 1 << 53;
+/// The same in minutes, as Kraken has them.
+const MINUTES: [&str; 9] = ["1", "5", "15", "30", "60", "240", "1440", "10080", "21600"];
+/// The latest time and the highest number that is passed on: nanoseconds, too.
+const HIGHEST: u64 = 1 << 62;
 
 /// What a parameter may be.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,8 @@ enum Form {
     Number,
     /// The width of a candle; has to be there.
     Interval,
+    /// The width of a candle in minutes, as Kraken counts it.
+    Minutes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +35,27 @@ enum Value {
     Word(&'static str),
 }
 
+/// Whose words a question is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// `/api/v3/…`.
+    Binance,
+    /// `/0/public/…`.
+    Kraken,
+}
+
 /// A path of the list. The weight is what the venue counts for it, at its highest.
 struct Known {
+    words: Words,
     path: &'static str,
     weight: u32,
     parameters: &'static [(&'static str, Form)],
 }
 
 const TIMES: (&str, &str) = ("startTime", "endTime");
-const KNOWN: [Known; 8] = [
+const KNOWN: [Known; 13] = [
     Known {
+        words: Words::Binance,
         path: "aggTrades",
         weight: 4,
         parameters: &[
@@ -51,16 +66,19 @@ const KNOWN: [Known; 8] = [
         ],
     },
     Known {
+        words: Words::Binance,
         path: "avgPrice",
         weight: 2,
         parameters: &[],
     },
     Known {
+        words: Words::Binance,
         path: "depth",
         weight: 25,
         parameters: &[("limit", Form::Rows(500))],
     },
     Known {
+        words: Words::Binance,
         path: "klines",
         weight: 2,
         parameters: &[
@@ -71,39 +89,75 @@ const KNOWN: [Known; 8] = [
         ],
     },
     Known {
+        words: Words::Binance,
         path: "ticker/24hr",
         weight: 2,
         parameters: &[],
     },
     Known {
+        words: Words::Binance,
         path: "ticker/bookTicker",
         weight: 2,
         parameters: &[],
     },
     Known {
+        words: Words::Binance,
         path: "ticker/price",
         weight: 2,
         parameters: &[],
     },
     Known {
+        words: Words::Binance,
         path: "trades",
         weight: 25,
         parameters: &[("limit", Form::Rows(1_000))],
+    },
+    Known {
+        words: Words::Kraken,
+        path: "Depth",
+        weight: 25,
+        parameters: &[("count", Form::Rows(500))],
+    },
+    Known {
+        words: Words::Kraken,
+        path: "OHLC",
+        weight: 25,
+        parameters: &[("interval", Form::Minutes), ("since", Form::Number)],
+    },
+    Known {
+        words: Words::Kraken,
+        path: "Spread",
+        weight: 25,
+        parameters: &[("since", Form::Number)],
+    },
+    Known {
+        words: Words::Kraken,
+        path: "Ticker",
+        weight: 25,
+        parameters: &[],
+    },
+    Known {
+        words: Words::Kraken,
+        path: "Trades",
+        weight: 25,
+        parameters: &[("since", Form::Number), ("count", Form::Rows(1_000))],
     },
 ];
 
 /// A question about one instrument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketQuestion {
+    words: Words,
     path: &'static str,
     weight: u32,
     parameters: Vec<(&'static str, Value)>,
 }
 
 impl MarketQuestion {
-    /// The paths of the list, below `/api/v3/`.
-    pub fn paths() -> impl Iterator<Item = &'static str> {
-        KNOWN.iter().map(|known| known.path)
+    /// The paths of the list in these words, below `/api/v3/` or `/0/public/`.
+    pub fn paths(words: Words) -> impl Iterator<Item = &'static str> {
+        let known = KNOWN.iter().filter(move |known| known.words == words);
+        known.map(|known| known.path)
     }
 
     /// The names of the parameters that a path of the list has, beside `symbol`.
@@ -131,6 +185,7 @@ impl MarketQuestion {
             }
         }
         Ok(Self {
+            words: known.words,
             path: known.path,
             weight: known.weight,
             parameters,
@@ -143,10 +198,21 @@ impl MarketQuestion {
         self.weight
     }
 
-    /// Path and query for the venue's own `symbol`.
+    /// Path and query for the venue's own `symbol`, when the question is in Binance's words.
     #[must_use]
-    pub fn target(&self, symbol: &str) -> String {
-        let mut target = format!("/api/v3/{}?symbol={symbol}", self.path);
+    pub fn target(&self, symbol: &str) -> Option<String> {
+        let target = format!("/api/v3/{}?symbol={symbol}", self.path);
+        (self.words == Words::Binance).then(|| self.with_parameters(target))
+    }
+
+    /// The same in Kraken's.
+    #[must_use]
+    pub fn kraken_target(&self, symbol: &str) -> Option<String> {
+        let target = format!("/0/public/{}?pair={symbol}", self.path);
+        (self.words == Words::Kraken).then(|| self.with_parameters(target))
+    }
+
+    fn with_parameters(&self, mut target: String) -> String {
         for (name, value) in &self.parameters {
             let written = match value {
                 Value::Number(number) => write!(target, "&{name}={number}"),
@@ -172,6 +238,12 @@ fn read(name: &str, text: &str, form: Form) -> Result<Value, String> {
     match form {
         Form::Rows(most) => number(1, most),
         Form::Number => number(0, HIGHEST),
+        Form::Minutes => {
+            let known = MINUTES.iter().find(|minutes| **minutes == text);
+            known
+                .map(|minutes| Value::Word(minutes))
+                .ok_or_else(|| format!("{name} is none of {}", MINUTES.join(", ")))
+        }
         Form::Interval => {
             let known = INTERVALS.iter().find(|interval| **interval == text);
             known
@@ -204,7 +276,12 @@ mod tests {
     #[test]
     fn only_the_lists_own_words_are_passed_on() {
         let asked = |path: &str, name: &'static str, value: &'static str| {
-            MarketQuestion::read(path, |wanted| (wanted == name).then_some(value)).map(|asked| asked.target("BTCEUR"))
+            MarketQuestion::read(path, |wanted| (wanted == name).then_some(value)).map(|asked| {
+                let target = asked.target("BTCEUR");
+                target
+                    .or_else(|| asked.kraken_target("BTCEUR"))
+                    .expect("in one's words")
+            })
         };
         assert_eq!(
             asked("depth", "limit", "500").as_deref(),
@@ -213,6 +290,10 @@ mod tests {
         assert_eq!(
             asked("klines", "interval", "1M").as_deref(),
             Ok("/api/v3/klines?symbol=BTCEUR&interval=1M")
+        );
+        assert_eq!(
+            asked("OHLC", "interval", "240").as_deref(),
+            Ok("/0/public/OHLC?pair=BTCEUR&interval=240")
         );
         for (path, name, value) in [
             ("depth", "limit", "501"),
@@ -225,6 +306,8 @@ mod tests {
             ("aggTrades", "startTime", "99999999999999999999"),
             ("historicalTrades", "limit", "5"),
             ("../order", "limit", "5"),
+            ("OHLC", "interval", "7"),
+            ("Depth", "count", "501"),
         ] {
             assert!(asked(path, name, value).is_err(), "{path} {name} {value}");
         }

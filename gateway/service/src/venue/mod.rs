@@ -4,10 +4,13 @@
 //! a venue answers that cannot be true, or does not answer in time, is a [`Doubt`], never a guess. A cancel and a
 //! question may be repeated by the caller as often as it likes; an order never.
 
+mod amount;
 pub mod answer;
 pub mod binance;
 pub mod ids;
+pub mod kraken;
 pub mod market;
+mod reach;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -21,6 +24,8 @@ pub use answer::{
     Trade,
 };
 use market::{MarketQuestion, MarketRules};
+
+pub use reach::KeyFault;
 
 pub use ids::{ExecutionId, VenueClientId, VenueOrderId};
 

@@ -177,6 +177,16 @@ fn lie(books: &mut Books, script: &Script, ask: Ask) -> Option<Act> {
 
 async fn serve(mut stream: TcpStream, books: Arc<Mutex<Books>>, script: Arc<Script>) {
     while let Some((ask, asked)) = request(&mut stream).await {
+        let Some(ask) = ask else {
+            // What its key may do is no part of the game.
+            let rights =
+                r#"{"enableWithdrawals":false,"enableInternalTransfer":false,"permitsUniversalTransfer":false}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{rights}", rights.len());
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+            continue;
+        };
         let (lie, (status, honest)) = {
             let mut books = books.lock().expect("held");
             let lie = lie(&mut books, &script, ask);
@@ -220,8 +230,8 @@ async fn serve(mut stream: TcpStream, books: Arc<Mutex<Books>>, script: Arc<Scri
     }
 }
 
-/// Reads one request: what is asked, and its parameters.
-async fn request(stream: &mut TcpStream) -> Option<(Ask, HashMap<String, String>)> {
+/// Reads one request: what is asked (`None`: what the key may do), and its parameters.
+async fn request(stream: &mut TcpStream) -> Option<(Option<Ask>, HashMap<String, String>)> {
     let mut read = Vec::new();
     loop {
         let mut some = [0; 4_096];
@@ -241,11 +251,12 @@ async fn request(stream: &mut TcpStream) -> Option<(Ask, HashMap<String, String>
         let (method, target) = (words.next()?, words.next()?);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let ask = match (method, path) {
-            ("POST", _) => Ask::Order,
-            ("DELETE", _) => Ask::Cancel,
-            (_, "/api/v3/openOrders") => Ask::List,
-            (_, "/api/v3/myTrades") => Ask::Trades,
-            _ => Ask::Query,
+            ("POST", _) => Some(Ask::Order),
+            ("DELETE", _) => Some(Ask::Cancel),
+            (_, "/api/v3/openOrders") => Some(Ask::List),
+            (_, "/api/v3/myTrades") => Some(Ask::Trades),
+            (_, "/sapi/v1/account/apiRestrictions") => None,
+            _ => Some(Ask::Query),
         };
         let pairs = query
             .split('&')

@@ -33,12 +33,9 @@ pub(super) async fn account(
     let gateway = &bots.gateway;
     let house = gateway.house.load();
     let owner = session.owner(gateway);
-    let limits = session.limits.as_ref();
-    let listed = bots.venues.values().flat_map(|venue| venue.instruments());
-    let listed = listed.filter(|one| limits.is_some_and(|limits| limits.permits_instrument(one)));
     let now = gateway.clock.now();
+    let balances: Vec<Value> = held(&bots, &session).into_iter().map(shown).collect();
     let inner = session.slot.lock();
-    let balances = balances(&inner.state, listed);
     let certificate = inner
         .state
         .standing()
@@ -53,8 +50,29 @@ pub(super) async fn account(
     .into_response()
 }
 
+fn shown(held: Held) -> Value {
+    json!({"asset": held.asset, "free": held.free.to_string(), "locked": held.locked.to_string()})
+}
+
+/// What the books say of one asset.
+pub(in crate::api) struct Held {
+    pub(in crate::api) asset: String,
+    /// All of it, what open sell orders may still take, and the rest.
+    pub(in crate::api) total: Decimal,
+    pub(in crate::api) locked: Decimal,
+    pub(in crate::api) free: Decimal,
+}
+
+/// What this bot holds of the assets that its certificate or its books name.
+pub(in crate::api) fn held(bots: &Side, session: &Session) -> Vec<Held> {
+    let limits = session.limits.as_ref();
+    let listed = bots.venues.values().flat_map(|venue| venue.instruments());
+    let listed = listed.filter(|one| limits.is_some_and(|limits| limits.permits_instrument(one)));
+    balances(&session.slot.lock().state, listed)
+}
+
 /// The balance of each asset that is the base of a listed instrument or of one that the books know. `None`: not known.
-fn balances(state: &AgentState, listed: impl Iterator<Item = Instrument>) -> Vec<Value> {
+fn balances(state: &AgentState, listed: impl Iterator<Item = Instrument>) -> Vec<Held> {
     let mut instruments: Vec<Instrument> = listed.collect();
     instruments.extend(state.positions().iter().map(|position| position.instrument));
     instruments.extend(state.open_orders().iter().map(|open| open.order.instrument));
@@ -73,7 +91,12 @@ fn balances(state: &AgentState, listed: impl Iterator<Item = Instrument>) -> Vec
     let known = assets_held.into_iter().filter_map(|(asset, held)| {
         let (total, locked) = held?;
         let free = total.checked_sub(locked)?;
-        Some(json!({"asset": asset, "free": free.to_string(), "locked": locked.to_string()}))
+        Some(Held {
+            asset: asset.to_owned(),
+            total,
+            locked,
+            free,
+        })
     });
     known.collect()
 }

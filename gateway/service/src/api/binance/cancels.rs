@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The parameters of a cancel. Clients send them in the query or in a form.
-async fn cancel_parameters(bots: &Side, uri: &Uri, body: Body) -> Result<Parameters, Refused> {
+pub(in crate::api) async fn cancel_parameters(bots: &Side, uri: &Uri, body: Body) -> Result<Parameters, Refused> {
     let body = whole_body(&bots.gateway, body).await;
     let body = body.map_err(|_| Refused::of(Code::OrderMalformed))?;
     Parameters::read(uri.query(), &body).map_err(|(code, detail)| Refused::of(code).because(&detail))
@@ -54,6 +54,18 @@ pub(super) async fn cancel_named(
     number: Option<&str>,
     symbol: Option<&str>,
 ) -> Result<Value, Refused> {
+    let target = cancel_order(bots, session, id, number, symbol).await?;
+    Ok(cancelled(session, &target))
+}
+
+/// The same, and which order it was.
+pub(in crate::api) async fn cancel_order(
+    bots: &Arc<Side>,
+    session: &Arc<Session>,
+    id: Option<&str>,
+    number: Option<&str>,
+    symbol: Option<&str>,
+) -> Result<OpenOrder, Refused> {
     let Some(id) = named(bots, session, id, number).await? else {
         return Err(Refused::not_cancelled());
     };
@@ -67,7 +79,7 @@ pub(super) async fn cancel_named(
         return Err(Refused::not_cancelled());
     };
     match cancel_on_task(bots, session, target.clone()).await.state {
-        CancelState::Cancelled => Ok(cancelled(session, &target)),
+        CancelState::Cancelled => Ok(target),
         CancelState::NotOpen => Err(Refused::not_cancelled()),
         CancelState::CouldNot { .. } => Err(Refused::in_doubt()),
     }
@@ -96,21 +108,32 @@ pub(super) async fn cancel_all(
     if targets.is_empty() {
         return Refused::not_cancelled().into_response();
     }
+    match cancel_orders(&bots, &session, targets).await {
+        Ok(ended) => {
+            let all: Vec<Value> = ended.iter().map(|open| cancelled(&session, open)).collect();
+            Json(all).into_response()
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Cancels several side by side; those that were open. Success is never claimed for all when it holds for some.
+pub(in crate::api) async fn cancel_orders(
+    bots: &Arc<Side>,
+    session: &Arc<Session>,
+    targets: Vec<OpenOrder>,
+) -> Result<Vec<OpenOrder>, Refused> {
     let started: Vec<_> = targets
         .into_iter()
-        .map(|open| (open.clone(), cancel_on_task(&bots, &session, open)))
+        .map(|open| (open.clone(), cancel_on_task(bots, session, open)))
         .collect();
     let (mut all, mut unsure) = (Vec::new(), false);
     for (open, ended) in started {
         match ended.await.state {
-            CancelState::Cancelled => all.push(cancelled(&session, &open)),
+            CancelState::Cancelled => all.push(open),
             CancelState::NotOpen => {}
             CancelState::CouldNot { .. } => unsure = true,
         }
     }
-    // Success is never claimed for all when it holds for some.
-    if unsure {
-        return Refused::in_doubt().into_response();
-    }
-    Json(all).into_response()
+    if unsure { Err(Refused::in_doubt()) } else { Ok(all) }
 }

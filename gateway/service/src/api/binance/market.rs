@@ -9,6 +9,7 @@ use std::{
 
 use axum::{
     Extension, Json,
+    body::Bytes,
     extract::State,
     http::{HeaderValue, Uri, header},
     response::{IntoResponse, Response},
@@ -51,9 +52,7 @@ pub(super) async fn ask(
         let (counterparty, instrument) = order::market(symbol, &bots.venues).map_err(refused)?;
         let question = MarketQuestion::read(path, |name| parameters.text(name))
             .map_err(|detail| refused((Code::OrderInvalid, detail)))?;
-        let venue = bots.venues.iter().find(|(name, _)| name.as_str() == counterparty);
-        let (_, venue) = venue.ok_or_else(Refused::venue_refused)?;
-        venue.market(instrument, &question).await.map_err(unanswered)
+        passed_on(&bots, &counterparty, instrument, &question).await
     };
     match asked.await {
         Ok(body) => {
@@ -62,6 +61,18 @@ pub(super) async fn ask(
         }
         Err(refused) => refused.into_response(),
     }
+}
+
+/// The venue's own answer.
+pub(in crate::api) async fn passed_on(
+    bots: &Side,
+    counterparty: &str,
+    instrument: Instrument,
+    question: &MarketQuestion,
+) -> Result<Bytes, Refused> {
+    let venue = bots.venues.iter().find(|(name, _)| name.as_str() == counterparty);
+    let (_, venue) = venue.ok_or_else(Refused::venue_refused)?;
+    venue.market(instrument, question).await.map_err(unanswered)
 }
 
 fn unanswered(doubt: Doubt) -> Refused {
@@ -109,16 +120,26 @@ impl Rules {
 
 /// `GET /api/v3/exchangeInfo`: the markets that a symbol names here, with the venue's own bounds where it has told them.
 pub(super) async fn markets(State(bots): State<Arc<Side>>) -> Response {
-    let mut symbols: Vec<Value> = Vec::new();
-    for (counterparty, venue) in bots.venues.iter() {
-        let rules = bots.rules.of(*counterparty, venue.as_ref()).await;
-        let of = |instrument: &Instrument| {
-            let mut all = rules.iter().flat_map(|rules| rules.iter());
-            all.find(|rules| rules.instrument == *instrument)
-        };
-        symbols.extend(venue.instruments().iter().map(|one| shown::market(one, of(one))));
-    }
+    let listed = listed(&bots).await;
+    let symbols: Vec<Value> = listed
+        .iter()
+        .map(|(one, rules)| shown::market(one, rules.as_ref()))
+        .collect();
     let now = bots.gateway.real_clock.now().millis();
     Json(json!({"exchangeFilters": [], "rateLimits": [], "serverTime": now, "symbols": symbols, "timezone": "UTC"}))
         .into_response()
+}
+
+/// Every market with its venue's rules, where it has told them of late.
+pub(in crate::api) async fn listed(bots: &Side) -> Vec<(Instrument, Option<MarketRules>)> {
+    let mut all = Vec::new();
+    for (counterparty, venue) in bots.venues.iter() {
+        let rules = bots.rules.of(*counterparty, venue.as_ref()).await;
+        let of = |instrument: &Instrument| {
+            let mut told = rules.iter().flat_map(|rules| rules.iter());
+            told.find(|rules| rules.instrument == *instrument).copied()
+        };
+        all.extend(venue.instruments().iter().map(|one| (*one, of(one))));
+    }
+    all
 }

@@ -40,30 +40,60 @@ pub(super) fn read(parameters: &Parameters, venues: &Venues) -> Result<ParsedOrd
             ));
         }
     };
-    let id = parameters.text("newClientOrderId");
-    let id = id.map_or_else(|| format!("auto-{:016x}", salt_number()), str::to_owned);
+    read_terms(&Terms {
+        market: (counterparty, instrument),
+        side: needed("side")?,
+        kind,
+        id: parameters.text("newClientOrderId"),
+        time_in_force: parameters.text("timeInForce"),
+        numbers: [
+            ("quantity", "quantity"),
+            ("price", "price"),
+            ("stop_price", "stopPrice"),
+        ]
+        .map(|(ours, theirs)| (ours, theirs, parameters.text(theirs))),
+    })
+}
+
+/// The terms of an order, still in text.
+pub(in crate::api) struct Terms<'a> {
+    /// Where, and what.
+    pub(in crate::api) market: (String, Instrument),
+    pub(in crate::api) side: &'a str,
+    /// In our words.
+    pub(in crate::api) kind: &'static str,
+    /// The bot's; one is made when there is none.
+    pub(in crate::api) id: Option<&'a str>,
+    pub(in crate::api) time_in_force: Option<&'a str>,
+    /// Our name, theirs, and the value.
+    pub(in crate::api) numbers: [(&'static str, &'static str, Option<&'a str>); 3],
+}
+
+/// The order that the terms say, as the reader of `POST /v1/orders` has it.
+pub(in crate::api) fn read_terms(asked: &Terms<'_>) -> Result<ParsedOrder, Fault> {
+    let invalid = |detail: String| (Code::OrderInvalid, detail);
+    let (counterparty, instrument) = &asked.market;
+    let id = asked
+        .id
+        .map_or_else(|| format!("auto-{:016x}", salt_number()), str::to_owned);
     let currency = instrument.as_str().rsplit(['_', '-']).next().unwrap_or_default();
     let mut terms = Map::new();
     let mut put = |name: &str, value: String| terms.insert(name.to_owned(), Value::String(value));
     put("client_order_id", id);
-    put("counterparty", counterparty);
+    put("counterparty", counterparty.clone());
     put("currency", currency.to_owned());
     put("instrument", instrument.as_str().to_owned());
-    put("side", needed("side")?.to_ascii_lowercase());
-    put("type", kind.to_owned());
-    for (theirs, ours) in [
-        ("quantity", "quantity"),
-        ("price", "price"),
-        ("stopPrice", "stop_price"),
-    ] {
-        if let Some(text) = parameters.text(theirs) {
+    put("side", asked.side.to_ascii_lowercase());
+    put("type", asked.kind.to_owned());
+    for (ours, theirs, text) in asked.numbers {
+        if let Some(text) = text {
             put(
                 ours,
                 plain(text).ok_or_else(|| invalid(format!("{theirs} is no decimal that can be held exactly")))?,
             );
         }
     }
-    if let Some(word) = parameters.text("timeInForce") {
+    if let Some(word) = asked.time_in_force {
         put("time_in_force", word.to_ascii_lowercase());
     }
     let body = Value::Object(terms).to_string();
@@ -78,19 +108,26 @@ pub(super) fn read(parameters: &Parameters, venues: &Venues) -> Result<ParsedOrd
 }
 
 /// A symbol without its separators: `BTCEUR` for `BTC/EUR`, `BTC_EUR` and `BTC-EUR`.
-pub(super) fn plain_symbol(symbol: &str) -> String {
+pub(in crate::api) fn plain_symbol(symbol: &str) -> String {
     symbol.replace(['/', '_', '-'], "")
 }
 
 /// The one market that a symbol names.
 pub(super) fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
     let wanted = plain_symbol(symbol);
+    market_where(venues, |instrument| plain_symbol(instrument.as_str()) == wanted)
+}
+
+/// The one market that fits.
+pub(in crate::api) fn market_where(
+    venues: &Venues,
+    fits: impl Fn(&Instrument) -> bool,
+) -> Result<(String, Instrument), Fault> {
     let mut found = venues.iter().flat_map(|(name, venue)| {
-        let fits = |instrument: &Instrument| plain_symbol(instrument.as_str()) == wanted;
         venue
             .instruments()
             .into_iter()
-            .filter(fits)
+            .filter(&fits)
             .map(|one| (name.as_str().to_owned(), one))
             .collect::<Vec<_>>()
     });

@@ -6,18 +6,18 @@ use gateway_policy::Code;
 const MOST_PARAMETERS: usize = 32;
 
 /// What says nothing here: the gateway signs and times its requests itself.
-pub(super) const PLACEHOLDERS: [&str; 4] = ["timestamp", "recvWindow", "signature", "apiKey"];
+pub(in crate::api) const PLACEHOLDERS: [&str; 6] = ["timestamp", "recvWindow", "signature", "apiKey", "nonce", "otp"];
 
 /// Why a request is no order, with what to change.
-pub(super) type Fault = (Code, String);
+pub(in crate::api) type Fault = (Code, String);
 
 /// The parameters of one request.
 #[derive(Debug)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(in crate::api) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads query and body, in whatever order the names stand.
-    pub(super) fn read(query: Option<&str>, body: &[u8]) -> Result<Self, Fault> {
+    pub(in crate::api) fn read(query: Option<&str>, body: &[u8]) -> Result<Self, Fault> {
         let malformed = |detail: &str| (Code::OrderMalformed, detail.to_owned());
         let body = std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))?;
         let mut read: Vec<(String, String)> = Vec::new();
@@ -38,19 +38,19 @@ impl Parameters {
     }
 
     /// A value, if sent; an empty one counts as not sent.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::api) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, value)| known == name && !value.is_empty());
         found.map(|(_, value)| value.as_str())
     }
 
     /// A value that has to be there.
-    pub(super) fn needed(&self, name: &str) -> Result<&str, Fault> {
+    pub(in crate::api) fn needed(&self, name: &str) -> Result<&str, Fault> {
         self.text(name)
             .ok_or_else(|| (Code::OrderInvalid, format!("{name} is missing")))
     }
 
     /// A whole number, if sent.
-    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Fault> {
+    pub(in crate::api) fn number(&self, name: &str) -> Result<Option<u64>, Fault> {
         let digits = |text: &str| {
             text.bytes()
                 .all(|b| b.is_ascii_digit())
@@ -62,7 +62,7 @@ impl Parameters {
     }
 
     /// Refuses every name but these and what says nothing here: a filter that is dropped would make the answer another one.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), Fault> {
+    pub(in crate::api) fn only(&self, known: &[&str]) -> Result<(), Fault> {
         if self
             .names()
             .all(|name| known.contains(&name) || PLACEHOLDERS.contains(&name))
@@ -77,7 +77,7 @@ impl Parameters {
     }
 
     /// The same without some.
-    pub(super) fn without(&self, names: &[&str]) -> Self {
+    pub(in crate::api) fn without(&self, names: &[&str]) -> Self {
         let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         Self(others.cloned().collect())
     }
@@ -89,7 +89,7 @@ impl Parameters {
 }
 
 /// How many rows are asked for: from 1 to `most`, `usual` without a wish.
-pub(super) fn number_in(parameters: &Parameters, name: &str, most: u64, usual: u64) -> Result<usize, Fault> {
+pub(in crate::api) fn number_in(parameters: &Parameters, name: &str, most: u64, usual: u64) -> Result<usize, Fault> {
     let rows = parameters.number(name)?.unwrap_or(usual);
     let fits = (1..=most).contains(&rows).then(|| usize::try_from(rows).ok()).flatten();
     fits.ok_or_else(|| (Code::OrderInvalid, format!("{name} is not 1 to {most}")))

@@ -64,18 +64,28 @@ pub(super) async fn test(
     let tested = async {
         let (body, order) = read_order(&bots, &session, &uri, body).await?;
         let (signed, _) = signed(&bots.gateway, &session, &method, &uri, &headers, &body);
-        let checks = rehearse(&bots.gateway, &session, &order, signed.proof).await;
-        let checks = checks.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
-        match checks.first() {
-            Some(first) => Err(Refused::of(first.code).with("checks", checks.iter().map(told).collect())),
-            // Permitted, and not sent: what is halted without its record yet.
-            None if !session.slot.gate_open() => Err(Refused::of(Code::Withheld)),
-            None => Ok(()),
-        }
+        rehearsed(&bots, &session, &order, &signed).await
     };
     match tested.await {
         Ok(()) => Json(json!({})).into_response(),
         Err(refused) => refused.into_response(),
+    }
+}
+
+/// What the gate would say of an order now.
+pub(in crate::api) async fn rehearsed(
+    bots: &Side,
+    session: &Arc<Session>,
+    order: &ParsedOrder,
+    signed: &Signed,
+) -> Result<(), Refused> {
+    let checks = rehearse(&bots.gateway, session, order, signed.proof).await;
+    let checks = checks.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
+    match checks.first() {
+        Some(first) => Err(Refused::of(first.code).with("checks", checks.iter().map(told).collect())),
+        // Permitted, and not sent: what is halted without its record yet.
+        None if !session.slot.gate_open() => Err(Refused::of(Code::Withheld)),
+        None => Ok(()),
     }
 }
 
@@ -95,7 +105,7 @@ async fn read_order(bots: &Side, session: &Session, uri: &Uri, body: Body) -> Re
 }
 
 /// Admits a message that may carry an order and reads it. What is none is counted as `POST /v1/orders` counts it; only the words are the venue's.
-pub(super) async fn read<T>(
+pub(in crate::api) async fn read<T>(
     bots: &Side,
     session: &Session,
     uri: &Uri,
@@ -129,8 +139,19 @@ pub(super) async fn submitted(
     order: &ParsedOrder,
     signed: &Signed,
 ) -> Result<Value, Refused> {
+    let story = taken(bots, session, order, signed).await?;
+    Ok(shown::placed(&story))
+}
+
+/// Submits an order as any other; its story when the venue has it, or had it.
+pub(in crate::api) async fn taken(
+    bots: &Side,
+    session: &Arc<Session>,
+    order: &ParsedOrder,
+    signed: &Signed,
+) -> Result<OrderStory, Refused> {
     match submit(&bots.gateway, &bots.venues, session, order, signed).await {
-        Submitted::Forwarded(story, _) | Submitted::Repeated(story) => placed(&story),
+        Submitted::Forwarded(story, _) | Submitted::Repeated(story) => there(story),
         Submitted::Refused(checks, _) | Submitted::Halted(checks, ..) => Err(first_of(&checks)),
         Submitted::Unavailable(_) => Err(Refused::of(Code::LedgerUnavailable)),
     }
@@ -140,12 +161,12 @@ fn first_of(checks: &[FailedCheck]) -> Refused {
     Refused::of(checks.first().map_or(Code::StatusUnknown, |check| check.code))
 }
 
-fn placed(story: &OrderStory) -> Result<Value, Refused> {
+fn there(story: OrderStory) -> Result<OrderStory, Refused> {
     match story.status {
         OrderStatus::Refused => Err(first_of(&story.checks)),
         OrderStatus::Rejected => Err(Refused::of(Code::VenueRejected)),
         OrderStatus::Withheld => Err(Refused::of(Code::Withheld)),
         OrderStatus::Permitted | OrderStatus::InDoubt => Err(Refused::in_doubt()),
-        _ => Ok(shown::placed(story)),
+        _ => Ok(story),
     }
 }

@@ -44,21 +44,32 @@ pub(super) async fn one(
     let found = async {
         let parameters = read_query(&uri)?;
         let (id, number) = (parameters.text("origClientOrderId"), parameters.text("orderId"));
-        let Some(id) = named(&bots, &session, id, number).await? else {
-            return Ok(None);
-        };
-        let unread = |_| Refused::of(Code::LedgerUnavailable);
-        let Some(story) = story(&bots.gateway, &session.slot, &id).await.map_err(unread)? else {
-            return Ok(None);
-        };
-        let traded = traded(&bots.gateway, &session, &story).await?;
-        Ok::<_, Refused>(Some(shown::story(&story, &traded)))
+        let told = told(&bots, &session, id, number).await?;
+        Ok::<_, Refused>(told.map(|(story, traded)| shown::story(&story, &traded)))
     };
     match found.await {
         Ok(Some(shown)) => Json(shown).into_response(),
         Ok(None) => Refused::of(Code::OrderNotFound).into_response(),
         Err(refused) => refused.into_response(),
     }
+}
+
+/// An order by the bot's id or by its number, with what its fills come to.
+pub(in crate::api) async fn told(
+    bots: &Side,
+    session: &Session,
+    id: Option<&str>,
+    number: Option<&str>,
+) -> Result<Option<(OrderStory, Traded)>, Refused> {
+    let Some(id) = named(bots, session, id, number).await? else {
+        return Ok(None);
+    };
+    let unread = |_| Refused::of(Code::LedgerUnavailable);
+    let Some(story) = story(&bots.gateway, &session.slot, &id).await.map_err(unread)? else {
+        return Ok(None);
+    };
+    let traded = traded(&bots.gateway, session, &story).await?;
+    Ok(Some((story, traded)))
 }
 
 /// What the fills of an order come to: from memory, or for an old order from the entries after its decision, as far as one page reaches.

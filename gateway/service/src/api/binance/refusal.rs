@@ -20,8 +20,28 @@ const IN_DOUBT: &str = "IN_DOUBT";
 /// The words that clients read as "not permitted, do not ask again".
 const DENIED: &str = "this bot has no operation privilege for it";
 
+/// What is refused, in no venue's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) enum Why {
+    /// One of the stable codes.
+    Code(Code),
+    /// Nobody knows whether it happened.
+    InDoubt,
+    /// A replacement of which one half happened, or none.
+    Replacement,
+    /// The venue does not answer this question.
+    VenueRefused,
+    /// The venue does not answer now.
+    VenueAway,
+    /// The order to cancel is not open.
+    NotCancelled,
+}
+
 /// A refusal in the venue's shape.
-pub(super) struct Refused {
+pub(in crate::api) struct Refused {
+    pub(in crate::api) why: Why,
+    /// What to change, in our words; empty where there is nothing to say.
+    pub(in crate::api) detail: String,
     status: StatusCode,
     number: i32,
     text: String,
@@ -31,7 +51,7 @@ pub(super) struct Refused {
 
 impl Refused {
     /// The refusal that a code is answered with.
-    pub(super) fn of(code: Code) -> Self {
+    pub(in crate::api) fn of(code: Code) -> Self {
         let name = code.as_str();
         let meant = format!("{name}: {}", code.meaning());
         let (status, number, text) = match code {
@@ -50,6 +70,8 @@ impl Refused {
             _ => (StatusCode::FORBIDDEN, -1002, format!("{meant} {DENIED}")),
         };
         Self {
+            why: Why::Code(code),
+            detail: String::new(),
             status,
             number,
             text,
@@ -59,9 +81,11 @@ impl Refused {
     }
 
     /// Whether it happened is not known; it is never sent again by us, and must be asked for.
-    pub(super) fn in_doubt() -> Self {
+    pub(in crate::api) fn in_doubt() -> Self {
         let text = "IN_DOUBT: the venue has not answered; ask for the order by its id before anything else.";
         Self {
+            why: Why::InDoubt,
+            detail: String::new(),
             status: StatusCode::GATEWAY_TIMEOUT,
             number: -1007,
             text: text.to_owned(),
@@ -71,8 +95,10 @@ impl Refused {
     }
 
     /// A replacement of which one half happened.
-    pub(super) fn half_replaced() -> Self {
+    pub(in crate::api) fn half_replaced() -> Self {
         Self {
+            why: Why::Replacement,
+            detail: String::new(),
             status: StatusCode::CONFLICT,
             number: -2021,
             text: "Order cancel-replace partially failed.".to_owned(),
@@ -82,8 +108,10 @@ impl Refused {
     }
 
     /// A replacement of which nothing happened.
-    pub(super) fn not_replaced() -> Self {
+    pub(in crate::api) fn not_replaced() -> Self {
         Self {
+            why: Why::Replacement,
+            detail: String::new(),
             status: StatusCode::BAD_REQUEST,
             number: -2022,
             text: "Order cancel-replace failed.".to_owned(),
@@ -93,9 +121,11 @@ impl Refused {
     }
 
     /// A question about the market that the venue does not answer.
-    pub(super) fn venue_refused() -> Self {
+    pub(in crate::api) fn venue_refused() -> Self {
         let text = format!("VENUE_REFUSED: the venue does not answer this question. {DENIED}");
         Self {
+            why: Why::VenueRefused,
+            detail: String::new(),
             status: StatusCode::NOT_FOUND,
             number: -1002,
             text,
@@ -105,8 +135,10 @@ impl Refused {
     }
 
     /// A question about the market that has no answer now.
-    pub(super) fn venue_away() -> Self {
+    pub(in crate::api) fn venue_away() -> Self {
         Self {
+            why: Why::VenueAway,
+            detail: String::new(),
             status: StatusCode::SERVICE_UNAVAILABLE,
             number: -1001,
             text: AWAY.to_owned(),
@@ -116,18 +148,18 @@ impl Refused {
     }
 
     /// Whether it says that nobody knows.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub(in crate::api) fn is_in_doubt(&self) -> bool {
         self.code == IN_DOUBT
     }
 
     /// With a further member.
-    pub(super) fn with(mut self, name: &'static str, value: Value) -> Self {
+    pub(in crate::api) fn with(mut self, name: &'static str, value: Value) -> Self {
         self.more = Some((name, value));
         self
     }
 
     /// The body.
-    pub(super) fn shown(&self) -> Value {
+    pub(in crate::api) fn shown(&self) -> Value {
         let mut shown = json!({ "code": self.number, "msg": self.text });
         if let Some((name, value)) = &self.more {
             shown[*name] = value.clone();
@@ -136,9 +168,11 @@ impl Refused {
     }
 
     /// A cancel of an order that is not open.
-    pub(super) fn not_cancelled() -> Self {
+    pub(in crate::api) fn not_cancelled() -> Self {
         let code = Code::OrderNotFound.as_str();
         Self {
+            why: Why::NotCancelled,
+            detail: String::new(),
             status: StatusCode::BAD_REQUEST,
             number: -2011,
             text: "Unknown order sent.".to_owned(),
@@ -148,9 +182,10 @@ impl Refused {
     }
 
     /// With what to change, in our words.
-    pub(super) fn because(mut self, detail: &str) -> Self {
+    pub(in crate::api) fn because(mut self, detail: &str) -> Self {
         if !detail.is_empty() {
             self.text = format!("{}: {detail}", self.code);
+            detail.clone_into(&mut self.detail);
         }
         self
     }

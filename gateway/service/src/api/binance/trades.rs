@@ -29,14 +29,19 @@ const MOST_PAGES: usize = 16;
 /// How far the times of entries may step back with the clock: an answer by time begins that much earlier.
 const CLOCK_STEP_MS: u64 = 60_000;
 
+/// A fill and the number of its entry.
+pub(in crate::api) type Fill = (u64, OrderFilled);
+
 /// What is asked for.
-struct Wanted {
-    symbol: String,
-    order: Option<u64>,
-    from: Option<u64>,
-    since: Option<u64>,
-    until: Option<u64>,
-    most: usize,
+#[derive(Default)]
+pub(in crate::api) struct Wanted {
+    /// Without separators; of every market without one.
+    pub(in crate::api) symbol: Option<String>,
+    pub(in crate::api) order: Option<u64>,
+    pub(in crate::api) from: Option<u64>,
+    pub(in crate::api) since: Option<u64>,
+    pub(in crate::api) until: Option<u64>,
+    pub(in crate::api) most: usize,
 }
 
 /// `GET /api/v3/myTrades`.
@@ -49,7 +54,8 @@ pub(super) async fn mine(
         admit_question(&session)?;
         let parameters = read_query(&uri)?;
         let wanted = Wanted::read(&parameters).map_err(|(code, detail)| Refused::of(code).because(&detail))?;
-        found(&bots.gateway, &session, &wanted).await
+        let fills = found(&bots.gateway, &session, &wanted).await?;
+        Ok::<Vec<Value>, Refused>(fills.iter().map(|(number, fill)| shown::trade(*number, fill)).collect())
     };
     match listed.await {
         Ok(trades) => Json(trades).into_response(),
@@ -61,7 +67,7 @@ impl Wanted {
     fn read(parameters: &Parameters) -> Result<Self, Fault> {
         parameters.only(&["symbol", "orderId", "fromId", "startTime", "endTime", "limit"])?;
         let wanted = Self {
-            symbol: order::plain_symbol(parameters.needed("symbol")?),
+            symbol: Some(order::plain_symbol(parameters.needed("symbol")?)),
             order: parameters.number("orderId")?,
             from: parameters.number("fromId")?,
             since: parameters.number("startTime")?,
@@ -77,25 +83,26 @@ impl Wanted {
 
     fn fits(&self, fill: &OrderFilled) -> bool {
         let at = u64::try_from(fill.executed_at.millis()).unwrap_or(0);
-        order::plain_symbol(fill.instrument.as_str()) == self.symbol
+        let own = || order::plain_symbol(fill.instrument.as_str());
+        self.symbol.as_ref().is_none_or(|symbol| *symbol == own())
             && self.order.is_none_or(|order| fill.order == order)
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at <= until)
     }
 
     /// The fill in an entry, when it is one that is asked for.
-    fn shown(&self, entry: &CommittedEntry) -> Option<Value> {
+    fn found(&self, entry: &CommittedEntry) -> Option<Fill> {
         if *entry.kind != *OrderFilled::KIND {
             return None;
         }
         match AgentEvent::decode(&entry.kind, entry.body()) {
-            Ok(AgentEvent::Filled(fill)) if self.fits(&fill) => Some(shown::trade(entry.number, &fill)),
+            Ok(AgentEvent::Filled(fill)) if self.fits(&fill) => Some((entry.number, fill)),
             _ => None,
         }
     }
 }
 
-async fn found(gateway: &Gateway, session: &Session, wanted: &Wanted) -> Result<Vec<Value>, Refused> {
+async fn found(gateway: &Gateway, session: &Session, wanted: &Wanted) -> Result<Vec<Fill>, Refused> {
     let unread = |_| Refused::of(Code::LedgerUnavailable);
     let begin = match (wanted.from, wanted.order, wanted.since) {
         (Some(from), ..) => Some(from),
@@ -110,18 +117,18 @@ async fn found(gateway: &Gateway, session: &Session, wanted: &Wanted) -> Result<
     };
     match begin {
         Some(begin) => onward(gateway, session, wanted, begin).await,
-        None => newest(gateway, session, wanted).await,
+        None => Ok(newest(gateway, session, wanted, 0).await?.0),
     }
 }
 
 /// The oldest that fit, from an entry on. What lies further on than is read is never left out unsaid.
-async fn onward(gateway: &Gateway, session: &Session, wanted: &Wanted, begin: u64) -> Result<Vec<Value>, Refused> {
+async fn onward(gateway: &Gateway, session: &Session, wanted: &Wanted, begin: u64) -> Result<Vec<Fill>, Refused> {
     let (mut rows, mut next) = (Vec::new(), begin);
     for _ in 0..MOST_PAGES {
         let page = gateway.ledger.read_stream(session.slot.stream(), next, PAGE).await;
         let page = page.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
         for entry in &page {
-            rows.extend(wanted.shown(entry));
+            rows.extend(wanted.found(entry));
             if rows.len() == wanted.most {
                 return Ok(rows);
             }
@@ -136,8 +143,34 @@ async fn onward(gateway: &Gateway, session: &Session, wanted: &Wanted, begin: u6
     Err(Refused::of(Code::OrderInvalid).because(&detail))
 }
 
-/// The newest that fit, as far back as is read.
-async fn newest(gateway: &Gateway, session: &Session, wanted: &Wanted) -> Result<Vec<Value>, Refused> {
+/// The newest that fit and are not before a time. What lies further back than is read is never left out unsaid.
+pub(in crate::api) async fn newest_since(
+    gateway: &Gateway,
+    session: &Session,
+    wanted: &Wanted,
+) -> Result<Vec<Fill>, Refused> {
+    let since = wanted.since.unwrap_or(0).saturating_sub(CLOCK_STEP_MS);
+    let oldest = first_since(gateway, session, since).await;
+    let oldest = oldest.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
+    let (rows, whole) = newest(gateway, session, wanted, oldest).await?;
+    if whole || wanted.since.is_none() {
+        return Ok(rows);
+    }
+    let detail = format!(
+        "more than {} entries lie since start; ask from a later one",
+        MOST_PAGES * PAGE
+    );
+    Err(Refused::of(Code::OrderInvalid).because(&detail))
+}
+
+/// The newest that fit from an entry on, as far back as is read, and whether that is all that was asked for.
+async fn newest(
+    gateway: &Gateway,
+    session: &Session,
+    wanted: &Wanted,
+    oldest: u64,
+) -> Result<(Vec<Fill>, bool), Refused> {
+    let mut whole = false;
     let (mut rows, mut end) = (Vec::new(), gateway.ledger.stream_next(session.slot.stream()));
     for _ in 0..MOST_PAGES {
         let begin = end.saturating_sub(PAGE as u64);
@@ -145,18 +178,19 @@ async fn newest(gateway: &Gateway, session: &Session, wanted: &Wanted) -> Result
         let page = page.map_err(|_| Refused::of(Code::LedgerUnavailable))?;
         let before = page.iter().rev().filter(|entry| entry.number < end);
         for entry in before {
-            rows.extend(wanted.shown(entry));
+            rows.extend(wanted.found(entry));
             if rows.len() == wanted.most {
                 break;
             }
         }
-        if rows.len() == wanted.most || begin == 0 {
+        if rows.len() == wanted.most || begin <= oldest {
+            whole = true;
             break;
         }
         end = begin;
     }
     rows.reverse();
-    Ok(rows)
+    Ok((rows, whole))
 }
 
 /// The number of the first entry at or after a time, by halves.

@@ -1,10 +1,12 @@
 //! The venue credential: held by the gateway alone, never printed, never sent but as a signature.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use hyper::header::HeaderValue;
 use ring::hmac;
 use thiserror::Error;
+
+use crate::venue::reach::proof::Proof;
 
 /// A key or secret that cannot be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -16,6 +18,8 @@ pub struct CredentialError;
 pub struct Credential {
     api_key: HeaderValue,
     secret: hmac::Key,
+    /// That it cannot withdraw: shared by clones.
+    pub(super) proof: Arc<Proof>,
 }
 
 impl Credential {
@@ -31,7 +35,11 @@ impl Credential {
         let mut api_key = HeaderValue::from_str(api_key).map_err(|_| CredentialError)?;
         api_key.set_sensitive(true);
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        Ok(Self { api_key, secret })
+        Ok(Self {
+            api_key,
+            secret,
+            proof: Arc::default(),
+        })
     }
 
     pub(super) fn api_key(&self) -> HeaderValue {

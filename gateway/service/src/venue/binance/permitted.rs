@@ -7,7 +7,7 @@ use crate::venue::VenueClientId;
 
 impl VenueOrder {
     /// The order of a permit; `None` when its terms lack a price that their type needs, which no permit's do.
-    pub(super) fn of(permit: &Permit) -> Option<Self> {
+    pub(in crate::venue) fn of(permit: &Permit) -> Option<Self> {
         let terms = permit.order();
         Some(Self {
             client_id: VenueClientId::from(permit.venue_order_id()),

@@ -3,9 +3,9 @@
 //! Each function takes what was asked. A value that contradicts it, or the rest of the same answer, makes the whole
 //! answer a [`Doubt`]; no member is taken from an answer that lies in another.
 
-mod amount;
 mod market;
 mod orders;
+mod rights;
 mod trades;
 
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use crate::venue::{Doubt, Refused};
 
 pub use market::{read_market, read_rules};
 pub use orders::{CancelReply, read_cancel, read_numbered, read_order, read_orders, read_queried};
+pub use rights::read_rights;
 pub use trades::{read_price, read_prices, read_trades};
 
 /// "Cancel rejected": the venue found no open order of that id.
@@ -93,6 +94,7 @@ pub fn fuzz_reply(data: &[u8]) {
     let _ = read_numbered(status, body, 7, instrument, "BTCEUR");
     let _ = read_orders(status, body, &symbols, None);
     let _ = read_trades(status, body, instrument, "BTCEUR", None);
+    let _ = read_rights(status, body);
     let _ = read_price(status, body, "BTCEUR");
     let _ = read_prices(status, body);
     let _ = read_market(status, &body.to_vec().into());

@@ -17,7 +17,9 @@ use tokio::{
 };
 
 use super::{Binance, Credential, Kind, Settings, Side, TimeInForce, VenueOrder};
-use crate::venue::{CancelOutcome, Doubt, NotSent, OrderKey, OrderLife, Outcome, Venue, VenueClientId, VenueOrderId};
+use crate::venue::{
+    CancelOutcome, Doubt, KeyFault, NotSent, OrderKey, OrderLife, Outcome, Venue, VenueClientId, VenueOrderId,
+};
 
 pub(super) struct RealClock;
 
@@ -56,11 +58,17 @@ fn key(id: &str) -> OrderKey {
     }
 }
 
+/// One that the venue has shown to withdraw nothing.
+fn credential() -> Credential {
+    let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
+    credential.proof.assume();
+    credential
+}
+
 pub(super) fn adapter(base: &str, reply_time: Duration) -> Binance {
     let mut settings = Settings::new(base.parse().expect("address"), [btc()]);
     settings.reply_time = reply_time;
-    let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
-    Binance::new(settings, credential, Arc::new(RealClock)).expect("works")
+    Binance::new(settings, credential(), Arc::new(RealClock)).expect("works")
 }
 
 pub(super) const LONG: Duration = Duration::from_secs(20);
@@ -184,6 +192,68 @@ async fn lost_answers_are_doubts_and_are_never_sent_again() {
     venue.script(Scripted::cancels(1, Fault::DropAfter));
     assert_eq!(adapter.cancel(&key("m-0")).await, CancelOutcome::Unknown(Doubt::Broken));
     assert!(matches!(adapter.cancel(&key("m-0")).await, CancelOutcome::Closed(_)));
+}
+
+/// No order goes before the venue has shown that the key can neither withdraw nor transfer: not when it may, not when the answer cannot be read, is
+/// refused, or does not come. Cancels and questions go all the same.
+///
+/// Control, tried: without the proof in `send_order` the first order is taken. The last one here is.
+#[tokio::test]
+async fn a_key_that_may_withdraw_orders_nothing() {
+    let unproven = Outcome::Withheld(NotSent::KeyUnproven);
+    let rights = |changed: fn(&mut fixtures_venue::KeyRights)| {
+        let mut config = paper_config();
+        changed(&mut config.rights);
+        config
+    };
+    for config in [
+        rights(|rights| rights.withdraw = true),
+        rights(|rights| rights.internal_transfer = true),
+        rights(|rights| rights.universal_transfer = true),
+    ] {
+        let venue = fixtures_venue::serve(config).await.expect("opens");
+        let adapter = adapter(&venue.url(), LONG);
+        adapter.credential.proof.forget();
+        assert!(matches!(adapter.prove().await, Err(KeyFault::MayWithdraw(_))));
+        assert_eq!(adapter.send_order(&order("m-1", "40000"), &|| true).await, unproven);
+        assert_eq!(adapter.cancel(&key("m-1")).await, CancelOutcome::NotThere);
+        assert_eq!(venue.count(|received| received.method == "POST"), 0);
+    }
+    let (venue, adapter) = paper().await;
+    let instead = |body: &str| Fault::Instead {
+        status: 200,
+        body: body.to_owned(),
+    };
+    for fault in [
+        Fault::Html(404),
+        Fault::DropAfter,
+        Fault::Half,
+        instead("{}"),
+        instead(r#"{"enableWithdrawals":false}"#),
+        Fault::Refuse {
+            status: 401,
+            code: -2015,
+            text: "Invalid API-key, IP, or permissions for action.".to_owned(),
+        },
+    ] {
+        adapter.credential.proof.forget();
+        venue.script(Scripted {
+            method: None,
+            path: "/apiRestrictions",
+            times: 1,
+            fault: fault.clone(),
+        });
+        let outcome = adapter.send_order(&order("m-1", "40000"), &|| true).await;
+        assert_eq!(outcome, unproven, "{fault:?}");
+    }
+    let asked = || venue.count(|received| received.path.ends_with("/apiRestrictions"));
+    let before = asked();
+    assert_eq!(adapter.send_order(&order("m-1", "40000"), &|| true).await, unproven);
+    assert_eq!(asked(), before, "not again at once");
+    adapter.credential.proof.forget();
+    let outcome = adapter.send_order(&order("m-1", "40000"), &|| true).await;
+    assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    assert_eq!(asked(), before + 1);
 }
 
 #[tokio::test]
@@ -310,8 +380,7 @@ async fn only_the_pinned_venue_is_spoken_to() {
             .with_no_client_auth();
         let mut settings = Settings::new(venue.url().parse().expect("address"), [btc()]);
         settings.tls = Some(Arc::new(client));
-        let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
-        let adapter = Binance::new(settings, credential, Arc::new(RealClock)).expect("works");
+        let adapter = Binance::new(settings, credential(), Arc::new(RealClock)).expect("works");
         let outcome = adapter.send_order(&order("m-1", "40000"), &|| true).await;
         assert_eq!(matches!(outcome, Outcome::Accepted(_)), known, "{outcome:?}");
         assert_eq!(outcome == Outcome::Withheld(NotSent::NoConnection), !known);
@@ -355,8 +424,7 @@ async fn a_venue_that_is_asked_too_much_is_left_alone() {
         let first = answer(&format!("{status}\r\nretry-after: 3600"), TOO_MUCH);
         let (base, asked) = in_turn(first, answer("400 Bad Request", TOO_MUCH)).await;
         let one = adapter(&base, LONG);
-        let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
-        let other = Binance::new(one.settings().clone(), credential, Arc::new(RealClock)).expect("works");
+        let other = Binance::new(one.settings().clone(), credential(), Arc::new(RealClock)).expect("works");
         assert_eq!(one.query(&key("m-1")).await, Err(Doubt::Refused { code: -1003 }));
         let sent = other.send_order(&order("m-2", "40000"), &(|| true)).await;
         assert_eq!(sent, Outcome::Withheld(NotSent::BackingOff));
@@ -388,8 +456,7 @@ async fn prices_are_asked_for_together() {
         let unlisted = unlisted.map(|name| Instrument::new(name).expect("fits"));
         let all: Vec<Instrument> = [btc(), eth].into_iter().chain(unlisted).collect();
         let settings = Settings::new(venue.url().parse().expect("address"), all.clone());
-        let credential = Credential::new("gateway-key", "gateway-secret").expect("fits");
-        let adapter = Binance::new(settings, credential, Arc::new(RealClock)).expect("works");
+        let adapter = Binance::new(settings, credential(), Arc::new(RealClock)).expect("works");
         let prices = adapter.reference_prices(&all).await;
         let of = |place: usize| prices[place].1.as_ref().map(|price| price.price).ok();
         assert_eq!((of(0), of(1)), (Some(d("50000")), Some(d("3000"))));

@@ -14,16 +14,18 @@ use gateway_policy::Permit;
 use ledger::Recorded;
 
 use super::{
-    connection::{Connections, Failure, Reply},
     credential::Credential,
     order::{VenueOrder, escaped},
     reply::{self, CancelReply},
-    settings::{LONGEST_LIST_REPLY, LONGEST_ORDER_REPLY, PRICES_PAGE, Settings, SettingsError, TRADES_PAGE},
 };
 use crate::venue::{
     Answer, CancelOutcome, Doubt, ExecutionId, NotSent, OpenOrders, OrderKey, OrderReport, Outcome, Prices,
     ReferencePrice, SendGate, Trade, Venue, VenueOrderId,
     market::{LONGEST_MARKET_ANSWER, MarketQuestion, MarketRules},
+    reach::{
+        connection::{Connections, Failure, Reply},
+        settings::{LONGEST_LIST_REPLY, LONGEST_ORDER_REPLY, PRICES_PAGE, Settings, SettingsError, TRADES_PAGE},
+    },
 };
 
 /// What the venue counts for its list of markets.
@@ -35,7 +37,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// A venue that speaks Binance spot REST.
 pub struct Binance {
     settings: Arc<Settings>,
-    credential: Credential,
+    pub(super) credential: Credential,
     /// Real time: the venue judges the timestamps of signatures.
     clock: Arc<dyn Clock>,
     connections: Connections,
@@ -78,6 +80,9 @@ impl Binance {
         };
         if self.settings.back_off.rests() {
             return Outcome::Withheld(NotSent::BackingOff);
+        }
+        if self.prove().await.is_err() {
+            return Outcome::Withheld(NotSent::KeyUnproven);
         }
         let request = self.signed(Method::POST, "/api/v3/order", order.parameters(symbol));
         match self
@@ -261,8 +266,9 @@ impl Binance {
     /// Passes a question about the market on, and its answer back under our spelling of the symbol.
     async fn ask_market(&self, instrument: Instrument, question: &MarketQuestion) -> Result<Bytes, Doubt> {
         let symbol = self.symbol(instrument).ok_or(Doubt::NotListed)?;
+        let target = question.target(symbol).ok_or(Doubt::NotListed)?;
         let _turn = self.settings.market.take(question.weight()).ok_or(Doubt::BackingOff)?;
-        let request = self.plain(&question.target(symbol));
+        let request = self.plain(&target);
         let answer = self.ask(request, LONGEST_MARKET_ANSWER).await?;
         let body = reply::read_market(answer.status, &answer.body);
         let body = settled(answer, body)?;
@@ -285,7 +291,7 @@ impl Binance {
         settled(answer, rules)
     }
 
-    async fn ask(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
+    pub(super) async fn ask(&self, request: Request<Full<Bytes>>, longest: usize) -> Result<Reply<'_>, Doubt> {
         if self.settings.back_off.rests() {
             return Err(Doubt::BackingOff);
         }
@@ -304,7 +310,7 @@ impl Binance {
     }
 
     /// A signed request; the parameters of a `POST` travel in its body, all others in the query.
-    fn signed(&self, method: Method, path: &str, mut parameters: String) -> Request<Full<Bytes>> {
+    pub(super) fn signed(&self, method: Method, path: &str, mut parameters: String) -> Request<Full<Bytes>> {
         let joint = if parameters.is_empty() { "" } else { "&" };
         let (window, now) = (self.settings.recv_window_ms, self.clock.now().millis());
         parameters.push_str(&format!("{joint}recvWindow={window}&timestamp={now}"));

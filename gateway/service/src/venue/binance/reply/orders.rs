@@ -6,10 +6,11 @@ use extensions::{Decimal, Instrument};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, CANCEL_REJECTED, NO_SUCH_ORDER, amount::Amount, names_duplicate, parsed, sorted};
+use super::{Body, CANCEL_REJECTED, NO_SUCH_ORDER, names_duplicate, parsed, sorted};
 use crate::venue::{
     Doubt, ExecutionFill, ExecutionId, OpenOrders, OrderKey, OrderLife, OrderReport, Outcome, Refused, VenueClientId,
     VenueOrderId,
+    amount::Amount,
     answer::{MOST_FILLS, MOST_FOREIGN},
     binance::order::{Kind, Side, TimeInForce, VenueOrder},
 };

@@ -6,8 +6,8 @@ use extensions::{Decimal, Instrument, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, amount::Amount, parsed, sorted};
-use crate::venue::{Doubt, ExecutionId, Refused, Trade, VenueOrderId, answer::MOST_FILLS};
+use super::{Body, parsed, sorted};
+use crate::venue::{Doubt, ExecutionId, Refused, Trade, VenueOrderId, amount::Amount, answer::MOST_FILLS};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

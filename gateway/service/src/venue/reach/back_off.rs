@@ -30,7 +30,7 @@ struct Rest {
 
 impl BackOff {
     /// Takes note of an answer's status and `Retry-After`.
-    pub(super) fn told(&self, status: u16, retry_after_s: Option<u64>) {
+    pub(in crate::venue) fn told(&self, status: u16, retry_after_s: Option<u64>) {
         if !matches!(status, TOO_MANY | BANNED) {
             return;
         }
@@ -50,12 +50,12 @@ impl BackOff {
     }
 
     /// Whether orders and questions keep still.
-    pub(super) fn rests(&self) -> bool {
+    pub(in crate::venue) fn rests(&self) -> bool {
         self.now().is_some()
     }
 
     /// Whether cancels keep still too: under a ban they would be refused, and prolong it.
-    pub(super) fn banned(&self) -> bool {
+    pub(in crate::venue) fn banned(&self) -> bool {
         self.now().is_some_and(|rest| rest.banned)
     }
 

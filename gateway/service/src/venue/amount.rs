@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A decimal of at least zero.
 #[derive(Clone, Copy)]
-pub(super) struct Amount(pub(super) Decimal);
+pub(in crate::venue) struct Amount(pub(super) Decimal);
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -49,7 +49,7 @@ struct Link {
 }
 
 /// The connections of one venue.
-pub(super) struct Connections {
+pub(in crate::venue) struct Connections {
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -58,16 +58,16 @@ pub(super) struct Connections {
 }
 
 /// A complete answer. Its connection is kept for the next request only by [`Reply::believed`].
-pub(super) struct Reply<'a> {
-    pub(super) status: u16,
-    pub(super) body: Bytes,
+pub(in crate::venue) struct Reply<'a> {
+    pub(in crate::venue) status: u16,
+    pub(in crate::venue) body: Bytes,
     link: Option<Link>,
     home: &'a Connections,
 }
 
 /// Why there is no complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(in crate::venue) enum Failure {
     /// Nothing was sent.
     NotSent(NotSent),
     /// Something may have been.
@@ -76,7 +76,7 @@ pub(super) enum Failure {
 
 impl Reply<'_> {
     /// The answer made sense: its connection may carry the next request.
-    pub(super) fn believed(mut self) {
+    pub(in crate::venue) fn believed(mut self) {
         if let Some(mut link) = self.link.take() {
             link.since = Instant::now();
             let mut idle = self.home.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +88,7 @@ impl Reply<'_> {
 }
 
 impl Connections {
-    pub(super) fn new(settings: Arc<Settings>) -> Result<Self, SettingsError> {
+    pub(in crate::venue) fn new(settings: Arc<Settings>) -> Result<Self, SettingsError> {
         let base = || SettingsError::Base(settings.base.to_string());
         let host = settings.base.host().ok_or_else(base)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -111,7 +111,7 @@ impl Connections {
     }
 
     /// Sends one request at most once and reads its answer, at most `longest` bytes of it.
-    pub(super) async fn exchange(
+    pub(in crate::venue) async fn exchange(
         &self,
         request: Request<Full<Bytes>>,
         gate: Option<&dyn SendGate>,

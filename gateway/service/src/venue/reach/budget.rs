@@ -23,7 +23,7 @@ pub struct Budget {
 }
 
 /// One question under way.
-pub(super) struct Turn(Arc<AtomicUsize>);
+pub(in crate::venue) struct Turn(Arc<AtomicUsize>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
@@ -33,7 +33,7 @@ impl Drop for Turn {
 
 impl Budget {
     /// Takes `weight`, if the minute and the others leave it.
-    pub(super) fn take(&self, weight: u32) -> Option<Turn> {
+    pub(in crate::venue) fn take(&self, weight: u32) -> Option<Turn> {
         self.take_at(weight, Instant::now())
     }
 

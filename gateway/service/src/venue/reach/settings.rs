@@ -9,17 +9,17 @@ use thiserror::Error;
 use super::{back_off::BackOff, budget::Budget};
 
 /// The most bytes of one order's answer.
-pub(super) const LONGEST_ORDER_REPLY: usize = 256 << 10;
+pub(in crate::venue) const LONGEST_ORDER_REPLY: usize = 256 << 10;
 /// The most bytes of an answer that lists orders or trades.
-pub(super) const LONGEST_LIST_REPLY: usize = 2 << 20;
+pub(in crate::venue) const LONGEST_LIST_REPLY: usize = 2 << 20;
 /// The most idle connections that are kept.
-pub(super) const MOST_IDLE: usize = 64;
+pub(in crate::venue) const MOST_IDLE: usize = 64;
 /// How long an idle connection is kept; venues close theirs later.
-pub(super) const IDLE_TIME: Duration = Duration::from_secs(20);
+pub(in crate::venue) const IDLE_TIME: Duration = Duration::from_secs(20);
 /// The most symbols whose prices are asked for in one question.
-pub(super) const PRICES_PAGE: usize = 100;
+pub(in crate::venue) const PRICES_PAGE: usize = 100;
 /// The most trades asked for in one page (the venue's own bound).
-pub(super) const TRADES_PAGE: usize = 1_000;
+pub(in crate::venue) const TRADES_PAGE: usize = 1_000;
 
 /// How one Binance-shaped venue is reached.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Settings {
         u64::from(self.recv_window_ms) + 1_000
     }
 
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
+    pub(in crate::venue) fn check(&self) -> Result<(), SettingsError> {
         let base = || SettingsError::Base(self.base.to_string());
         let host = self.base.host().ok_or_else(base)?;
         if !matches!(self.base.path(), "" | "/") || self.base.query().is_some() {
