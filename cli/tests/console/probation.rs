@@ -241,15 +241,7 @@ impl World {
     /// A new key, a new certificate, with the token of a page.
     async fn enrol(&mut self, token: &str) -> Value {
         let own = self.folder.path().join("mm-1-again");
-        let enrolled = bot::enrol(
-            &own,
-            self.enrolment.clone(),
-            &self.roots,
-            "mm-1",
-            token,
-            &mut |_| {},
-        )
-        .await;
+        let enrolled = bot::enrol(&own, self.enrolment.clone(), &self.roots, "mm-1", token, &mut |_| {}).await;
         if let Err(error) = enrolled {
             return json!({"enrolled": false, "said": format!("{error:#}")});
         }
@@ -302,7 +294,7 @@ async fn play(python: &str, told: &Value, world: &mut World) {
 /// the script prints how long it took.
 ///
 /// Controls, in the script: between the two signatures, and under its old certificate, nothing is permitted. Tried besides: without the second
-/// signature the script fails where the probation should be under way; a token of the everyday mandate gets no certificate.
+/// signature the script fails where the probation should be under way; with a token of the everyday mandate it waits for a certificate in vain.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_a_halt_to_trading_again_in_pages() {
     let Some(interpreter) = super::browser() else { return };
