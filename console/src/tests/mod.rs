@@ -6,6 +6,7 @@ mod approvals;
 mod bench;
 mod bounds;
 mod extension;
+mod hostile;
 mod incidents;
 mod narrowing;
 pub(crate) mod pages;
