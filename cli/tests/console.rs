@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+#[path = "console/probation.rs"]
+mod probation;
+
 use std::{
     path::Path,
     process::{Command, Stdio},

@@ -10,12 +10,12 @@ use ca_core::{
     certificate::spki_of,
     events::{OfficerRefused, OfficerSignedIn, Role},
 };
-use extensions::{Digest, OfficerId};
+use extensions::{Digest, OfficerId, Record, Timestamp};
 use ledger::Append;
 
 use crate::{
     Console,
-    api::Route,
+    api::{self, Route},
     listener::Peer,
     problem::Problem,
     record::Draft,
@@ -55,7 +55,14 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
                 return problem.into_response();
             }
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let record = api::RECORDS
+                .contains(&gate.route.path)
+                .then(|| request.uri().to_string());
+            let response = next.run(request).await;
+            if let Some(record) = record.filter(|_| response.status().is_success()) {
+                gate.console.has_read(caller, &record);
+            }
+            response
         }
         Err(problem) => problem.into_response(),
     }
@@ -83,19 +90,47 @@ fn json_only(request: &Request) -> Result<(), Problem> {
 }
 
 impl Console {
-    /// Records a sign-in. The officer does not wait for its entry: nothing is decided by it.
-    pub(crate) fn signed_in(&self, officer: OfficerId, key: Digest) {
+    /// Records a sign-in, with what a passkey that counts has counted.
+    pub(crate) fn signed_in(&self, officer: OfficerId, key: Digest, counter: Option<u32>) {
         let now = self.clocks.real.now();
         if let Some(count) = self.refusals.count(officer, SIGNED_IN, SIGN_INS, now) {
-            let event = OfficerSignedIn { count, key, officer };
-            let told = self.writer.tell(Append::next(event, now), move |answer| {
+            let event = OfficerSignedIn {
+                count,
+                counter,
+                key,
+                officer,
+            };
+            self.tell_of(officer, event);
+        }
+    }
+
+    /// Counts a record that was read; the first of a minute is an entry at once, the others are one when the minute is over.
+    fn has_read(&self, caller: Caller, record: &str) {
+        let now = self.clocks.real.now();
+        for event in self.reads.count(caller.officer, caller.key, record, now) {
+            self.tell_of(event.officer, event);
+        }
+    }
+
+    /// Records the reads whose minute is over; without a time, all of them.
+    pub(crate) fn tell_reads(&self, now: Option<Timestamp>) {
+        for event in self.reads.over(now) {
+            self.tell_of(event.officer, event);
+        }
+    }
+
+    /// Records what an officer did without the officer waiting for it: nothing is decided by it.
+    fn tell_of(&self, officer: OfficerId, event: impl Record + Send + 'static) {
+        let kind = event.kind();
+        let told = self
+            .writer
+            .tell(Append::next(event, self.clocks.real.now()), move |answer| {
                 if let Err(error) = answer {
-                    tracing::error!(%officer, %error, "a sign-in was not recorded");
+                    tracing::error!(%officer, kind, %error, "what an officer did was not recorded");
                 }
             });
-            if let Err(refused) = told {
-                tracing::error!(%officer, error = %refused, "a sign-in was not recorded");
-            }
+        if let Err(refused) = told {
+            tracing::error!(%officer, kind, error = %refused, "what an officer did was not recorded");
         }
     }
 }
@@ -148,7 +183,7 @@ impl Gate {
     /// The first request of a connection that is let in is a sign-in; a browser's session recorded its own when it began.
     fn signed_in(&self, peer: Option<&Peer>, officer: OfficerId, key: Digest) {
         if peer.is_some_and(Peer::is_new) {
-            self.console.signed_in(officer, key);
+            self.console.signed_in(officer, key, None);
         }
     }
 

@@ -20,6 +20,7 @@ impl Console {
     pub(crate) async fn carry_on(&self) {
         let mut news = self.ledger.news();
         loop {
+            self.tell_reads(Some(self.clocks.real.now()));
             if let Err(problem) = self.carry_out().await {
                 tracing::warn!(code = problem.code(), "carrying on failed; trying again");
             }

@@ -12,6 +12,7 @@ mod api;
 mod background;
 mod books;
 mod config;
+mod counters;
 mod enrolment;
 mod listener;
 mod nonces;
@@ -19,6 +20,7 @@ mod pages;
 mod passkeys;
 mod past;
 mod problem;
+mod reads;
 mod record;
 mod refusals;
 mod replacements;
@@ -49,8 +51,8 @@ use tokio_util::sync::CancellationToken;
 use webpki::KeyUsage;
 
 use crate::{
-    books::Books, nonces::Nonces, pages::Sessions, passkeys::Challenges, past::Pasts, refusals::Refusals,
-    tls::PathVerifier, view::View,
+    books::Books, counters::Counters, nonces::Nonces, pages::Sessions, passkeys::Challenges, past::Pasts, reads::Reads,
+    refusals::Refusals, tls::PathVerifier, view::View,
 };
 
 /// The name of this role, also in outbox tasks.
@@ -80,6 +82,8 @@ pub struct Console {
     pub(crate) view: Arc<RwLock<View>>,
     pub(crate) nonces: Arc<Nonces>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) reads: Arc<Reads>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) books: Arc<Books>,
@@ -98,6 +102,8 @@ impl Console {
             view: Arc::default(),
             nonces: Arc::default(),
             refusals: Arc::default(),
+            reads: Arc::default(),
+            counters: Arc::default(),
             sessions: Arc::default(),
             challenges: Arc::default(),
             books: Arc::default(),
@@ -188,6 +194,8 @@ impl Console {
             () = serving => {}
             () = self.carry_on() => {}
         }
+        // What was read is told with the last of it, though its minute is not over.
+        self.tell_reads(None);
     }
 
     /// Answers bots that enrol or renew until `stop` is cancelled.

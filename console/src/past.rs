@@ -30,16 +30,22 @@ const MOST_KEPT: usize = 16;
 /// Baselines of an agent that are kept, proposed and approved; the oldest leaves.
 const MOST_BASELINES: usize = 16;
 
+/// Entries of the period that one look reads, and as many before it.
+const MOST_ENTRIES: u64 = 50_000;
+
 /// Whose turn it is, and where looks began.
 pub(crate) struct Pasts {
     pub(crate) turn: Arc<Semaphore>,
-    kept: Mutex<Vec<Before>>,
+    /// How many entries a look reads of the period, and as many before it.
+    pub(crate) most: u64,
+    pub(crate) kept: Mutex<Vec<Before>>,
 }
 
 impl Default for Pasts {
     fn default() -> Self {
         Self {
             turn: Arc::new(Semaphore::new(1)),
+            most: MOST_ENTRIES,
             kept: Mutex::default(),
         }
     }

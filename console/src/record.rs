@@ -160,14 +160,16 @@ pub(crate) fn random_bytes() -> [u8; 32] {
     bytes
 }
 
-/// A person's text, to stand sealed beside an entry. Control characters but line breaks are refused.
+/// A person's text, to stand sealed beside an entry. Control characters but line breaks are refused, and so are marks of direction.
 pub(crate) fn seal(subject: String, what: &'static str, text: &str) -> Result<SealedText, Problem> {
     let length = text.chars().count();
-    let plain = text.chars().all(|c| c == '\n' || !c.is_control());
+    let plain = text.chars().all(|c| c == '\n' || !c.is_control() && !turns_around(c));
     if !(1..=LONGEST_TEXT).contains(&length) || !plain || text.trim().is_empty() {
         return Err(Problem::bad(
             "TEXT",
-            &format!("{what}: expected 1 to {LONGEST_TEXT} characters of plain text, it has {length}"),
+            &format!(
+                "{what}: expected 1 to {LONGEST_TEXT} characters of plain text, without control characters and marks of direction, it has {length}"
+            ),
         ));
     }
     Ok(SealedText {
@@ -175,6 +177,11 @@ pub(crate) fn seal(subject: String, what: &'static str, text: &str) -> Result<Se
         salt: random_bytes(),
         text: text.to_owned(),
     })
+}
+
+/// Marks that change the direction of what stands beside them (Unicode UAX #9): a text with them may read otherwise than it is.
+fn turns_around(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The entry that names the officer and the reason beside an act.

@@ -6,6 +6,7 @@
 Every step looks at what the page then says. Exit code 0 when all of it is as it should be.
 """
 
+import base64
 import datetime
 import json
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from axe_core_python.base import AxeBase
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
+from selenium.webdriver.common.virtual_authenticator import Credential, VirtualAuthenticatorOptions
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 GIVEN = json.loads(sys.argv[1])
@@ -317,6 +318,7 @@ def main():
     ada.says("Does not verify")
 
     attacks(ada, grace, edith)
+    copied(joan, ada)
     ada.looks("last")
     for person in (ada, grace, joan, edith):
         person.browser.quit()
@@ -349,6 +351,24 @@ def attacks(ada, grace, edith):
     ada.browser.find_element(By.ID, "reason-grace").send_keys("left the firm")
     ada.presses("Remove grace from office").says("no")
     grace.open("/agents").says("Sign in with a passkey").presses("Sign in with a passkey").says("not one of an officer in office")
+
+
+def copied(joan, ada):
+    """A copy of a passkey that was made some signatures ago: refused, and everybody is told."""
+    held = joan.browser.get_credentials()[0]
+    assert held.sign_count > 1, held.sign_count
+    copy = Credential.create_resident_credential(
+        bytes_of(held.id), held.rp_id, bytes_of(held.user_handle), bytes_of(held.private_key), held.sign_count - 2
+    )
+    joan.browser.remove_virtual_authenticator()
+    joan.authenticator(verified=True)
+    joan.browser.add_credential(copy)
+    joan.open("/").presses("Sign out").open("/sign-in").presses("Sign in with a passkey").says("a copy of it may be in use")
+    ada.open("/").says("A passkey of joan")
+
+
+def bytes_of(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ use super::{Answer, Body, By, SignatureBody, Waiting, parse};
 use crate::{
     Console,
     access::Caller,
+    counters::Counted,
     enrolment::issue_task,
     problem::Problem,
     record::{Draft, place, random_bytes, seal, token as new_token},
@@ -53,12 +54,29 @@ pub(super) async fn submit(
     Extension(caller): By,
     Body(body): Body<Application>,
 ) -> Answer {
+    record_asked(&console, caller, body).await
+}
+
+/// Asks for the limits, conduct and end of a document, for another reason.
+pub(super) async fn ask(console: &Console, caller: Caller, document: MandateDocument, rationale: &str) -> Answer {
+    let body = Application {
+        agent: document.agent,
+        conduct: document.conduct,
+        expires: document.expires,
+        limits: document.limits,
+        mandate: document.mandate,
+        rationale: rationale.to_owned(),
+    };
+    record_asked(console, caller, body).await
+}
+
+async fn record_asked(console: &Console, caller: Caller, body: Application) -> Answer {
     let rationale = seal(format!("agent:{}", body.agent), "rationale", &body.rationale)?;
     let nonce = Digest(random_bytes());
     let mut shown = Value::Null;
     let recorded = console
         .widen(|view| {
-            let event = submitted(&console, view, caller, &body, &rationale, nonce)?;
+            let event = submitted(console, view, caller, &body, &rationale, nonce)?;
             shown = asked_now(&event);
             Ok(Draft::new(event, console.clocks.real.now()))
         })
@@ -350,7 +368,7 @@ pub(super) async fn sign(
             ));
         }
     };
-    let mut shown = Value::Null;
+    let (mut shown, mut counted) = (Value::Null, Counted::default());
     let recorded = console
         .widen(|view| {
             let mandate = view
@@ -358,14 +376,17 @@ pub(super) async fn sign(
                 .mandate(&id)
                 .ok_or_else(|| Problem::missing("such application"))?;
             let signed = checked(&console, view, mandate, caller, &body)?;
+            let record = signed.record.clone();
             let (draft, answer) = match refusal {
                 Some(reason) => rejection(&console, mandate, caller, signed, reason)?,
                 None => approval(&console, view, mandate, signed)?,
             };
+            counted.hold(&console, &view.register, &record, "application.approved")?;
             shown = answer;
             Ok(draft)
         })
-        .await?;
+        .await;
+    let recorded = counted.told(&console, recorded).await?;
     shown["entry"] = place(&recorded);
     Ok(Json(shown))
 }

@@ -37,7 +37,11 @@ pub(super) async fn show(State(console): State<Console>, Path(agent): Path<Strin
 }
 
 /// The mandate of the probation that is under way; else of the certificate that ends last; without one, the newest that is in force for every day.
-fn in_force<'a>(view: &'a View, agent: &AgentId, (decision, now): (Timestamp, Timestamp)) -> Option<&'a Mandate> {
+pub(super) fn in_force<'a>(
+    view: &'a View,
+    agent: &AgentId,
+    (decision, now): (Timestamp, Timestamp),
+) -> Option<&'a Mandate> {
     if let Some(probation) = view.standing_of(agent).probation(decision) {
         return view.register.mandate(&probation.mandate);
     }

@@ -8,6 +8,7 @@ mod book;
 mod certificates;
 mod compared;
 mod entries;
+mod extension;
 mod house;
 mod incidents;
 pub(crate) mod narrowing;
@@ -102,6 +103,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/agents/{agent}/baselines", ANY, || get(baselines::show)),
     route("GET", "/v1/agents/{agent}/baselines/compared", ANY, || get(compared::show)),
     route("POST", "/v1/agents/{agent}/baselines", &[Operator], || post(baselines::propose)),
+    route("POST", "/v1/agents/{agent}/baselines/extend", &[Operator], || post(extension::extend)),
     route("POST", "/v1/agents/{agent}/baselines/{digest}/signatures", &[Approver], || post(baselines::sign)),
     route("POST", "/v1/agents/{agent}/observations", &[Operator], || {
         post(baselines::import).layer(DefaultBodyLimit::max(LARGEST_IMPORT))
@@ -154,6 +156,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/entries", ANY, || get(search::find)),
     route("GET", "/v1/entries/{position}", ANY, || get(entries::show)),
 ];
+
+/// Routes that show records of the ledger: who reads them leaves an entry.
+pub(crate) const RECORDS: [&str; 2] = ["/v1/entries", "/v1/entries/{position}"];
 
 /// The whole API. What is not in it answers 404 before anybody is asked who they are.
 pub(crate) fn router(console: &Console) -> Router {

@@ -24,8 +24,6 @@ use crate::{
 
 const USUAL_DAYS: u32 = 30;
 const DAY_SECONDS: i64 = 86_400;
-/// Entries of the period that one look reads, and as many before it.
-const MOST_ENTRIES: u64 = 50_000;
 const READ_AT_ONCE: usize = 2_048;
 /// Mandates of the agent whose earlier documents are looked for, and entries of each.
 const MOST_MANDATES: usize = 32;
@@ -96,7 +94,7 @@ async fn look(console: &Console, asked: Asked, days: u32) -> Result<Value, Probl
         .now()
         .plus_seconds(-i64::from(days) * DAY_SECONDS);
     let begins = first_since(console, &stream, end, since).await?;
-    let first = begins.max(end.saturating_sub(MOST_ENTRIES));
+    let first = begins.max(end.saturating_sub(console.past.most));
     let before = caught_up(console, &stream, console.past.take(&agent, first), first).await?;
     let documents = documents(console, &mandates).await?;
     let mut look = Look::new(before, house, documents, document.clone(), since);
@@ -173,7 +171,7 @@ async fn first_since(console: &Console, stream: &StreamId, end: u64, since: Time
 
 /// The agent before its entry `first`, and kept for the next look; refused with how much is left when that takes more than one look.
 async fn caught_up(console: &Console, stream: &StreamId, mut before: Before, first: u64) -> Result<Before, Problem> {
-    let until = first.min(before.next_number().saturating_add(MOST_ENTRIES));
+    let until = first.min(before.next_number().saturating_add(console.past.most));
     while before.next_number() < until {
         let page = page(console, stream, before.next_number(), until).await?;
         if page.is_empty() {
@@ -191,7 +189,8 @@ async fn caught_up(console: &Console, stream: &StreamId, mut before: Before, fir
         return Ok(before);
     }
     let detail = format!(
-        "{MOST_ENTRIES} entries before the period were read and {left} are left: ask again, it goes on where this look stopped"
+        "{} entries before the period were read and {left} are left: ask again, it goes on where this look stopped",
+        console.past.most
     );
     Err(Problem::with_status(StatusCode::SERVICE_UNAVAILABLE, "WHATIF_BEHIND", &detail).retry_after(1))
 }

@@ -225,6 +225,7 @@ struct Overview {
     frame: Frame,
     house: String,
     overdue: Vec<super::incidents::Overdue>,
+    doubted: Vec<super::incidents::Doubted>,
     stopped: Vec<Agent>,
     more_stopped: bool,
     incidents: Vec<Incident>,
@@ -253,10 +254,12 @@ async fn waiting(client: &Client, session: &Session) -> Result<Overview, Refusal
     let (incidents, more_incidents) = super::incidents::open(client).await?;
     let (applications, more_applications) = super::applications::open(client).await?;
     let (proposals, more_proposals) = super::proposals::open(client).await?;
+    let (overdue, doubted) = super::incidents::overdue(client).await?;
     Ok(Overview {
         frame: Frame::of(session),
         house: client.get::<House>("/v1/house").await?.all,
-        overdue: super::incidents::overdue(client).await?,
+        overdue,
+        doubted,
         more_stopped: agents.next.is_some(),
         stopped: agents.agents,
         incidents,

@@ -112,13 +112,23 @@ impl Overdue {
     }
 }
 
-/// What is overdue, the longest first.
-pub(super) async fn overdue(client: &Client) -> Result<Vec<Overdue>, Refusal> {
+/// A passkey whose counter did not go on.
+#[derive(Debug, Deserialize)]
+pub(super) struct Doubted {
+    pub(super) at: When,
+    pub(super) key: String,
+    pub(super) officer: String,
+}
+
+/// What is overdue, the longest first; and passkeys of which a copy may be in use.
+pub(super) async fn overdue(client: &Client) -> Result<(Vec<Overdue>, Vec<Doubted>), Refusal> {
     #[derive(Deserialize)]
     struct All {
         overdue: Vec<Overdue>,
+        passkeys: Vec<Doubted>,
     }
-    Ok(client.get::<All>("/v1/overdue").await?.overdue)
+    let all = client.get::<All>("/v1/overdue").await?;
+    Ok((all.overdue, all.passkeys))
 }
 
 /// One line of what happened, and the entry that proves it.

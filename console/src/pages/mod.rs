@@ -7,6 +7,7 @@ mod activity;
 mod agents;
 mod applications;
 mod assets;
+mod baselines;
 mod client;
 mod documents;
 mod entries;
@@ -58,7 +59,7 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/agents/new", get(agents::form).post(agents::register))
         .route("/agents/{agent}", get(agents::show).post(agents::act))
         .route("/agents/{agent}/orders", get(activity::list))
-        .route("/agents/{agent}/baselines", get(proposals::baselines))
+        .route("/agents/{agent}/baselines", get(baselines::show).post(baselines::act))
         .route("/agents/{agent}/token", post(applications::token))
         .route("/applications", get(applications::list))
         .route("/applications/new", get(applications::form).post(applications::submit))

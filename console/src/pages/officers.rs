@@ -22,6 +22,7 @@ use super::{
     signing::Question,
 };
 use crate::{
+    counters::Counted,
     passkeys::{Purpose, Registration},
     problem::Problem,
     record::Draft,
@@ -268,6 +269,7 @@ impl Pages {
         };
         let spki = Digest::of(&registration.spki);
         let event = self.added(officer, &registration, Some(record.clone()));
+        let mut counted = Counted::default();
         let admitted = console.widen(|view| {
             let found = view
                 .register
@@ -279,8 +281,10 @@ impl Pages {
             signed.map_err(|fault| Problem::forbidden("SIGNATURE_REFUSED", &fault.to_string()))?;
             let may_add = view.register.may_add_passkey(&officer, &spki, &registration.credential);
             may_add.map_err(|refused| Problem::conflict("PASSKEY_REFUSED", &refused.to_string()))?;
+            counted.hold(console, &view.register, &record, "officer.passkey_added")?;
             Ok(Draft::new(event.clone(), now))
         });
-        admitted.await.map(drop)
+        let admitted = admitted.await;
+        counted.told(console, admitted).await.map(drop)
     }
 }

@@ -20,7 +20,6 @@ use super::{
     forms::Fields,
     render::{self, Frame, When, page, page_with},
     signing::Question,
-    week::{Compared, Drawing},
 };
 
 #[derive(Debug, Deserialize)]
@@ -59,7 +58,7 @@ impl Brief {
         }
     }
 
-    fn status(&self) -> &str {
+    pub(super) fn status(&self) -> &str {
         match self.accepted {
             None => "waits for signatures",
             Some(true) => "accepted",
@@ -206,58 +205,5 @@ pub(super) async fn sign(
     match client.post(&format!("/v1{path}/signatures"), &body).await {
         Ok(_) => Redirect::to(&path).into_response(),
         Err(refusal) => one(&pages, &session, &client, &path, Some((&refusal, fields.of("reason")))).await,
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct Baseline {
-    at: When,
-    digest: String,
-    version: u32,
-    in_words: Words,
-    proposal: Option<Brief>,
-}
-
-#[derive(Debug, Deserialize)]
-struct InForce {
-    digest: String,
-    version: u32,
-}
-
-#[derive(Debug, Deserialize)]
-struct Baselines {
-    agent: String,
-    in_force: Option<InForce>,
-    proposed: Vec<Baseline>,
-}
-
-#[derive(Template)]
-#[template(path = "baselines.html")]
-struct OfAgent {
-    frame: Frame,
-    baselines: Baselines,
-    compared: Option<Compared>,
-    drawing: Option<Drawing>,
-}
-
-/// An agent's baselines: what each says, and which waits for a signature.
-pub(super) async fn baselines(
-    Extension(session): Extension<Session>,
-    Extension(client): Extension<Client>,
-    Path(agent): Path<String>,
-) -> Response {
-    let path = format!("/v1/agents/{}/baselines", segment(&agent));
-    match client.get::<Baselines>(&path).await {
-        Ok(baselines) => {
-            // The comparison is beside the point of signing: a page without it is better than none.
-            let compared = Compared::of(&client, &agent).await.ok();
-            page(&OfAgent {
-                frame: Frame::of(&session),
-                baselines,
-                drawing: compared.as_ref().and_then(Compared::drawing),
-                compared,
-            })
-        }
-        Err(refusal) => render::refused(&session, &refusal),
     }
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     access::Caller,
+    counters::Doubt,
     listener::Peer,
     passkeys::{self, Purpose},
     problem::Problem,
@@ -70,14 +71,15 @@ impl Pages {
         })
     }
 
-    fn begin(&self, caller: Caller, address: Option<std::net::IpAddr>, next: &str) -> Response {
+    /// `counter`: what the passkey that answered has counted; none of a certificate, or of a passkey that was made just now.
+    fn begin(&self, caller: Caller, counter: Option<u32>, address: Option<std::net::IpAddr>, next: &str) -> Response {
         let Some(address) = address else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
         let now = self.console.clocks.real.now();
         let id = self.console.sessions.begin(caller, address, now);
         tracing::info!(officer = %caller.officer, %address, "an officer signed in");
-        self.console.signed_in(caller.officer, caller.key);
+        self.console.signed_in(caller.officer, caller.key, counter);
         with_cookie(Redirect::to(own_path(next)).into_response(), &session::set(&id))
     }
 }
@@ -107,14 +109,15 @@ pub(super) async fn answer(State(pages): State<Pages>, request: Request) -> Resp
         Err(response) => return response,
     };
     match pages.checked(&fields).await {
-        Ok(caller) => {
+        Ok((caller, counter)) => {
             pages.console.sessions.end(&headers);
-            pages.begin(caller, address, fields.of("next"))
+            let counter = Some(counter).filter(|counter| *counter > 0);
+            pages.begin(caller, counter, address, fields.of("next"))
         }
         Err(fault) => {
-            tracing::warn!(fault, ?address, "a sign-in is refused");
+            tracing::warn!(fault = fault.detail(), ?address, "a sign-in is refused");
             pages
-                .sign_in_page(StatusCode::FORBIDDEN, None, fields.of("next"), fault)
+                .sign_in_page(StatusCode::FORBIDDEN, None, fields.of("next"), fault.detail())
                 .await
         }
     }
@@ -125,8 +128,16 @@ async fn read(request: Request) -> Result<Fields, Response> {
 }
 
 impl Pages {
-    /// Whose passkey answered, and rightly.
-    async fn checked(&self, fields: &Fields) -> Result<Caller, &'static str> {
+    /// Whose passkey answered, and rightly; and what it has counted.
+    async fn checked(&self, fields: &Fields) -> Result<(Caller, u32), Problem> {
+        let refused = |fault: &str| Problem::forbidden("SIGN_IN", fault);
+        match self.answered(fields).await.map_err(refused)? {
+            (_, _, Some(doubt)) => Err(self.console.doubted(doubt).await),
+            (caller, counter, None) => Ok((caller, counter)),
+        }
+    }
+
+    async fn answered(&self, fields: &Fields) -> Result<(Caller, u32, Option<Doubt>), &'static str> {
         let now = self.console.clocks.real.now();
         let challenge = fields
             .digest("challenge")
@@ -160,10 +171,14 @@ impl Pages {
         if passkey.party != self.console.config.party {
             return Err("This passkey was made for another address of the console.");
         }
-        Ok(Caller {
+        let doubt = self
+            .console
+            .counter_goes_on(officer, &passkey.key, &assertion, "sign in");
+        let caller = Caller {
             officer: *officer.id(),
             key: passkey.key,
-        })
+        };
+        Ok((caller, assertion.counter(), doubt.err()))
     }
 }
 
@@ -171,7 +186,7 @@ impl Pages {
 pub(super) async fn certificate(State(pages): State<Pages>, request: Request) -> Response {
     let address = address(&request);
     match pages.certified(request.extensions().get::<Peer>()).await {
-        Some(caller) => pages.begin(caller, address, "/"),
+        Some(caller) => pages.begin(caller, None, address, "/"),
         None => {
             let fault = "This connection presented no certificate of an officer in office.";
             pages.sign_in_page(StatusCode::FORBIDDEN, None, "/", fault).await
@@ -276,7 +291,7 @@ pub(super) async fn joined(State(pages): State<Pages>, request: Request) -> Resp
         Err(fault) => return join_again(&name, &fault),
     };
     match pages.first_passkey(token, &name, &registration).await {
-        Ok(caller) => pages.begin(caller, address, "/passkeys"),
+        Ok(caller) => pages.begin(caller, None, address, "/passkeys"),
         Err(problem) => join_again(&name, problem.detail()),
     }
 }

@@ -37,9 +37,10 @@ const PAGES: [&str; 21] = [
 ];
 
 /// Every form.
-const FORMS: [&str; 18] = [
+const FORMS: [&str; 19] = [
     "/agents/new",
     "/agents/mm-1",
+    "/agents/mm-1/baselines",
     "/agents/mm-1/token",
     "/applications/new",
     "/applications/read",
@@ -96,7 +97,7 @@ impl<'a> Browser<'a> {
         text_of(self.ask("GET", path, None, "").await).await
     }
 
-    async fn post(&self, path: &str, body: &str) -> Response {
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Response {
         let origin = self.bench.console.config.party.origin.clone();
         self.ask("POST", path, Some(&origin), body).await
     }
@@ -113,14 +114,14 @@ impl<'a> Browser<'a> {
         self
     }
 
-    async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         let (_, page) = self.get("/agents/new").await;
         let at = page.find("name=\"token\" value=\"").unwrap() + 20;
         page[at..at + 64].to_owned()
     }
 }
 
-async fn text_of(response: Response) -> (StatusCode, String) {
+pub(crate) async fn text_of(response: Response) -> (StatusCode, String) {
     let status = response.status();
     let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
     (status, String::from_utf8(body.to_vec()).unwrap())
@@ -275,8 +276,10 @@ async fn forms_of_others_change_nothing() {
 /// How many entries the console wrote: the role `ca` publishes its lists meanwhile.
 async fn recorded(bench: &Bench) -> usize {
     let entries = bench.ledger.read_range(0, 4_096).await.unwrap();
-    // A sign-in is told beside the request that it belongs to, some time after its answer.
-    let acts = entries.iter().filter(|entry| &*entry.kind != "officer.signed_in");
+    // A sign-in and a read are told beside the request that they belong to, some time after its answer.
+    let acts = entries
+        .iter()
+        .filter(|entry| !["officer.signed_in", "officer.read"].contains(&&*entry.kind));
     acts.filter(|entry| &*entry.writer == crate::ROLE).count()
 }
 

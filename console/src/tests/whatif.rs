@@ -165,7 +165,7 @@ async fn a_narrower_and_a_wider_mandate_are_tried_on_past_orders() {
 
 /// An order that does not come out as recorded is counted apart: it would speak of a state that the console does not have.
 ///
-/// Control: the order before it, decided under the document it names, is compared.
+/// Control: the order before it, decided under the document it names, is compared. Tried: where it is not counted in `Look::take`, red.
 #[tokio::test]
 async fn an_order_that_does_not_come_out_again_is_not_compared() {
     let bench = Bench::new().await;
@@ -189,8 +189,47 @@ async fn an_order_that_does_not_come_out_again_is_not_compared() {
     );
 }
 
+/// A look reads so many entries of the period, the newest, and says that it left older ones out; and as many before the period: where more are
+/// left it is refused, and the same request goes on from there.
+///
+/// Controls tried: without the bound of the period nothing is cut; without that of what is before it the one look reads all; without `keep`
+/// the same request never comes further.
+#[tokio::test]
+async fn a_look_is_bounded_and_goes_on() {
+    let mut bench = Bench::new().await;
+    let document = traded(&bench).await;
+    let all = whatif(&bench, "m-1").await;
+    assert_eq!((&all["cut"], &all["orders"]), (&json!(false), &json!(3)));
+    bench.console.past = std::sync::Arc::new(crate::past::Pasts {
+        most: 2,
+        ..Default::default()
+    });
+    let cut = whatif(&bench, "m-1").await;
+    assert_eq!(
+        (&cut["cut"], &cut["read"], &cut["orders"]),
+        (&json!(true), &json!(2), &json!(2)),
+        "{cut}"
+    );
+    let at = bench.now().plus_seconds(60);
+    for (second, id) in ["fourth", "fifth", "sixth"].into_iter().enumerate() {
+        sends(&bench, &document, id, "100", at.plus_seconds(10 * second as i64)).await;
+    }
+    let path = "/v1/applications/m-1/whatif";
+    let (status, behind) = bench.get(&bench.ada, path).await;
+    assert_eq!(
+        (status, &behind["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("WHATIF_BEHIND"))
+    );
+    assert!(behind["detail"].to_string().contains("1 are left"), "{behind}");
+    let (status, on) = bench.get(&bench.ada, path).await;
+    assert_eq!(
+        (status, &on["read"], &on["cut"]),
+        (StatusCode::OK, &json!(2), &json!(true))
+    );
+}
+
 /// One look at a time: a second one is refused with a stable code and a time to come again, and its page says so where the section would stand.
-/// Control: once the first has ended, both are answered. What is out of bounds or not there is told before.
+/// Control: once the first has ended, both are answered. Tried: with a turn for each look, red. What is out of bounds or not there is told before.
 #[tokio::test]
 async fn looks_are_taken_one_at_a_time() {
     let bench = Bench::new().await;
@@ -229,6 +268,7 @@ async fn looks_are_taken_one_at_a_time() {
 }
 
 /// What is unusual stands in the answer and on the page: a refusal of the same applicant, and a revocation. Control: before either, neither.
+/// Tried: without the view's refusals in `applications::flags`, red.
 #[tokio::test]
 async fn a_refusal_and_a_halt_are_told_beside_the_next_application() {
     let bench = Bench::new().await;

@@ -14,8 +14,8 @@ pub use enrolment::{EnrolmentTokenIssued, RenewalRequested, TokenBound};
 pub use house::{CaCertificateInstalled, CaCertificateUse, HouseCertificateReserved, HouseFounded, ServerCertified};
 pub use mandate::{ApplicationApproved, ApplicationRejected, ApplicationSigned, ApplicationSubmitted, RuleOutcome};
 pub use officer::{
-    OfficerActed, OfficerProposed, OfficerRefused, OfficerRegistered, OfficerRemoved, OfficerRequested, OfficerSigned,
-    OfficerSignedIn, OfficerTokenIssued, PasskeyAdded, ProposalClosed, Role,
+    OfficerActed, OfficerProposed, OfficerRead, OfficerRefused, OfficerRegistered, OfficerRemoved, OfficerRequested,
+    OfficerSigned, OfficerSignedIn, OfficerTokenIssued, PasskeyAdded, PasskeyDoubted, ProposalClosed, Role,
 };
 
 use extensions::Record;
@@ -122,6 +122,10 @@ events! {
     OfficerActed = "officer.acted", |event| officer::stream(&event.officer), gating: false, sealed: |event| &event.sealed;
     /// An officer was let in.
     OfficerSignedIn = "officer.signed_in", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
+    /// Records were read.
+    OfficerRead = "officer.read", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
+    /// A passkey's counter did not go on.
+    PasskeyDoubted = "officer.passkey_doubted", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// Acts of an officer were refused.
     OfficerRefused = "officer.refused", |event| officer::stream(&event.officer), gating: false, sealed: |_| &[];
     /// An officer left.

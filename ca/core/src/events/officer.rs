@@ -213,9 +213,43 @@ pub struct OfficerRefused {
 pub struct OfficerSignedIn {
     /// How many since the last such entry.
     pub count: u32,
+    /// The passkey's count of signatures, where it keeps one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter: Option<u32>,
     /// SHA-256 of the key of the certificate that was presented, or of the passkey.
     pub key: Digest,
     /// Who.
+    pub officer: OfficerId,
+}
+
+/// `officer.read`: records of the ledger that an officer read; the reads of a minute are one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerRead {
+    /// How many since the last such entry.
+    pub count: u32,
+    /// SHA-256 of the key of the certificate or passkey under which was read.
+    pub key: Digest,
+    /// Who.
+    pub officer: OfficerId,
+    /// What was asked for, path and question, each once; the first sixteen.
+    pub records: Vec<String>,
+}
+
+/// `officer.passkey_doubted`: a passkey's answer held but for its counter, which did not go on: another device may hold a copy. What was asked
+/// is refused (W3C Web Authentication, level 2, §7.2 step 21).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyDoubted {
+    /// What was asked: `sign in`, or what would have been signed.
+    pub act: String,
+    /// The counter that came.
+    pub counter: u32,
+    /// SHA-256 of the passkey's SubjectPublicKeyInfo.
+    pub key: Digest,
+    /// The highest one before it.
+    pub last: u32,
+    /// Whose passkey it is.
     pub officer: OfficerId,
 }
 

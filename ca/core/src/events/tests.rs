@@ -203,7 +203,23 @@ fn samples() -> Vec<Event> {
         .into(),
         OfficerSignedIn {
             count: 1,
+            counter: Some(9),
             key: digest,
+            officer,
+        }
+        .into(),
+        OfficerRead {
+            count: 2,
+            key: digest,
+            officer,
+            records: vec!["/v1/entries/7".to_owned()],
+        }
+        .into(),
+        PasskeyDoubted {
+            act: "sign in".to_owned(),
+            counter: 4,
+            key: digest,
+            last: 9,
             officer,
         }
         .into(),

@@ -21,7 +21,7 @@ pub use revision::{MandateStatus, Revision, SignedApproval};
 
 use std::collections::BTreeMap;
 
-use extensions::{AgentId, ApprovalDecision, Digest, MandateId, OfficerId, Serial, Timestamp};
+use extensions::{AgentId, ApprovalDecision, ApprovalRecord, Digest, MandateId, OfficerId, Serial, Timestamp};
 
 use crate::events::{
     AgentRegistered, CaCertificateInstalled, CaCertificateUse, Event, HouseFounded, PasskeyAdded, ReplacementQueued,
@@ -129,9 +129,20 @@ impl Register {
                 if let Some(proposal) = self.proposals.get_mut(&event.subject).filter(|_| counts) {
                     let reference = proposal.signed(event, place);
                     self.decided.signed.insert(reference, event.subject.clone());
+                    self.counted(&event.approval);
                 }
             }
-            Event::OfficerActed(_) | Event::OfficerRefused(_) | Event::OfficerSignedIn(_) => {}
+            Event::OfficerSignedIn(event) => {
+                if let Some((officer, counter)) = self.officers.get_mut(&event.officer).zip(event.counter) {
+                    officer.counted(&event.key, counter);
+                }
+            }
+            Event::PasskeyDoubted(event) => {
+                if let Some(officer) = self.officers.get_mut(&event.officer) {
+                    officer.doubted(&event.key, place.at);
+                }
+            }
+            Event::OfficerActed(_) | Event::OfficerRefused(_) | Event::OfficerRead(_) => {}
             Event::ProposalClosed(event) => {
                 if let Some(proposal) = self.proposals.get_mut(&event.proposal) {
                     proposal.closed(event.accepted);
@@ -157,7 +168,10 @@ impl Register {
                 self.keys.entry(event.spki).or_insert(event.agent);
                 self.in_mandate(&event.mandate, |mandate| mandate.renewal_requested(event, place));
             }
-            Event::ApplicationSigned(event) => self.in_mandate(&event.mandate, |mandate| mandate.signed(event, place)),
+            Event::ApplicationSigned(event) => {
+                self.in_mandate(&event.mandate, |mandate| mandate.signed(event, place));
+                self.counted(&event.approval);
+            }
             Event::ApplicationApproved(event) => {
                 self.in_mandate(&event.mandate, |mandate| mandate.approved(event, place));
             }
@@ -210,6 +224,7 @@ impl Register {
                 if !signed || !same || record.decision != ApprovalDecision::Approve {
                     return;
                 }
+                self.counted(record);
                 None
             }
             _ => return,
@@ -217,6 +232,20 @@ impl Register {
         let officer = self.officers.entry(event.officer);
         let officer = officer.or_insert_with(|| Officer::new(event.officer));
         officer.passkey_added(event, roles.as_deref(), place);
+    }
+
+    /// What a passkey counted, of a signature that holds: anybody's number would lock its officer out.
+    fn counted(&mut self, record: &ApprovalRecord) {
+        let officer = self.officers.get_mut(&record.officer);
+        let Some((officer, assertion)) = officer.zip(record.passkey.as_ref()) else {
+            return;
+        };
+        let goes_on = officer
+            .passkey(&record.key)
+            .is_some_and(|passkey| passkey.counter < assertion.counter());
+        if goes_on && officer.signed(record).is_ok() {
+            officer.counted(&record.key, assertion.counter());
+        }
     }
 
     fn in_mandate(&mut self, mandate: &MandateId, change: impl FnOnce(&mut Mandate)) {

@@ -63,6 +63,10 @@ pub struct Passkey {
     pub party: RelyingParty,
     /// When it was added.
     pub added_at: Timestamp,
+    /// The highest count of signatures that was recorded; zero while it keeps none.
+    pub counter: u32,
+    /// When an answer came whose counter had not gone on: somebody may hold a copy.
+    pub doubted_at: Option<Timestamp>,
     /// Where its officer left: what it signs from there on does not count, in a later term neither.
     retired_at: Option<u64>,
 }
@@ -141,8 +145,23 @@ impl Officer {
             spki: event.spki.0.clone(),
             party: event.party.clone(),
             added_at: place.at,
+            counter: 0,
+            doubted_at: None,
             retired_at: None,
         });
+    }
+
+    /// Takes in what a passkey counted when it signed.
+    pub(super) fn counted(&mut self, key: &Digest, counter: u32) {
+        if let Some(passkey) = self.passkeys.iter_mut().find(|passkey| passkey.key == *key) {
+            passkey.counter = passkey.counter.max(counter);
+        }
+    }
+
+    pub(super) fn doubted(&mut self, key: &Digest, at: Timestamp) {
+        if let Some(passkey) = self.passkeys.iter_mut().find(|passkey| passkey.key == *key) {
+            passkey.doubted_at = Some(at);
+        }
     }
 
     pub(super) fn removed(&mut self, position: u64) {

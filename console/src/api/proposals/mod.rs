@@ -27,6 +27,7 @@ use super::{Answer, Body, By, SignatureBody, Waiting, parse};
 use crate::{
     Console,
     access::Caller,
+    counters::Counted,
     problem::Problem,
     record::{Draft, place, random_bytes},
     view::View,
@@ -237,11 +238,13 @@ fn check(view: &View, proposal: &Proposal, record: &ApprovalRecord) -> Result<()
 pub(super) async fn sign_one(console: &Console, caller: Caller, reference: &str, body: &SignatureBody) -> Answer {
     let record = body.record(caller);
     let rejects = record.decision == ApprovalDecision::Reject;
+    let mut counted = Counted::default();
     let signed = console
         .widen(|view| {
             let proposal = find(view, reference)?;
             open(view, proposal, console.clocks.real.now())?;
             check(view, proposal, &record)?;
+            counted.hold(console, &view.register, &record, proposal.becomes())?;
             let event = OfficerSigned {
                 approval: record.clone(),
                 subject: reference.to_owned(),
@@ -256,7 +259,8 @@ pub(super) async fn sign_one(console: &Console, caller: Caller, reference: &str,
             }
             Ok(draft)
         })
-        .await?;
+        .await;
+    let signed = counted.told(console, signed).await?;
     let mut answer = json!({"accepted": null, "entry": place(&signed)});
     if rejects {
         answer["accepted"] = json!(false);
