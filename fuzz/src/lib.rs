@@ -80,6 +80,10 @@ pub const TARGETS: &[Target] = &[
         name: "passkey",
         run: console::fuzz_passkey,
     },
+    Target {
+        name: "fix_message",
+        run: gateway_service::fix::fuzz_message,
+    },
 ];
 
 /// A request that is accepted names its own bytes, and has a key of ours.

@@ -6,7 +6,7 @@
 mod account;
 mod cancels;
 mod market;
-mod order;
+pub(crate) mod order;
 mod parameters;
 mod place;
 mod reads;

@@ -73,15 +73,21 @@ pub struct Peer {
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
-/// What a listener makes of its connections.
+/// What a listener makes of its connections: HTTP, or FIX.
 pub trait Service: Send + Sync + 'static {
-    /// Called once a connection after the handshake; the returned guard lives as long as the connection.
-    fn open(self: &Arc<Self>, peer: Peer) -> Opened;
+    /// Serves one connection after its handshake, to its end.
+    fn serve(
+        self: &Arc<Self>,
+        stream: TlsStream<TcpStream>,
+        peer: Peer,
+        bounds: Bounds,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send;
     /// Called for a connection that did not reach a request.
     fn failed(&self, address: SocketAddr, why: &str);
 }
 
-/// A connection that may be served.
+/// A connection whose requests may be answered.
 pub struct Opened {
     /// Answers its requests.
     pub router: Router,
@@ -157,8 +163,7 @@ impl<S: Service> Listener<S> {
             Ok(Err(error)) => return self.service.failed(address, &error.to_string()),
             Err(_) => return self.service.failed(address, "the handshake took too long"),
         };
-        let opened = self.service.open(peer);
-        self.answer(stream, opened, stop).await;
+        self.service.serve(stream, peer, self.bounds, stop).await;
     }
 
     async fn handshake(&self, mut stream: TcpStream, address: SocketAddr) -> io::Result<(TlsStream<TcpStream>, Peer)> {
@@ -184,52 +189,53 @@ impl<S: Service> Listener<S> {
             },
         ))
     }
+}
 
-    async fn answer(&self, stream: TlsStream<TcpStream>, opened: Opened, stop: CancellationToken) {
-        let (router, closing) = (opened.router, opened.closing);
-        let longest = opened.longest.unwrap_or(Duration::MAX);
-        // The version that TLS agreed on: finding it out from the first octets would wait for them without end.
-        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let builder = auto::Builder::new(TokioExecutor::new());
-        let mut builder = if h2 { builder.http2_only() } else { builder.http1_only() };
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.bounds.request_head)
-            .max_buf_size(self.bounds.head_bytes.max(8_192))
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(self.bounds.streams)
-            .max_pending_accept_reset_streams(self.bounds.resets)
-            .max_local_error_reset_streams(self.bounds.resets)
-            .max_header_list_size(u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(Some(Duration::from_secs(20)));
-        let asked = AtomicBool::new(false);
-        let answers = TowerToHyperService::new(router);
-        let service = service_fn(|request| {
-            asked.store(true, Ordering::Relaxed);
-            answers.call(request)
-        });
-        // HTTP/2 has no bound of its own on how long its first octets may take.
-        let unasked = async {
-            tokio::time::sleep(self.bounds.request_head).await;
-            if asked.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        tokio::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = closing.cancelled() => {}
-            () = stop.cancelled() => {}
-            () = unasked => {}
-            () = tokio::time::sleep(longest) => {}
+/// Answers the requests of one connection.
+pub(crate) async fn answer(stream: TlsStream<TcpStream>, opened: Opened, bounds: Bounds, stop: CancellationToken) {
+    let (router, closing) = (opened.router, opened.closing);
+    let longest = opened.longest.unwrap_or(Duration::MAX);
+    // The version that TLS agreed on: finding it out from the first octets would wait for them without end.
+    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = if h2 { builder.http2_only() } else { builder.http1_only() };
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.request_head)
+        .max_buf_size(bounds.head_bytes.max(8_192))
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(bounds.streams)
+        .max_pending_accept_reset_streams(bounds.resets)
+        .max_local_error_reset_streams(bounds.resets)
+        .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(Some(Duration::from_secs(20)));
+    let asked = AtomicBool::new(false);
+    let answers = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
+        answers.call(request)
+    });
+    // HTTP/2 has no bound of its own on how long its first octets may take.
+    let unasked = async {
+        tokio::time::sleep(bounds.request_head).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
         }
-        // The answer that is on its way (the refusal that told of the halt) may still leave; then the connection is cut.
-        connection.as_mut().graceful_shutdown();
-        let _ = timeout(self.bounds.farewell, connection).await;
+    };
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = closing.cancelled() => {}
+        () = stop.cancelled() => {}
+        () = unasked => {}
+        () = tokio::time::sleep(longest) => {}
     }
+    // The answer that is on its way (the refusal that told of the halt) may still leave; then the connection is cut.
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(bounds.farewell, connection).await;
 }
 
 async fn proxied_source(stream: &mut TcpStream, address: SocketAddr) -> io::Result<SocketAddr> {

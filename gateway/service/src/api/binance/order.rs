@@ -78,12 +78,12 @@ pub(super) fn read(parameters: &Parameters, venues: &Venues) -> Result<ParsedOrd
 }
 
 /// A symbol without its separators: `BTCEUR` for `BTC/EUR`, `BTC_EUR` and `BTC-EUR`.
-pub(super) fn plain_symbol(symbol: &str) -> String {
+pub(crate) fn plain_symbol(symbol: &str) -> String {
     symbol.replace(['/', '_', '-'], "")
 }
 
 /// The one market that a symbol names.
-pub(super) fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
+pub(crate) fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
     let wanted = plain_symbol(symbol);
     let mut found = venues.iter().flat_map(|(name, venue)| {
         let fits = |instrument: &Instrument| plain_symbol(instrument.as_str()) == wanted;
