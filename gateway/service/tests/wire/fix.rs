@@ -7,8 +7,7 @@ use super::{
     world::{World, by_ada},
 };
 
-/// The end of the certificate by the real clock, and a revocation, whoever decided it. Control: inside the certificate's time there is none; tried: without
-/// the look at the validity.
+/// The end of the certificate by the real clock, and a revocation, whoever decided it. Control: inside the certificate's time there is no reason.
 #[test]
 fn a_session_ends_with_its_certificate_and_with_its_agent() {
     rt().block_on(async {
