@@ -159,6 +159,8 @@ pub struct GatewaySection {
     pub id: GatewayId,
     /// The bots' listener.
     pub listen: SocketAddr,
+    /// The listener for bots that speak FIX 4.4; there is none without it.
+    pub fix: Option<SocketAddr>,
     /// Names and addresses in its certificate.
     pub names: Vec<String>,
     /// Private enterprise numbers beside the house's own under which bots' certificates are accepted: for a migration, until the last
@@ -199,6 +201,7 @@ impl Default for GatewaySection {
         Self {
             id: GatewayId::new("gw-1").expect("a constant that fits its alphabet"),
             listen: loopback(8443),
+            fix: None,
             names: local_names(),
             accepted_pens: Vec::new(),
             threads: 2,

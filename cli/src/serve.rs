@@ -112,6 +112,8 @@ impl Clocks {
 pub struct Addresses {
     /// Bots.
     pub gateway: Option<SocketAddr>,
+    /// Bots that speak FIX.
+    pub fix: Option<SocketAddr>,
     /// Officers.
     pub officers: Option<SocketAddr>,
     /// Enrolment.
@@ -232,6 +234,7 @@ pub async fn run(config: &Config, roles: Roles, clocks: Clocks, stop: Cancellati
     let operations = operations::serve(config.operations.listen, readiness, &start.stop, &mut tasks).await?;
     let addresses = Addresses {
         gateway: Some(bots.address()),
+        fix: bots.fix_address(),
         officers: Some(registration.0),
         enrolment: Some(registration.1),
         status: Some(status.address()),

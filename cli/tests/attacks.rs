@@ -14,6 +14,8 @@ mod certificates;
 mod disk;
 #[path = "attacks/doctor.rs"]
 mod doctor;
+#[path = "attacks/fix.rs"]
+mod fix;
 #[path = "attacks/house.rs"]
 mod house;
 #[path = "attacks/http.rs"]

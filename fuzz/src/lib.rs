@@ -88,6 +88,10 @@ pub const TARGETS: &[Target] = &[
         name: "stream",
         run: gateway_service::api::fuzz_stream_message,
     },
+    Target {
+        name: "fix_message",
+        run: gateway_service::fix::fuzz_message,
+    },
 ];
 
 /// A request that is accepted names its own bytes, and has a key of ours.

@@ -48,6 +48,13 @@ fn good_inputs_are_read() {
             extensions::certificate::Certificate::read(&input).expect_err("no SEQUENCE");
         }
     }
+    let messages = corpus("fix_message");
+    let read = |input: &Vec<u8>| gateway_service::fix::codec::decode(input).is_ok();
+    assert_eq!(
+        messages.iter().filter(|input| read(input)).count(),
+        messages.len() - 1,
+        "all but the tag twice"
+    );
     for input in corpus("mandate") {
         extensions::MandateDocument::parse(&input).expect("a mandate document");
     }

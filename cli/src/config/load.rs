@@ -14,7 +14,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{Config, Paths};
+use super::{Config, GatewaySection, Paths};
 
 /// Variables that begin so override the file: `MANDATUM__GATEWAY__LISTEN=127.0.0.1:9443`.
 pub const ENVIRONMENT_PREFIX: &str = "MANDATUM__";
@@ -288,22 +288,10 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
             return refuse(key, format!("{value} is outside {least} to {most}"));
         }
     }
-    for pen in &config.gateway.accepted_pens {
-        match OidArc::new(*pen) {
-            Ok(arc) if arc.fits(house.environment) => {}
-            Ok(_) => {
-                let reason =
-                    "32473 is the documentation arc and belongs to nobody: production accepts no certificate of it";
-                return refuse("gateway.accepted_pens", reason.to_owned());
-            }
-            Err(error) => return refuse("gateway.accepted_pens", format!("{pen}: {error}")),
-        }
+    if let Err(reason) = fix_apart(&config.gateway) {
+        return refuse("gateway.fix", reason.to_owned());
     }
-    if config.gateway.accepted_pens.len() > MOST_ACCEPTED_PENS {
-        let reason = format!(
-            "{} arcs; at most {MOST_ACCEPTED_PENS}",
-            config.gateway.accepted_pens.len()
-        );
+    if let Err(reason) = accepted_pens(&config.gateway, house.environment) {
         return refuse("gateway.accepted_pens", reason);
     }
     if let Err(reason) = status_url(&config.status.public_url()) {
@@ -340,6 +328,34 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
         let reason =
             "32473 is the documentation arc and belongs to nobody: register a private enterprise number with IANA";
         return refuse("house.pen", reason.to_owned());
+    }
+    Ok(())
+}
+
+/// Bots that speak FIX have a listener of their own.
+fn fix_apart(gateway: &GatewaySection) -> Result<(), &'static str> {
+    if gateway.fix == Some(gateway.listen) && gateway.listen.port() != 0 {
+        return Err("is gateway.listen, where bots speak HTTP: FIX needs an address of its own");
+    }
+    Ok(())
+}
+
+/// What an arc beside the house's own may be.
+fn accepted_pens(gateway: &GatewaySection, environment: Environment) -> Result<(), String> {
+    for pen in &gateway.accepted_pens {
+        match OidArc::new(*pen) {
+            Ok(arc) if arc.fits(environment) => {}
+            Ok(_) => {
+                let reason =
+                    "32473 is the documentation arc and belongs to nobody: production accepts no certificate of it";
+                return Err(reason.to_owned());
+            }
+            Err(error) => return Err(format!("{pen}: {error}")),
+        }
+    }
+    let count = gateway.accepted_pens.len();
+    if count > MOST_ACCEPTED_PENS {
+        return Err(format!("{count} arcs; at most {MOST_ACCEPTED_PENS}"));
     }
     Ok(())
 }
@@ -504,6 +520,24 @@ mod tests {
             let told = with(url).unwrap_err().to_string();
             assert!(told.contains("status.url") && told.contains(why), "{url}: {told}");
         }
+    }
+
+    /// Both would listen there, and the kernel would spread connections over them. Control: the first line; take the look out of `check` for the second.
+    #[test]
+    fn fix_is_off_by_default_and_has_an_address_of_its_own() {
+        let with = |fix: &str| {
+            read(
+                &format!("{LEAST}[gateway]\nlisten = \"127.0.0.1:8443\"\nfix = \"{fix}\""),
+                &[],
+            )
+        };
+        assert_eq!(read(LEAST, &[]).unwrap().gateway.fix, None);
+        assert!(with("127.0.0.1:8446").unwrap().gateway.fix.is_some());
+        let told = with("127.0.0.1:8443").unwrap_err().to_string();
+        assert!(
+            told.contains("gateway.fix") && told.contains("an address of its own"),
+            "{told}"
+        );
     }
 
     /// Take the match out of `check` to see each line red.

@@ -49,6 +49,7 @@ local = ["127.0.0.0/8"]
 [gateway]
 # id = "gw-1"
 # listen = "127.0.0.1:8443"
+# fix = "127.0.0.1:8446"       # FIX 4.4 over the same TLS; off without a line
 # names = ["localhost", "127.0.0.1"]   # in its certificate; fixed by init
 # accepted_pens = []           # for a migration: arcs of bots' certificates beside the house's own
 # threads = 2                  # runtimes side by side

@@ -51,6 +51,7 @@ pub(super) async fn start(start: &Start<'_>, listeners: &Listeners) -> anyhow::R
         clock: start.clocks.decision(),
         real_clock: start.clocks.real(),
         listen: section.listen,
+        fix: section.fix,
         threads: section.threads,
         proxy_protocol: section.proxy_protocol,
         proxy_from: section.proxy_from.clone().into(),

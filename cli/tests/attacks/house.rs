@@ -167,6 +167,7 @@ regions = {{ eu-west-1 = ["127.0.0.0/8"], eu-west-2 = ["10.1.0.0/16"] }}
 bot_life_seconds = {bot_life}
 [gateway]
 listen = "127.0.0.1:0"
+fix = "127.0.0.1:0"
 accepted_pens = {accepted:?}
 price_every_ms = 100
 watch_every_ms = 100

@@ -1,6 +1,6 @@
 //! What bots call: orders, cancels, reads and events over HTTP/1.1 and HTTP/2.
 
-mod binance;
+pub(crate) mod binance;
 mod events;
 mod kraken;
 pub mod nonces;
@@ -21,14 +21,13 @@ use axum::{
     routing::{get, post},
 };
 use gateway_policy::Code;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     gateway::{Gateway, Venues},
-    listener::{
-        accept::{Opened, Peer, Service, Upgrades},
-        sessions::Holder,
-    },
+    listener::accept::{self, Bounds, Opened, Peer, Service, Upgrades},
     metrics::Metrics,
     session::{Inspected, Session},
 };
@@ -43,6 +42,16 @@ pub(crate) struct Side {
     rules: binance::Rules,
 }
 
+impl Side {
+    pub(crate) fn new(gateway: Arc<Gateway>, venues: Arc<Venues>) -> Self {
+        Self {
+            gateway,
+            venues,
+            rules: binance::Rules::default(),
+        }
+    }
+}
+
 /// The bots' side of one runtime.
 pub struct Bots {
     side: Arc<Side>,
@@ -54,11 +63,7 @@ impl Bots {
     /// The bots' side; `inspected` is shared with the listener's verifier.
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, venues: Arc<Venues>, inspected: Arc<Inspected>) -> Arc<Self> {
-        let side = Arc::new(Side {
-            gateway,
-            venues,
-            rules: binance::Rules::default(),
-        });
+        let side = Arc::new(Side::new(gateway, venues));
         Arc::new(Self {
             routes: routes(side.clone()),
             side,
@@ -108,8 +113,9 @@ async fn too_many_connections() -> Response {
         .into_response()
 }
 
-impl Service for Bots {
-    fn open(self: &Arc<Self>, peer: Peer) -> Opened {
+impl Bots {
+    /// Opens a connection; the guard in the answer lives as long as it does.
+    pub fn open(&self, peer: Peer) -> Opened {
         let hint = |router: Router| Opened {
             router,
             closing: CancellationToken::new(),
@@ -120,21 +126,10 @@ impl Service for Bots {
         let Some(certificate) = peer.certificates.first().and_then(|leaf| self.inspected.of(leaf)) else {
             return hint(Router::new().fallback(certificate_required));
         };
-        let session = Arc::new(Session::open(&self.side.gateway, certificate, peer.address));
-        let owner = session.owner(&self.side.gateway);
-        let holder = Holder {
-            agent: session.slot.agent,
-            owner,
-            serial: *session.certificate.serial().octets(),
-        };
-        let Some(registered) = self.side.gateway.sessions.register(holder) else {
+        let Some((session, registered)) = Session::register(&self.side.gateway, certificate, peer.address) else {
             return hint(Router::new().fallback(too_many_connections));
         };
         let closing = registered.closing.clone();
-        // Registered first, looked at again now: a revocation in between closes this connection too.
-        if !session.may_stay(&self.side.gateway, self.side.gateway.clock.now()) {
-            closing.cancel();
-        }
         let upgrades = Upgrades::default();
         let link = stream::Link {
             closing: closing.clone(),
@@ -148,9 +143,26 @@ impl Service for Bots {
             guard: Box::new(registered),
         }
     }
+}
+
+impl Service for Bots {
+    async fn serve(
+        self: &Arc<Self>,
+        stream: TlsStream<TcpStream>,
+        peer: Peer,
+        bounds: Bounds,
+        stop: CancellationToken,
+    ) {
+        accept::answer(stream, self.open(peer), bounds, stop).await;
+    }
 
     fn failed(&self, address: SocketAddr, why: &str) {
-        Metrics::count(&self.side.gateway.metrics.failed_handshakes);
-        tracing::info!(%address, why, "a connection did not reach a request");
+        failed_handshake(&self.side.gateway, address, why);
     }
+}
+
+/// Counts a connection that did not reach a request.
+pub(crate) fn failed_handshake(gateway: &Gateway, address: SocketAddr, why: &str) {
+    Metrics::count(&gateway.metrics.failed_handshakes);
+    tracing::info!(%address, why, "a connection did not reach a request");
 }

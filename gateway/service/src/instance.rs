@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::Bots,
+    fix::acceptor::{FixBots, Kept},
     gateway::{Gateway, Settings, Venues},
     listener::accept::{Bounds, Listener, bind_shared},
     pipeline::{follow, prices::PriceFeed, settle, watch::Watch},
@@ -64,6 +65,8 @@ pub struct Plan {
     pub real_clock: Arc<dyn Clock>,
     /// Where bots connect; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where bots that speak FIX connect, if they may; port 0 takes a free one.
+    pub fix: Option<SocketAddr>,
     /// Worker threads, at least 1.
     pub threads: usize,
     /// Whether a balancer with PROXY protocol version 2 stands before the listener.
@@ -119,6 +122,7 @@ async fn ran(gateway: &Gateway, event: fn(GatewayRun) -> GatewayEvent) {
 pub struct Instance {
     gateway: Arc<Gateway>,
     address: SocketAddr,
+    fix: Option<SocketAddr>,
     stop: CancellationToken,
     workers: Vec<JoinHandle<()>>,
     keeper: runtime::Handle,
@@ -150,12 +154,13 @@ impl Instance {
         ));
         let next = follow::catch_up(&gateway, 0).await?;
         let failed = |address| move |source| StartError::Listen { address, source };
-        let first = bind_shared(plan.listen).map_err(failed(plan.listen))?;
-        let address = first.local_addr().map_err(failed(plan.listen))?;
-        let mut sockets = vec![first];
-        for _ in 1..plan.threads.max(1) {
-            sockets.push(bind_shared(address).map_err(failed(address))?);
-        }
+        let (address, sockets) = bind_all(plan.listen, plan.threads)?;
+        let (fix_address, fix_sockets) = match plan.fix {
+            Some(listen) => bind_all(listen, plan.threads).map(|(address, sockets)| (Some(address), sockets))?,
+            None => (None, Vec::new()),
+        };
+        let mut fix_sockets = fix_sockets.into_iter();
+        let kept = Arc::new(Kept::default());
         let stop = CancellationToken::new();
         let free = Arc::new(Semaphore::new(plan.bounds.connections));
         let (mut workers, mut keeper, mut feeds) = (Vec::new(), None, Vec::new());
@@ -169,6 +174,7 @@ impl Instance {
                 proxy_from: plan.proxy_from.clone(),
                 free: free.clone(),
                 inspected: plan.inspected.clone(),
+                fix: fix_sockets.next().map(|socket| (socket, kept.clone())),
                 clock: clock.clone(),
                 keeps: (place == 0).then_some(next),
                 stop: stop.clone(),
@@ -191,6 +197,7 @@ impl Instance {
         Ok(Self {
             gateway,
             address,
+            fix: fix_address,
             stop,
             workers,
             keeper,
@@ -208,6 +215,12 @@ impl Instance {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where bots that speak FIX connect.
+    #[must_use]
+    pub fn fix_address(&self) -> Option<SocketAddr> {
+        self.fix
     }
 
     /// Asks every venue for every reference price, now: what a stepped clock needs after each step.
@@ -254,6 +267,18 @@ impl Drop for Instance {
     }
 }
 
+/// One listening socket a worker, all on one address.
+fn bind_all(listen: SocketAddr, threads: usize) -> Result<(SocketAddr, Vec<std::net::TcpListener>), StartError> {
+    let failed = |address| move |source| StartError::Listen { address, source };
+    let first = bind_shared(listen).map_err(failed(listen))?;
+    let address = first.local_addr().map_err(failed(listen))?;
+    let mut sockets = vec![first];
+    for _ in 1..threads.max(1) {
+        sockets.push(bind_shared(address).map_err(failed(address))?);
+    }
+    Ok((address, sockets))
+}
+
 type Ready = Result<(runtime::Handle, Vec<Arc<PriceFeed>>), StartError>;
 
 struct Worker {
@@ -265,6 +290,8 @@ struct Worker {
     proxy_from: Arc<[Network]>,
     free: Arc<Semaphore>,
     inspected: Arc<Inspected>,
+    /// Its socket for FIX, with the numbers of the sessions, which all workers share.
+    fix: Option<(std::net::TcpListener, Arc<Kept>)>,
     clock: Arc<dyn Clock>,
     /// The follower's first position, for the one worker that follows, watches and feeds.
     keeps: Option<u64>,
@@ -287,7 +314,7 @@ impl Worker {
         runtime.block_on(self.serve(socket, handle, told));
     }
 
-    async fn serve(self, socket: std::net::TcpListener, handle: runtime::Handle, told: &mpsc::SyncSender<Ready>) {
+    async fn serve(mut self, socket: std::net::TcpListener, handle: runtime::Handle, told: &mpsc::SyncSender<Ready>) {
         let venues = match self.make_venues() {
             Ok(venues) => Arc::new(venues),
             Err(error) => {
@@ -303,6 +330,13 @@ impl Worker {
             }
             None => Vec::new(),
         };
+        if let Some(fix) = self.fix.take()
+            && let Err(source) = self.serve_fix(fix, &venues)
+        {
+            let address = SocketAddr::from(([0, 0, 0, 0], 0));
+            let _ = told.send(Err(StartError::Listen { address, source }));
+            return;
+        }
         let bots = Bots::new(self.gateway.clone(), venues, self.inspected.clone());
         let listener = Arc::new(Listener {
             tls: self.tls,
@@ -328,6 +362,24 @@ impl Worker {
                 let _ = told.send(Err(StartError::Listen { address, source }));
             }
         }
+    }
+
+    /// The FIX listener of this runtime: the same TLS, bounds and checks of who is there.
+    fn serve_fix(&self, (socket, kept): (std::net::TcpListener, Arc<Kept>), venues: &Arc<Venues>) -> io::Result<()> {
+        let mut tls = self.tls.config().as_ref().clone();
+        // FIX has no name in ALPN.
+        tls.alpn_protocols.clear();
+        let listener = Arc::new(Listener {
+            tls: TlsAcceptor::from(Arc::new(tls)),
+            bounds: self.bounds,
+            proxy_protocol: self.proxy_protocol,
+            proxy_from: self.proxy_from.clone(),
+            free: self.free.clone(),
+            service: FixBots::new(self.gateway.clone(), venues.clone(), self.inspected.clone(), kept),
+        });
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        tokio::spawn(listener.serve(socket, self.stop.clone()));
+        Ok(())
     }
 
     fn make_venues(&self) -> Result<Venues, StartError> {

@@ -16,6 +16,7 @@ use revocation_core::{HouseMode, Standing};
 use crate::{
     api::proof::ProofKey,
     gateway::Gateway,
+    listener::sessions::{Holder, Registered},
     pipeline::{mandates::ApprovedMandate, slot::Slot},
 };
 
@@ -46,6 +47,26 @@ impl Session {
             mandate: OnceLock::new(),
             certificate,
         }
+    }
+
+    /// Opens a session and registers its connection; `None` when its agent holds as many as it may.
+    #[must_use]
+    pub fn register(
+        gateway: &Gateway,
+        certificate: Arc<AgentCertificate>,
+        address: SocketAddr,
+    ) -> Option<(Arc<Self>, Registered)> {
+        let session = Arc::new(Self::open(gateway, certificate, address));
+        let registered = gateway.sessions.register(Holder {
+            agent: session.slot.agent,
+            owner: session.owner(gateway),
+            serial: *session.certificate.serial().octets(),
+        })?;
+        // Registered first, looked at again now: a revocation in between closes this connection too.
+        if !session.may_stay(gateway, gateway.clock.now()) {
+            registered.closing.cancel();
+        }
+        Some((session, registered))
     }
 
     /// The approved document behind the certificate, when this gateway holds it and it agrees with the certificate. Looked for again while it is

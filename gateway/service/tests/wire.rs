@@ -8,6 +8,8 @@ mod binance;
 mod cancels;
 #[path = "wire/codes.rs"]
 mod codes;
+#[path = "wire/fix.rs"]
+mod fix;
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@
 pub(super) mod account;
 pub(super) mod cancels;
 pub(super) mod market;
-pub(super) mod order;
+pub(crate) mod order;
 pub(super) mod parameters;
 pub(super) mod place;
 pub(super) mod reads;

@@ -109,7 +109,7 @@ pub(super) async fn whole_body(gateway: &Gateway, body: Body) -> Result<Bytes, B
 }
 
 /// The gateway's own bound on messages; what is above it is counted, not read.
-pub(super) fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Problem>> {
+pub(crate) fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Problem>> {
     let most = gateway.settings.messages_per_second;
     let admission = slot.lock().messages.admit(Instant::now(), most);
     let (owed, read) = match admission {
@@ -131,9 +131,14 @@ pub(super) fn admit(gateway: &Gateway, slot: &Arc<Slot>) -> Result<(), Box<Probl
 
 /// Counts a body that was no order: it has no entry of its own, its second has one.
 pub(super) fn no_order(gateway: &Gateway, slot: &Slot, refused: Problem) -> Response {
+    count_malformed(gateway, slot);
+    refused.into_response()
+}
+
+/// Counts what was no order.
+pub(crate) fn count_malformed(gateway: &Gateway, slot: &Slot) {
     Metrics::count(&gateway.metrics.malformed);
     slot.lock().messages.malformed(Instant::now());
-    refused.into_response()
 }
 
 /// Records how many bodies of a second were no order.
@@ -215,7 +220,8 @@ pub(super) fn signed(
     }
 }
 
-fn unsigned(proof: Proof) -> Signed {
+/// What comes with an order that nobody signed.
+pub(crate) fn unsigned(proof: Proof) -> Signed {
     Signed {
         proof,
         by: None,
@@ -361,10 +367,10 @@ pub(crate) fn problem(code: Code, detail: impl Into<String>) -> Problem {
 
 /// How cancels ended, for the bot.
 #[derive(Debug, Serialize)]
-pub(super) struct CancelAnswer {
+pub(crate) struct CancelAnswer {
     client_order_id: ClientOrderId,
     #[serde(flatten)]
-    pub(super) state: CancelState,
+    pub(crate) state: CancelState,
 }
 
 /// `DELETE /v1/orders/{client_order_id}`. Nothing refuses a cancel.
@@ -418,7 +424,7 @@ pub(super) async fn delete_all(State(bots): State<Arc<Side>>, Extension(session)
 }
 
 /// Cancels on a task of its own, so that a bot that hangs up does not stop its own cancel.
-pub(super) fn cancel_on_task(
+pub(crate) fn cancel_on_task(
     bots: &Arc<Side>,
     session: &Arc<Session>,
     open: OpenOrder,

@@ -76,15 +76,21 @@ pub struct Peer {
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
-/// What a listener makes of its connections.
+/// What a listener makes of its connections: HTTP, or FIX.
 pub trait Service: Send + Sync + 'static {
-    /// Called once a connection after the handshake; the returned guard lives as long as the connection.
-    fn open(self: &Arc<Self>, peer: Peer) -> Opened;
+    /// Serves one connection after its handshake, to its end.
+    fn serve(
+        self: &Arc<Self>,
+        stream: TlsStream<TcpStream>,
+        peer: Peer,
+        bounds: Bounds,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send;
     /// Called for a connection that did not reach a request.
     fn failed(&self, address: SocketAddr, why: &str);
 }
 
-/// A connection that may be served.
+/// A connection whose requests may be answered.
 pub struct Opened {
     /// Answers its requests.
     pub router: Router,
@@ -174,8 +180,7 @@ impl<S: Service> Listener<S> {
             Ok(Err(error)) => return self.service.failed(address, &error.to_string()),
             Err(_) => return self.service.failed(address, "the handshake took too long"),
         };
-        let opened = self.service.open(peer);
-        self.answer(stream, opened, stop).await;
+        self.service.serve(stream, peer, self.bounds, stop).await;
     }
 
     async fn handshake(&self, mut stream: TcpStream, address: SocketAddr) -> io::Result<(TlsStream<TcpStream>, Peer)> {
@@ -201,85 +206,93 @@ impl<S: Service> Listener<S> {
             },
         ))
     }
+}
 
-    async fn answer(&self, stream: TlsStream<TcpStream>, opened: Opened, stop: CancellationToken) {
-        let (router, upgrades) = (opened.router, opened.upgrades);
-        let asked = AtomicBool::new(false);
-        let answers = TowerToHyperService::new(router);
-        let service = service_fn(|request| {
-            asked.store(true, Ordering::Relaxed);
-            answers.call(request)
-        });
-        // HTTP/2 has no bound of its own on how long its first octets may take.
-        let unasked = async {
-            tokio::time::sleep(self.bounds.request_head).await;
-            if asked.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
-        let longest = tokio::time::sleep(opened.longest.unwrap_or(Duration::MAX));
-        let ends = async {
-            tokio::select! {
-                () = opened.closing.cancelled() => {}
-                () = stop.cancelled() => {}
-                () = unasked => {}
-                () = longest => {}
-            }
-        };
-        // The version that TLS agreed on: finding it out from the first octets would wait for them without end.
-        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            let builder = self.http2();
-            let connection = builder.serve_connection(TokioIo::new(stream), service);
-            self.until(connection, ends, |connection| connection.graceful_shutdown())
-                .await;
-        } else {
-            let connection = self
-                .http1()
-                .serve_connection(TokioIo::new(stream), service)
-                .with_upgrades();
-            self.until(connection, ends, |connection| connection.graceful_shutdown())
-                .await;
+/// Answers the requests of one connection.
+pub(crate) async fn answer(stream: TlsStream<TcpStream>, opened: Opened, bounds: Bounds, stop: CancellationToken) {
+    let (router, upgrades) = (opened.router, opened.upgrades);
+    let asked = AtomicBool::new(false);
+    let answers = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
+        answers.call(request)
+    });
+    // HTTP/2 has no bound of its own on how long its first octets may take.
+    let unasked = async {
+        tokio::time::sleep(bounds.request_head).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
         }
-        upgrades.tasks.close();
+    };
+    let longest = tokio::time::sleep(opened.longest.unwrap_or(Duration::MAX));
+    let ends = async {
         tokio::select! {
-            () = upgrades.tasks.wait() => return,
-            () = stop.cancelled() => upgrades.stopping.cancel(),
+            () = opened.closing.cancelled() => {}
+            () = stop.cancelled() => {}
+            () = unasked => {}
+            () = longest => {}
         }
-        let _ = timeout(UPGRADED_FAREWELL, upgrades.tasks.wait()).await;
+    };
+    // The version that TLS agreed on: finding it out from the first octets would wait for them without end.
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        let builder = http2(&bounds);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        until(connection, ends, bounds.farewell, |connection| {
+            connection.graceful_shutdown()
+        })
+        .await;
+    } else {
+        let builder = http1(&bounds);
+        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        until(connection, ends, bounds.farewell, |connection| {
+            connection.graceful_shutdown()
+        })
+        .await;
     }
+    upgrades.tasks.close();
+    tokio::select! {
+        () = upgrades.tasks.wait() => return,
+        () = stop.cancelled() => upgrades.stopping.cancel(),
+    }
+    let _ = timeout(UPGRADED_FAREWELL, upgrades.tasks.wait()).await;
+}
 
-    /// Serves until the connection ends by itself or is told to. The answer that is on its way (the refusal that told of the halt) may still
-    /// leave; then the connection is cut.
-    async fn until<C: Future>(&self, connection: C, ends: impl Future<Output = ()>, shut: impl Fn(Pin<&mut C>)) {
-        tokio::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = ends => {}
-        }
-        shut(connection.as_mut());
-        let _ = timeout(self.bounds.farewell, connection).await;
+/// Serves until the connection ends by itself or is told to. The answer that is on its way (the refusal that told of the halt) may still
+/// leave; then the connection is cut.
+async fn until<C: Future>(
+    connection: C,
+    ends: impl Future<Output = ()>,
+    farewell: Duration,
+    shut: impl Fn(Pin<&mut C>),
+) {
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = ends => {}
     }
+    shut(connection.as_mut());
+    let _ = timeout(farewell, connection).await;
+}
 
-    fn http1(&self) -> http1::Builder {
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.bounds.request_head)
-            .max_buf_size(self.bounds.head_bytes.max(8_192));
-        builder
-    }
+fn http1(bounds: &Bounds) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.request_head)
+        .max_buf_size(bounds.head_bytes.max(8_192));
+    builder
+}
 
-    fn http2(&self) -> http2::Builder<TokioExecutor> {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(self.bounds.streams)
-            .max_pending_accept_reset_streams(self.bounds.resets)
-            .max_local_error_reset_streams(self.bounds.resets)
-            .max_header_list_size(u32::try_from(self.bounds.head_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(Some(Duration::from_secs(20)));
-        builder
-    }
+fn http2(bounds: &Bounds) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(bounds.streams)
+        .max_pending_accept_reset_streams(bounds.resets)
+        .max_local_error_reset_streams(bounds.resets)
+        .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(Some(Duration::from_secs(20)));
+    builder
 }
 
 async fn proxied_source(stream: &mut TcpStream, address: SocketAddr) -> io::Result<SocketAddr> {

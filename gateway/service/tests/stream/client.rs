@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use gateway_service::{
     api::Bots,
-    listener::accept::{Opened, Peer, Service, Upgrades},
+    listener::accept::{Opened, Peer, Upgrades},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};

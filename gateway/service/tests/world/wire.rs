@@ -9,7 +9,7 @@ use axum::{
 };
 use gateway_service::{
     api::Bots,
-    listener::accept::{Opened, Peer, Service},
+    listener::accept::{Opened, Peer},
 };
 use serde_json::Value;
 use tower::ServiceExt;

@@ -108,12 +108,12 @@ pub(in crate::api) fn read_terms(asked: &Terms<'_>) -> Result<ParsedOrder, Fault
 }
 
 /// A symbol without its separators: `BTCEUR` for `BTC/EUR`, `BTC_EUR` and `BTC-EUR`.
-pub(in crate::api) fn plain_symbol(symbol: &str) -> String {
+pub(crate) fn plain_symbol(symbol: &str) -> String {
     symbol.replace(['/', '_', '-'], "")
 }
 
 /// The one market that a symbol names.
-pub(super) fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
+pub(crate) fn market(symbol: &str, venues: &Venues) -> Result<(String, Instrument), Fault> {
     let wanted = plain_symbol(symbol);
     market_where(venues, |instrument| plain_symbol(instrument.as_str()) == wanted)
 }
