@@ -203,7 +203,7 @@ async fn the_history_goes_on_where_it_was_read_to() {
 
 /// No order goes before the venue has shown that the key cannot withdraw; a key that may is named. Cancels and questions go all the same.
 ///
-/// Control: without the proof in `send_order` the first two orders are taken.
+/// Control, tried: without the proof in `send_order` the first order is taken.
 #[tokio::test]
 async fn a_key_that_may_withdraw_orders_nothing() {
     let open = || true;
@@ -255,7 +255,7 @@ async fn a_clock_that_was_set_back_finds_a_nonce_again() {
 
 /// Side by side, from adapters that share a credential: no nonce is refused.
 ///
-/// Control: with the turn given back before the request is sent, some are.
+/// Control, tried: with the turn given back before the request is sent, some are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nonces_arrive_in_their_order() {
     let (venue, first) = paper().await;
@@ -276,7 +276,8 @@ async fn nonces_arrive_in_their_order() {
 
 /// What a venue says that cannot be true, or does not say, is a doubt; what it plainly refuses is a refusal; and the order is asked for under its id.
 ///
-/// Control: the honest first row.
+/// Control: the first row, a plain refusal. Tried: without the look at the side of a taken order, and at id, quantity and side of its row, the answer to another
+/// order (the sixth) is believed.
 #[tokio::test]
 async fn what_cannot_be_true_is_a_doubt() {
     let (venue, adapter) = paper().await;

@@ -103,7 +103,7 @@ mod tests {
 
     /// However often it is wanted, it is asked for once an hour when it was shown, and once in five seconds when it was not.
     ///
-    /// Controls, tried: without the second look at what is known the two beside one another ask twice; with `HOLDS` for both the fault stays.
+    /// Control, tried: without the second look at what is known the two beside one another ask twice.
     #[tokio::test]
     async fn it_is_asked_for_within_bounds() {
         let (proof, asked, begin) = (Proof::default(), Cell::new(0), Instant::now());
