@@ -36,7 +36,7 @@ impl Counters {
 }
 
 /// An answer that holds but for its counter.
-pub(crate) struct Doubt(PasskeyDoubted);
+pub(crate) struct Doubt(Box<PasskeyDoubted>);
 
 impl Doubt {
     pub(crate) fn problem(&self) -> Problem {
@@ -62,13 +62,13 @@ impl Console {
         let counter = assertion.counter();
         let taken = self.counters.take(*key, recorded, counter);
         taken.map_err(|last| {
-            Doubt(PasskeyDoubted {
+            Doubt(Box::new(PasskeyDoubted {
                 act: act.to_owned(),
                 counter,
                 key: *key,
                 last,
                 officer: *officer.id(),
-            })
+            }))
         })
     }
 
@@ -79,7 +79,7 @@ impl Console {
         let now = self.clocks.real.now();
         if self.refusals.count(officer, DOUBTED, REFUSALS, now).is_some() {
             // The refusal stands whether or not it could be recorded.
-            drop(self.report(Draft::new(doubt.0, now), None).await);
+            drop(self.report(Draft::new(*doubt.0, now), None).await);
         }
         problem
     }
