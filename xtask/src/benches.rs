@@ -6,11 +6,12 @@ use crate::{
 };
 
 /// The benches that run the product as processes, beside their peers.
-const WHOLE: [&str; 8] = [
+const WHOLE: [&str; 9] = [
     "path",
     "halt",
     "start",
     "memory",
+    "pages",
     "issue",
     "ocsp",
     "handshakes",

@@ -13,6 +13,7 @@ mod memory;
 mod nginx;
 mod ocsp;
 mod options;
+mod pages;
 mod path;
 mod peer_house;
 mod plain;
@@ -33,6 +34,7 @@ Usage: cargo xtask bench NAME [name=value ...]
   halt        a bot with 1,000 sessions is halted by its score (K2, K5): halts=10 sessions=1000
   start       a house with a million entries starts (S2): entries=1000000 rounds=5
   memory      10,000 agents with baselines and 1,000 sessions (S1): agents=10000 sessions=1000
+  pages       the console's pages with 10,000 agents and applications and a million orders: agents=10000 orders=1000000 rounds=60
   issue       first certificates beside cfssl serve (P10): rounds=4 certificates=240
   ocsp        OCSP replies beside openssl ocsp (P11): rounds=5 seconds=2
   sidecar     the sidecar beside the same connection made directly: rounds=5 seconds=1.5
@@ -65,6 +67,7 @@ fn main() -> anyhow::Result<()> {
             "halt" => halt::run(&options).await,
             "start" => start::run(&options).await,
             "memory" => memory::run(&options).await,
+            "pages" => pages::run(&options).await,
             "issue" => issue::run(&options).await,
             "ocsp" => ocsp::run(&options).await,
             "sidecar" => sidecar::run(&options).await,
@@ -86,6 +89,7 @@ fn plan(options: &Options) -> anyhow::Result<house::Plan> {
         signing: options.number("signing", 0)?,
         enforced: options.number("enforced", 0)?,
         crowd: options.number("crowd", 0)?,
+        orders: options.number("orders", 0)?,
         applicants: (options.number("applicants", 0)?, options.number("tokens", 0)?),
         webhook: (webhook > 0).then_some(u16::try_from(webhook)?),
     })

@@ -44,6 +44,7 @@ impl PeerHouse {
             ("applicants", plan.applicants.0),
             ("tokens", plan.applicants.1),
             ("crowd", plan.crowd),
+            ("orders", plan.orders),
             ("webhook", plan.webhook.unwrap_or(0).into()),
         ] {
             command.arg(format!("{name}={value}"));

@@ -52,7 +52,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    fn of(record: &dyn Record) -> Self {
+    pub(super) fn of(record: &dyn Record) -> Self {
         let mut body = Vec::new();
         record.write_body(&mut body);
         Self {

@@ -5,6 +5,7 @@
 mod clerk;
 mod crowd;
 mod papers;
+mod trade;
 pub(crate) mod venue;
 
 use std::{
@@ -43,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) applicants: (usize, usize),
     /// Further agents that only exist, with mandate and baseline.
     pub(crate) crowd: usize,
+    /// Orders that those agents have sent in all.
+    pub(crate) orders: usize,
     /// The loopback port of a webhook receiver.
     pub(crate) webhook: Option<u16>,
 }
@@ -64,6 +67,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let config = papers::configure(&folder, venue, &plan)?;
     let founded = founding::found(&config, Arc::new(SystemClock)).await?;
     crowd::register(&founded.writer, &config, plan.crowd).await?;
+    trade::trade(&founded.writer, plan.crowd, plan.orders).await?;
     founded.ledger.close().await?;
     let running = serve::run(&config, Roles::All, Clocks::system(), CancellationToken::new()).await?;
     let mut house = House {
@@ -210,6 +214,7 @@ impl House {
         writeln!(out, "issuer {}", certificates.join("issuing.pem").display())?;
         writeln!(out, "status {}", address(addresses.status))?;
         writeln!(out, "enrolment {}", address(addresses.enrolment))?;
+        writeln!(out, "officers {}", to(addresses.officers)?.url())?;
         for (name, said) in ["", "signing-", "enforced-"].iter().zip(said) {
             writeln!(out, "{name}agents {}", said.agents.join(","))?;
             writeln!(out, "{name}certificates {}", said.certificates.join(","))?;
