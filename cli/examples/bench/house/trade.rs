@@ -160,6 +160,7 @@ fn decided(agent: AgentId, number: usize) -> anyhow::Result<OrderDecided> {
             validity: Validity::Current,
         },
         checks: checks.into_iter().collect(),
+        counts_executions: false,
         counts_loss: false,
         decision: if refused {
             DecisionKind::Refusal
@@ -172,6 +173,7 @@ fn decided(agent: AgentId, number: usize) -> anyhow::Result<OrderDecided> {
         mandate: None,
         notional,
         order,
+        overridden: None,
         plan: None,
         proof: Proof::NotRequired,
         reasoning: None,
