@@ -16,7 +16,7 @@ async fn until(bench: &Bench) -> Value {
 /// stay as they were.
 ///
 /// Controls tried: without the look at `present` an earlier date cuts the observation short under the name of an extension; without the one
-/// at the pending revision what others are asked to sign is replaced; with the body's document in place of the one in force the limits change.
+/// at the pending revision what others are asked to sign is replaced.
 #[tokio::test]
 async fn observing_for_longer_is_signed() {
     let bench = Bench::new().await;
