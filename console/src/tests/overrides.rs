@@ -21,6 +21,9 @@ async fn two_officers_let_a_refused_order_pass() {
     let first = bench.ledger.stream_next(&stream);
     sends(&bench, &document, "small", "100", bench.now()).await;
     sends(&bench, &document, "over", "600", bench.now()).await;
+    // Where its number is looked for.
+    let (_, found) = bench.get(&bench.ada, "/v1/entries?code=MAX_NOTIONAL").await;
+    assert_eq!(found["entries"][0]["number"], first + 1, "{found}");
     let path = "/v1/agents/mm-1/overrides";
     let asked = |order: u64, minutes: u64| json!({"minutes": minutes, "order": order, "reason": "an exception"});
     for minutes in [0, 16] {
