@@ -83,8 +83,7 @@ fn cancels(house: &House) -> usize {
 /// The documented bot places, is refused, cancels, reads and resumes its events; an officer revokes it, and its session is closed with the
 /// reason, its open order cancelled. Nothing of the refused order reached the venue.
 ///
-/// Controls: built in, the script fails when the order above the cap is taken. Tried: without `closing` in `until_end` and `put` the session
-/// stays open, and the last line never comes.
+/// Control, built in: the script fails when the order above the cap is taken. That of the close: `gateway/service/tests/stream/ends.rs`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stock_client_trades_until_it_is_halted() {
     let Some(python) = websockets() else { return };
@@ -109,8 +108,6 @@ async fn a_stock_client_trades_until_it_is_halted() {
 }
 
 /// A session over real TLS ends when the gateway stops, with a close that says so; the stop waits for nothing else.
-///
-/// Control tried: without `stopping` in `until_end` the bot reads a broken connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopping_gateway_says_so() {
     let Some(python) = websockets() else { return };
@@ -129,7 +126,7 @@ async fn a_stopping_gateway_says_so() {
 
 /// The same bot through a sidecar, without a certificate of its own: it trades, and hears why it is closed. A page of a browser gets no tunnel.
 ///
-/// Controls: built in, the same upgrade without `Origin` is the bot's. Tried: without `with_upgrades` in `accept` the bot is never answered.
+/// Control, built in: the same upgrade without `Origin` is the bot's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sidecar_carries_the_stream() {
     let Some(python) = websockets() else { return };

@@ -26,7 +26,7 @@ fn told(mut body: Value) -> Value {
 
 /// An order, a refusal and a cancel have the status and the body of their routes; what follows is told as events, and again from a number on.
 ///
-/// Control, built in: the same ids over the routes. Tried: with `answer` without the route's status the comparison fails.
+/// Control, built in: the same ids over the routes.
 #[test]
 fn a_stream_says_what_the_routes_say() {
     rt().block_on(async {
@@ -88,7 +88,7 @@ fn a_stream_says_what_the_routes_say() {
 
 /// Where the mandate asks for a signature, a message carries none: the order is refused, on the record, and a cancel passes.
 ///
-/// Control tried: with `bare` taking `Proof::NotRequired` always, the order is sent.
+/// Tried: with `bare` claiming `Proof::NotRequired` it is refused all the same, for `decide` asks the certificate.
 #[test]
 fn an_order_without_the_signature_that_the_mandate_asks_for_is_refused() {
     rt().block_on(async {

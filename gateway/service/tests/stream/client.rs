@@ -183,18 +183,23 @@ impl Client {
 
     /// Reads on to the close: its code and its reason. Then the connection ends.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
-        let close = loop {
-            match self.frame().await {
-                Some((8, payload)) => break payload,
-                Some((1, text)) => self.answers.push_back(serde_json::from_slice(&text).expect("JSON")),
-                Some(_) => {}
-                None => panic!("closed without a code"),
-            }
-        };
+        let close = timeout(LONG, self.close()).await.expect("a close in time");
         let (code, reason) = close.split_first_chunk::<2>().expect("a code");
         self.raw(&frame(0x88, &close, true)).await;
         assert_eq!(self.frame().await, None, "nothing follows a close");
         (u16::from_be_bytes(*code), String::from_utf8_lossy(reason).into_owned())
+    }
+
+    /// The payload of the close; pings on the way are not answered.
+    async fn close(&mut self) -> Vec<u8> {
+        loop {
+            match self.frame().await {
+                Some((8, payload)) => return payload,
+                Some((1, text)) => self.answers.push_back(serde_json::from_slice(&text).expect("JSON")),
+                Some(_) => {}
+                None => panic!("closed without a code"),
+            }
+        }
     }
 
     /// Whether the answer with this id has come, without waiting for it.

@@ -41,8 +41,7 @@ async fn later(world: &World, name: &str, seconds: i64, cancels: usize) {
 
 /// Only the last session counts, only when it breaks, and only when the bot is not back in time; the record says why.
 ///
-/// Controls tried: without `settle` here the order rests for ever; with `breaks` after a goodbye too it is cancelled though the bot left on purpose; with
-/// a grace that `enter` does not end, it is cancelled though the bot is back.
+/// Control tried: with `disconnect::settle` doing nothing the orders rest. Built in: a goodbye, a second session, and one that is back in time.
 #[test]
 fn a_bot_that_does_not_come_back_has_its_orders_cancelled() {
     rt().block_on(async {

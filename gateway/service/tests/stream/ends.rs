@@ -14,7 +14,7 @@ use super::{
 /// An officer's revocation closes every session of the agent, though one has an order in flight and others wait behind it: none of them is sent, and
 /// nothing is decided for them afterwards. Another agent's session goes on.
 ///
-/// Controls tried: without `closing` in `until_end` and `put` (the halt's hook) the sessions stay open; without the gate the order in flight is sent.
+/// Control tried: without `closing` in `until_end` and `put` (the halt's hook) no close comes.
 #[test]
 fn a_halt_closes_every_session_of_the_agent() {
     rt().block_on(async {
@@ -48,7 +48,7 @@ fn a_halt_closes_every_session_of_the_agent() {
     });
 }
 
-/// The order that halts its agent is answered, then the session is closed. Control tried: without the wait for answers in `farewell` there is none.
+/// The order that halts its agent is answered, then the session is closed.
 #[test]
 fn the_order_that_halts_is_answered_before_the_close() {
     rt().block_on(async {

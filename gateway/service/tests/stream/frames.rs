@@ -9,7 +9,7 @@ use super::{
 
 /// Each bad frame closes its session with the code of the standard (RFC 6455 §7.4.1), decides nothing, and leaves the others alone.
 ///
-/// Control, built in: the same order in fragments, and by the neighbour, passes. Tried: with a limit of 1 MiB on messages the long one is answered.
+/// Control, built in: the same order in fragments, and by the neighbour, passes. Tried: with a limit of 1 MiB on messages the long one brings no close.
 #[test]
 fn bad_frames_close_their_own_session() {
     rt().block_on(async {
