@@ -579,6 +579,15 @@ impl Ledger {
         }
     }
 
+    /// The entries at these positions (at most 4,096), in their order; what is not there is left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_each(&self, mut positions: Vec<u64>) -> Result<Vec<Arc<CommittedEntry>>, LedgerError> {
+        positions.truncate(MOST_READ);
+        Ok(self.inner.store.read_each(positions).await?)
+    }
+
     /// The entries of each batch from now on, in order. A receiver that lags re-reads by position with [`read_range`](Self::read_range).
     pub fn committed(&self) -> broadcast::Receiver<Arc<[Arc<CommittedEntry>]>> {
         self.inner.committed.subscribe()

@@ -136,14 +136,12 @@ pub(super) async fn list(State(console): State<Console>, Query(page): Query<Wait
         };
         (agents.into_iter().map(row).collect::<Vec<_>>(), next)
     };
-    let mut agents = Vec::with_capacity(rows.len());
-    for (mut row, latest) in rows {
-        row["latest_order"] = match latest {
-            Some(position) => latest_order(&console.ledger, position).await?,
-            None => Value::Null,
-        };
-        agents.push(row);
-    }
+    let latest = latest_orders(&console.ledger, rows.iter().filter_map(|(_, latest)| *latest).collect()).await?;
+    let told = |(mut row, at): (Value, Option<u64>)| {
+        row["latest_order"] = json!(at.and_then(|at| latest.get(&at)));
+        row
+    };
+    let agents: Vec<Value> = rows.into_iter().map(told).collect();
     Ok(Json(json!({"agents": agents, "next": next})))
 }
 
@@ -160,16 +158,19 @@ fn limits_of(view: &View, agents: &[&AgentRegistered]) -> HashMap<AgentId, Vec<V
     limits
 }
 
-/// When the latest order was decided, how, and its score.
-async fn latest_order(ledger: &Ledger, position: u64) -> Result<Value, Problem> {
-    let entries = ledger.read_range(position, 1).await;
+/// When the latest orders were decided, how, and their scores, by position.
+async fn latest_orders(ledger: &Ledger, positions: Vec<u64>) -> Result<HashMap<u64, Value>, Problem> {
+    let entries = ledger.read_each(positions).await;
     let entries = entries.map_err(|error| Problem::unavailable(&error.to_string()))?;
-    let decided = entries
-        .first()
-        .and_then(|entry| Some((entry.at, canonical::from_slice::<OrderDecided>(entry.body()).ok()?)));
-    Ok(decided.map_or(Value::Null, |(at, decided)| {
-        json!({"at": at, "decision": decided.decision, "score": decided.score.map(|score| score.score)})
-    }))
+    let told = entries.iter().filter_map(|entry| {
+        let decided = canonical::from_slice::<OrderDecided>(entry.body()).ok()?;
+        let score = decided.score.map(|score| score.score);
+        Some((
+            entry.position,
+            json!({"at": entry.at, "decision": decided.decision, "score": score}),
+        ))
+    });
+    Ok(told.collect())
 }
 
 pub(super) async fn show(State(console): State<Console>, Path(agent): Path<String>) -> Answer {

@@ -131,6 +131,10 @@ impl Store for FaultStore {
         self.inner.read_range(from, limit)
     }
 
+    fn read_each(&self, positions: Vec<u64>) -> Answer<'_, Vec<Arc<CommittedEntry>>> {
+        self.inner.read_each(positions)
+    }
+
     fn read_stream<'a>(
         &'a self,
         stream: &'a StreamId,

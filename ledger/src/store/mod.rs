@@ -138,6 +138,8 @@ pub trait Store: Send + Sync {
     fn streams(&self, kind: StreamKind) -> Vec<StreamId>;
     /// Entries by position.
     fn read_range(&self, from: u64, limit: usize) -> Answer<'_, Vec<Arc<CommittedEntry>>>;
+    /// The entries at these positions, in their order; what is not there is left out.
+    fn read_each(&self, positions: Vec<u64>) -> Answer<'_, Vec<Arc<CommittedEntry>>>;
     /// Entries of a stream by number.
     fn read_stream<'a>(&'a self, stream: &'a StreamId, from: u64, limit: usize)
     -> Answer<'a, Vec<Arc<CommittedEntry>>>;

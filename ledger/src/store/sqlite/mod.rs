@@ -404,6 +404,10 @@ impl Store for SqliteStore {
         Box::pin(self.range(from, limit))
     }
 
+    fn read_each(&self, positions: Vec<u64>) -> Answer<'_, Vec<Arc<CommittedEntry>>> {
+        Box::pin(self.ranges.each(positions))
+    }
+
     fn read_stream<'a>(
         &'a self,
         stream: &'a StreamId,

@@ -37,14 +37,33 @@ impl Ranges {
 
     /// The entries from position `from` to before `until`.
     pub(super) async fn read(&self, from: u64, until: u64) -> Result<Vec<Arc<CommittedEntry>>, StoreError> {
+        self.reading(move |file| entries(file, from, until)).await
+    }
+
+    /// The entries at these positions: one turn on the thread, however many.
+    pub(super) async fn each(&self, positions: Vec<u64>) -> Result<Vec<Arc<CommittedEntry>>, StoreError> {
+        let each = move |file: &Connection| {
+            let mut found = Vec::with_capacity(positions.len());
+            for position in positions {
+                found.extend(entries(file, position, position.saturating_add(1))?);
+            }
+            Ok(found)
+        };
+        self.reading(each).await
+    }
+
+    async fn reading(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<Vec<Arc<CommittedEntry>>, StoreError> + Send + 'static,
+    ) -> Result<Vec<Arc<CommittedEntry>>, StoreError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.files.len();
         let file = Arc::clone(&self.files[turn]);
         let reading = tokio::task::spawn_blocking(move || {
             let file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            entries(&file, from, until)
+            read(&file)
         });
         let read = reading.await;
-        read.map_err(|error| StoreError::Failed(format!("the entries from position {from} on were not read: {error}")))?
+        read.map_err(|error| StoreError::Failed(format!("the entries were not read: {error}")))?
     }
 }
 
