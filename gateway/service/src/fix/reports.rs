@@ -336,7 +336,8 @@ pub(super) fn reason_of(code: Code) -> u8 {
         | Code::OpenOrdersCap
         | Code::PriceCollar
         | Code::RateOrders
-        | Code::RateMessages => 3,
+        | Code::RateMessages
+        | Code::RepeatExecution => 3,
         Code::OrderNotFound => 5,
         Code::Duplicate | Code::DuplicateSuspected => 6,
         Code::OrderInvalid | Code::OrderMalformed | Code::OrderTypeNotAllowed | Code::UnitNotAllowed => 11,
