@@ -19,21 +19,21 @@ const GOAL: Duration = Duration::from_millis(50);
 const PAGES: [&str; 17] = [
     "/",
     "/agents",
-    "/agents?after=crowd-N",
-    "/agents/crowd-N",
+    "/agents?after=crowd-{}",
+    "/agents/crowd-{}",
     "/agents/crowd-0",
-    "/agents/crowd-N/orders",
-    "/agents/crowd-N/baselines",
+    "/agents/crowd-{}/orders",
+    "/agents/crowd-{}/baselines",
     "/incidents",
     "/applications",
-    "/applications?after=m-crowd-N",
-    "/applications/m-crowd-N",
+    "/applications?after=m-crowd-{}",
+    "/applications/m-crowd-{}",
     "/proposals",
     "/entries",
-    "/entries?agent=crowd-N",
+    "/entries?agent=crowd-{}",
     "/entries?kind=agent.revoked",
     "/entries?code=MAX_NOTIONAL",
-    "/entries/N",
+    "/entries/{}",
 ];
 
 /// Runs it.
@@ -64,7 +64,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         for round in 0..=rounds {
             let place = (round * 7_919 + 13) % agents.max(1);
             let begun = Instant::now();
-            size = browser.get(&page.replace('N', &place.to_string())).await?;
+            size = browser.get(&page.replace("{}", &place.to_string())).await?;
             times.push(begun.elapsed());
         }
         let first = times.remove(0);
