@@ -14,6 +14,7 @@ mod books;
 mod config;
 mod counters;
 mod enrolment;
+mod lingering;
 mod listener;
 mod nonces;
 mod pages;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware::map_request};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -25,7 +25,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::Bounds;
+use crate::{Bounds, lingering::linger};
 
 /// What an answer gets to leave after the role was told to stop.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -111,7 +111,9 @@ async fn connection(
     let certificate = certificates.first().map(|leaf| leaf.clone().into_owned());
     answer(
         stream,
-        router.layer(Extension(Peer::new(address, certificate))),
+        router
+            .layer(Extension(Peer::new(address, certificate)))
+            .layer(map_request(linger)),
         bounds,
         stop,
     )
