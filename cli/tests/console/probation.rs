@@ -215,7 +215,12 @@ impl World {
         match words.split_once(' ') {
             Some(("order", rest)) => {
                 let (id, quantity) = rest.split_once(' ').unwrap();
-                match self.bot.send(&order(id, quantity)).await {
+                let mut sent = self.bot.send(&order(id, quantity)).await;
+                if sent.is_err() {
+                    // A halt closes the kept connection, and the answer may be lost with it: the same order again, as a bot does it.
+                    sent = self.bot.send(&order(id, quantity)).await;
+                }
+                match sent {
                     Ok(reply) => json!({"status": reply.status.as_u16(), "said": reply.json().unwrap()}),
                     // A revoked certificate's connection is closed without a word.
                     Err(error) => json!({"status": 0, "said": error.to_string()}),
