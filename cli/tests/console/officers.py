@@ -15,6 +15,7 @@ from pathlib import Path
 
 from axe_core_python.base import AxeBase
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.virtual_authenticator import Credential, VirtualAuthenticatorOptions
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -74,7 +75,9 @@ class Person:
 
     def until(self, test, what):
         try:
-            WebDriverWait(self.browser, PATIENCE, poll_frequency=0.05).until(lambda _: test())
+            # A page that is just replaced holds none of what was found on it: look again.
+            waits = WebDriverWait(self.browser, PATIENCE, 0.05, ignored_exceptions=[StaleElementReferenceException])
+            waits.until(lambda _: test())
         except Exception as error:
             raise AssertionError(f"{self.name}: {what}; at {self.path} the page says:\n{self.text}") from error
         return self
