@@ -389,8 +389,7 @@ pub(super) async fn act(
             .post(&format!("{path}/probation"), &json!({"mandate": fields.of("mandate")}))
             .await
     } else if act == "override" {
-        let number = |name: &str| json!(fields.of(name).trim().parse::<u64>().ok());
-        let asked = json!({ "minutes": number("minutes"), "order": number("order"), "reason": reason });
+        let asked = json!({"minutes": fields.number("minutes"), "order": fields.number("order"), "reason": reason});
         client.post(&format!("{path}/overrides"), &asked).await
     } else if act == "reinstate" {
         let incident = Some(fields.of("incident")).filter(|incident| !incident.is_empty());

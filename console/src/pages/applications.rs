@@ -335,12 +335,7 @@ pub(super) async fn submit(
 
 /// The application as the API takes it.
 fn asked(fields: &Fields) -> Value {
-    let number = |name| {
-        fields
-            .of(name)
-            .parse::<u64>()
-            .map_or_else(|_| json!(fields.of(name)), |number| json!(number))
-    };
+    let number = |name| fields.number(name);
     let scoring = match fields.of("observe_until") {
         "" => json!("enforce"),
         until => json!(format!("observe until {}", moment(until))),

@@ -43,6 +43,12 @@ impl Fields {
             .map(|(_, value)| value.as_str())
     }
 
+    /// A number for the API; what is none goes there as it was typed, and is refused with its field.
+    pub(super) fn number(&self, name: &str) -> Value {
+        let typed = self.of(name).trim();
+        typed.parse::<u64>().map_or_else(|_| Value::from(typed), Value::from)
+    }
+
     /// A list that was typed with commas or on lines.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
         let parts = self.of(name).split([',', '\n']).map(str::trim);

@@ -13,8 +13,9 @@ use gateway_service::{
     venue::{OrderLife, OrderReport, Trade, VenueClientId, VenueOrderId},
 };
 use ledger::{
-    CommittedEntry,
+    Append, CommittedEntry,
     events::{Event, GatewayEvent},
+    store::fault::Fault,
     verify::{Fold as _, states::States},
 };
 use world::{Mood, World, agent, order};
@@ -229,6 +230,47 @@ async fn trades_of_a_time_without_a_gateway_are_told() {
         _ => None,
     });
     assert_eq!(told.collect::<Vec<_>>(), (100..121).collect::<Vec<_>>());
+}
+
+/// A foreign trade for which the writer's queue has no room counts as unread: it is told once there is room, and the mark of how far was read
+/// never stands before it. Control tried: with what `record` answers thrown away the trade is passed over for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trade_that_finds_no_room_is_told_later() {
+    let mut world = World::new(1).await;
+    world.reopen(1, Some((Fault::Slow(Duration::from_secs(60)), 0))).await;
+    let now = world.clock.now();
+    let venue = &world.instances[0].venue;
+    venue.listed.lock().expect("held").foreign = vec![listed("by-hand", "3")];
+    *venue.trades.lock().expect("held") = vec![trade(100, "3", "1", now)];
+    let unread = OrdersUnread {
+        agent: agent("mm-1"),
+        count: 1,
+        second: now,
+    };
+    let writer = &world.instances[0].gateway.writer;
+    drop(writer.queue(Append::next(unread, now)).expect("room"));
+    world.hangs().await;
+    world.fill(0);
+    let mut watch = watch(&world, Duration::from_secs(600));
+    watch.round().await;
+    world.disk.as_ref().expect("a slow one").wake();
+    let began = std::time::Instant::now();
+    while world.instances[0].gateway.writer.waiting() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "there is room");
+        tokio::task::yield_now().await;
+    }
+    assert!(found(&world).await.iter().all(|event| !of_trades(event)));
+    watch.round().await;
+    let found = found(&world).await;
+    let told: Vec<_> = found.iter().filter(|event| of_trades(event)).collect();
+    assert!(
+        matches!(told[..], [GatewayEvent::ForeignTrade(_), GatewayEvent::TradesRead(_)]),
+        "{told:?}"
+    );
+}
+
+fn of_trades(event: &GatewayEvent) -> bool {
+    matches!(event, GatewayEvent::ForeignTrade(_) | GatewayEvent::TradesRead(_))
 }
 
 /// A gateway that stops leaves the digest of each state behind in which one is due, whatever was looked at before. Control tried: with one look

@@ -42,7 +42,7 @@ pub struct Overridden {
 
 impl Code {
     /// Whether two officers may let one order pass it: how much, when and how often. Never who asks and in what standing, what is traded with whom
-    /// and from where, how it is proven, and never the score.
+    /// and from where, how it is proven, never the score, and not the latch of executions, which an officer opens by resuming the agent.
     #[must_use]
     pub const fn may_be_overridden(self) -> bool {
         matches!(
@@ -52,7 +52,6 @@ impl Code {
                 | Self::MaxNotional
                 | Self::PriceCollar
                 | Self::RateOrders
-                | Self::RepeatExecution
                 | Self::OpenOrdersCap
                 | Self::DayNotional
                 | Self::DayLoss

@@ -36,7 +36,7 @@ impl AgentState {
             AgentEvent::Malformed(malformed) => self.scorer.observe_unread(entry.at, malformed.count),
             AgentEvent::Unread(unread) => self.scorer.observe_unread(entry.at, unread.count),
             AgentEvent::PositionAttested(attested) => self.attested(attested),
-            AgentEvent::OverrideGranted(granted) => self.overrides.grant(entry.number, granted),
+            AgentEvent::OverrideGranted(granted) => self.overrides.grant(entry, granted),
             AgentEvent::StateDigest(_) => self.digest_due = false,
             AgentEvent::Standing(event) => self.stand(entry.at, event),
             AgentEvent::BaselineApproved(_) => self.scorer.reset_evidence(),

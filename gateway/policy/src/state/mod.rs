@@ -235,7 +235,7 @@ impl AgentState {
     /// The number of the override by which an order with these terms passes, although all of this failed; none when nothing did.
     #[must_use]
     pub fn overrides(&self, order: &OrderTerms, failed: &[FailedCheck], now: Timestamp) -> Option<u64> {
-        (!failed.is_empty() && !self.overrides.is_empty()).then(|| self.overrides.of(order, failed, now))?
+        self.overrides.of(order, failed, now)
     }
 
     /// The risk-carrying orders of the last `seconds`, never too few.

@@ -193,8 +193,10 @@ impl Looking<'_> {
                     Behind::Nobody(client) => drop(foreign.insert(id, client)),
                 }
             }
-            if let Some(client) = foreign.get(&id) {
-                self.tell(trade, *client);
+            if let Some(client) = foreign.get(&id)
+                && !self.tell(trade, *client)
+            {
+                return Err(last);
             }
             last = Some(trade.execution_id);
         }
@@ -246,7 +248,8 @@ impl Looking<'_> {
         Ok(permitted && given.all(|reference| reference == order.venue_order_id.as_str()))
     }
 
-    fn tell(&self, trade: &Trade, client: Option<VenueClientId>) {
+    /// Whether it is on its way into the record. What is not is looked at again, and nothing behind it counts as read.
+    fn tell(&self, trade: &Trade, client: Option<VenueClientId>) -> bool {
         let (gateway, counterparty) = (self.gateway, self.counterparty);
         let told = ForeignTrade {
             client_id: client.map(|id| id.to_string()),
@@ -266,6 +269,6 @@ impl Looking<'_> {
         );
         Metrics::count(&gateway.metrics.foreign_trades);
         tracing::error!(%counterparty, trade = %trade.execution_id, "a trade under our credential that no permit explains");
-        record(gateway, GatewayEvent::ForeignTrade(told), id);
+        record(gateway, GatewayEvent::ForeignTrade(told), id)
     }
 }

@@ -136,14 +136,16 @@ fn tell_foreign(gateway: &Gateway, counterparty: Counterparty, report: &OrderRep
     record(gateway, GatewayEvent::ForeignOrder(order), id);
 }
 
-pub(super) fn record(gateway: &Gateway, event: GatewayEvent, id: String) {
+/// Whether it is on its way into the record.
+pub(super) fn record(gateway: &Gateway, event: GatewayEvent, id: String) -> bool {
     let append = Append::next(event, gateway.clock.now()).with_id(id).patient();
     let queued = gateway.writer.tell(append, |answer| {
         if let Err(error) = answer {
             tracing::error!(%error, "what a gateway found at a venue was not recorded");
         }
     });
-    if let Err(full) = queued {
+    if let Err(full) = &queued {
         tracing::error!(error = %full, "what a gateway found at a venue was not recorded");
     }
+    queued.is_ok()
 }

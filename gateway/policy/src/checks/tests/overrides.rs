@@ -32,7 +32,7 @@ fn failed(decision: &Decision) -> Vec<Code> {
     decision.decided().checks.iter().map(|check| check.code).collect()
 }
 
-/// Controls tried: without `use_up` the second passes; without the look at `expires` the late one does; comparing no terms, the other does;
+/// Controls tried: without `use_up` the second passes; without the bound from the entry on one lasts as long as it says; without the look at `expires` the late one does; comparing no terms, the other does;
 /// an override for any of what failed in place of all of it.
 #[test]
 fn an_override_lets_one_order_pass_once() {
@@ -51,6 +51,19 @@ fn an_override_lets_one_order_pass_once() {
     let later = std::mem::replace(&mut world.now, ends.plus_seconds(1));
     assert!(matches!(world.ask(large("b")), Decision::Refusal(_)), "too late");
     world.now = later;
+    let far = world.now.plus_seconds(86_400);
+    let mut again = World::new();
+    again.fold(granted(&again, large("a"), &whole, far));
+    again.now = again.now.plus_seconds(15 * 60);
+    assert!(
+        !failed(&again.ask(large("b"))).contains(&Code::MaxNotional),
+        "to the minute"
+    );
+    again.now = again.now.plus_seconds(1);
+    assert!(
+        failed(&again.ask(large("b"))).contains(&Code::MaxNotional),
+        "whatever it says"
+    );
     let (order, decision) = world.send(large("b"));
     assert!(matches!(decision, Decision::Permit(_)), "{decision:?}");
     world.accept("b", order);

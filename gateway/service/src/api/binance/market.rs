@@ -18,9 +18,10 @@ use extensions::{Counterparty, Instrument};
 use gateway_policy::Code;
 use serde_json::{Value, json};
 
-use super::{admit_question, order, read_query, refusal::Refused, shown};
+use super::{admit_question, order, parameters::Fault, read_query, refusal::Refused, shown};
 use crate::{
     api::Side,
+    gateway::Venues,
     session::Session,
     venue::{
         Doubt, Venue,
@@ -40,21 +41,7 @@ pub(super) async fn ask(
     Extension(session): Extension<Arc<Session>>,
     uri: Uri,
 ) -> Response {
-    let asked = async {
-        admit_question(&session)?;
-        let refused = |(code, detail): (Code, String)| Refused::of(code).because(&detail);
-        let parameters = read_query(&uri)?;
-        let path = uri.path().trim_start_matches("/api/v3/");
-        let mut names = MarketQuestion::names(path);
-        names.push("symbol");
-        parameters.only(&names).map_err(refused)?;
-        let symbol = parameters.needed("symbol").map_err(refused)?;
-        let (counterparty, instrument) = order::market(symbol, &bots.venues).map_err(refused)?;
-        let question = MarketQuestion::read(path, |name| parameters.text(name))
-            .map_err(|detail| refused((Code::OrderInvalid, detail)))?;
-        passed_on(&bots, &counterparty, instrument, &question).await
-    };
-    match asked.await {
+    match asked(&bots, &session, &uri, ("/api/v3/", "symbol"), order::market).await {
         Ok(body) => {
             let json = HeaderValue::from_static("application/json");
             ([(header::CONTENT_TYPE, json)], body).into_response()
@@ -63,8 +50,30 @@ pub(super) async fn ask(
     }
 }
 
+/// The venue's own answer to a question below `prefix` about the market that the parameter `named` names.
+pub(in crate::api) async fn asked(
+    bots: &Side,
+    session: &Session,
+    uri: &Uri,
+    (prefix, named): (&str, &'static str),
+    market: impl Fn(&str, &Venues) -> Result<(String, Instrument), Fault>,
+) -> Result<Bytes, Refused> {
+    let refused = |(code, detail): Fault| Refused::of(code).because(&detail);
+    admit_question(session)?;
+    let parameters = read_query(uri)?;
+    let path = uri.path().trim_start_matches(prefix);
+    let mut names = MarketQuestion::names(path);
+    names.push(named);
+    parameters.only(&names).map_err(refused)?;
+    let one = parameters.needed(named).map_err(refused)?;
+    let (counterparty, instrument) = market(one, &bots.venues).map_err(refused)?;
+    let question = MarketQuestion::read(path, |name| parameters.text(name))
+        .map_err(|detail| refused((Code::OrderInvalid, detail)))?;
+    passed_on(bots, &counterparty, instrument, &question).await
+}
+
 /// The venue's own answer.
-pub(in crate::api) async fn passed_on(
+async fn passed_on(
     bots: &Side,
     counterparty: &str,
     instrument: Instrument,

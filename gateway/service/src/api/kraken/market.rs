@@ -17,8 +17,7 @@ use crate::{
     api::{
         Side,
         binance::{
-            admit_question,
-            market::{listed, passed_on},
+            market::{asked, listed},
             parameters::Parameters,
             read_query,
         },
@@ -26,7 +25,7 @@ use crate::{
     session::Session,
     venue::{
         kraken::{asset_of, symbol_of},
-        market::{MarketQuestion, MarketRules},
+        market::MarketRules,
     },
 };
 
@@ -36,20 +35,7 @@ pub(super) async fn ask(
     Extension(session): Extension<Arc<Session>>,
     uri: Uri,
 ) -> Response {
-    let asked = async {
-        admit_question(&session)?;
-        let parameters = read_query(&uri)?;
-        let path = uri.path().trim_start_matches("/0/public/");
-        let mut known = MarketQuestion::names(path);
-        known.push("pair");
-        parameters.only(&known).map_err(refused)?;
-        let pair = parameters.needed("pair").map_err(refused)?;
-        let (counterparty, instrument) = names::market(pair, &bots.venues).map_err(refused)?;
-        let question = MarketQuestion::read(path, |name| parameters.text(name))
-            .map_err(|detail| refused((Code::OrderInvalid, detail)))?;
-        passed_on(&bots, &counterparty, instrument, &question).await
-    };
-    match asked.await {
+    match asked(&bots, &session, &uri, ("/0/public/", "pair"), names::market).await {
         Ok(body) => {
             let json = HeaderValue::from_static("application/json");
             ([(header::CONTENT_TYPE, json)], body).into_response()

@@ -86,8 +86,9 @@ pub(super) async fn closed(
                 OrderStatus::Cancelled,
                 OrderStatus::Expired,
                 OrderStatus::Rejected,
+                OrderStatus::Withheld,
             ];
-            (over.contains(&story.status) || story.status == OrderStatus::Withheld)
+            over.contains(&story.status)
                 && id.is_none_or(|id| story.order.client_order_id.as_str() == id)
                 && since.is_none_or(|since| at(story) >= since)
                 && until.is_none_or(|until| at(story) <= until)
