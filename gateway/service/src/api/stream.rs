@@ -78,16 +78,21 @@ pub(super) async fn open(
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = link.upgrades.tasks.clone();
     tasks.spawn(async move {
-        let upgraded = match upgrade.await {
-            Ok(upgraded) => upgraded,
-            Err(error) => return tracing::info!(%error, "a connection ended before it became a stream"),
+        let clean = match upgrade.await {
+            Ok(upgraded) => {
+                let longest = side.gateway.settings.body_bytes + ENVELOPE_BYTES;
+                let socket = ServerBuilder::new()
+                    .config(Config::default().frame_size(usize::MAX))
+                    .limits(Limits::default().max_payload_len(Some(longest)))
+                    .serve(TokioIo::new(upgraded));
+                Talk::new(side.clone(), session.clone(), link, socket).run(feed).await
+            }
+            // It was registered, which ended a grace: without a goodbye that begins anew.
+            Err(error) => {
+                tracing::info!(%error, "a connection ended before it became a stream");
+                false
+            }
         };
-        let longest = side.gateway.settings.body_bytes + ENVELOPE_BYTES;
-        let socket = ServerBuilder::new()
-            .config(Config::default().frame_size(usize::MAX))
-            .limits(Limits::default().max_payload_len(Some(longest)))
-            .serve(TokioIo::new(upgraded));
-        let clean = Talk::new(side.clone(), session.clone(), link, socket).run(feed).await;
         if !clean {
             entered.breaks(disconnect::due(&side.gateway, &session));
         }
