@@ -9,6 +9,8 @@ use extensions::Timestamp;
 
 use super::tags::{MSG_SEQ_NUM, MSG_TYPE, POSS_DUP_FLAG};
 
+/// The most digits of a number.
+const LONGEST_NUMBER: usize = 15;
 /// The longest body that is read, in bytes: far more than an order needs.
 pub const LONGEST_BODY: usize = 4_096;
 /// The most fields of one message.
@@ -71,11 +73,11 @@ impl Message {
             .find_map(|(at, value)| (*at == tag).then_some(value.as_str()))
     }
 
-    /// A field that holds a number without sign.
+    /// A field that holds a number without sign, of at most `LONGEST_NUMBER` digits: what is counted on from it stays a number.
     #[must_use]
     pub fn number(&self, tag: u32) -> Option<u64> {
         let text = self.text(tag)?;
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = text.len() <= LONGEST_NUMBER && text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse().ok().filter(|_| digits)
     }
 

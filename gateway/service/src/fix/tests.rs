@@ -389,6 +389,17 @@ fn resets_move_the_number_forward_alone() {
     assert_eq!(session.numbers().next_in, 21);
 }
 
+/// A number that cannot be counted on from is none. Control tried: without the bound on digits the message behind the reset overflows.
+#[test]
+fn no_number_is_too_large_to_go_on_from() {
+    let mut session = on();
+    let (last, expected) = (u64::MAX, session.numbers().next_in);
+    for kind in ["4", "0"] {
+        let _ = session.received(from_bot(kind, last, 1).with(36, last), at(1));
+        assert_eq!(session.numbers().next_in, expected, "{kind}");
+    }
+}
+
 /// Silence: our heartbeats, a question, the end; any message is a sign of life.
 #[test]
 fn silence_is_asked_about_and_then_ends_the_session() {
