@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+#[path = "commands/benches.rs"]
+mod benches;
 #[path = "commands/house.rs"]
 mod house;
 #[path = "commands/read_only.rs"]

@@ -38,11 +38,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     for _ in 0..rounds {
         let before = nginx.cpu()?;
         let outcome = load(&nginx.alone, "/", time).await?;
-        outcome.complain("nginx");
+        outcome.demand("nginx")?;
         let peer = (outcome.rate(), outcome.each(nginx.cpu()?.saturating_sub(before)));
         let before = house.cpu()?;
         let outcome = load(&target, "/v1/me", time).await?;
-        outcome.complain("the gateway");
+        outcome.demand("the gateway")?;
         let gateway = (outcome.rate(), outcome.each(house.cpu()?.saturating_sub(before)));
         all.push(Round { peer, gateway });
     }

@@ -60,7 +60,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     for _ in 0..rounds {
         let before = process::cpu(peer.pid(), "")?;
         let outcome = sign(peer_address, Duration::from_secs(1)).await?;
-        outcome.complain("cfssl");
+        outcome.demand("cfssl")?;
         let peer = (
             outcome.rate(),
             outcome.each(process::cpu(peer.pid(), "")?.saturating_sub(before)),
@@ -72,7 +72,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         house.settle()?;
         let (before, figures) = (house.cpu()?, house.figures()?);
         let outcome = enrol(&house, part).await?;
-        outcome.complain("the enrolment listener");
+        outcome.demand("the enrolment listener")?;
         house.settle()?;
         let after = house.figures()?;
         let count = outcome.answered.max(1) as f64;

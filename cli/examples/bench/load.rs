@@ -163,8 +163,8 @@ impl Outcome {
         self.latencies.sort_by(f32::total_cmp);
     }
 
-    /// A load that is refused measures refusals: that is said, with the first of them.
-    pub(crate) fn complain(&self, whom: &str) {
+    /// A load that is refused measures refusals: that is said, with the first of them, and no figure is made of it when most were.
+    pub(crate) fn demand(&self, whom: &str) -> anyhow::Result<()> {
         if self.otherwise > 0 {
             let example = self.example.as_deref().unwrap_or_default();
             println!(
@@ -172,6 +172,12 @@ impl Outcome {
                 self.otherwise
             );
         }
+        let (answered, otherwise) = (self.answered, self.otherwise);
+        anyhow::ensure!(
+            answered > otherwise,
+            "{whom} answered {answered} as asked and {otherwise} otherwise: what was measured is refusals"
+        );
+        Ok(())
     }
 
     /// Microseconds of the server's processor time per answer.

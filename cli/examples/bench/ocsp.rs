@@ -58,7 +58,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     for _ in 0..rounds {
         let before = process::cpu(peer.pid(), "")?;
         let outcome = plain::drive_closing(peer_address, CONNECTIONS, peer_request.clone(), time).await?;
-        outcome.complain("openssl");
+        outcome.demand("openssl")?;
         let peer = (
             outcome.rate(),
             outcome.each(process::cpu(peer.pid(), "")?.saturating_sub(before)),
@@ -69,7 +69,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
             move || stored.clone()
         });
         let outcome = plain::drive(address, makers.collect(), time).await?;
-        outcome.complain("the status listener");
+        outcome.demand("the status listener")?;
         let stored = (outcome.rate(), outcome.each(house.cpu()?.saturating_sub(before)));
         let fresh = fresh(&house, address, &request, time).await?;
         all.push(Round { peer, stored, fresh });

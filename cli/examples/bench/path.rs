@@ -178,7 +178,7 @@ impl Stage {
         let before = self.nginx.cpu()?;
         let outcome = ready.drive(self.time).await?;
         let cpu = self.nginx.cpu()?.saturating_sub(before);
-        outcome.complain("nginx");
+        outcome.demand("nginx")?;
         Ok(side(&outcome, cpu))
     }
 
@@ -195,7 +195,7 @@ impl Stage {
         let cpu = self.house.cpu()?.saturating_sub(before);
         let (entries, commits) = self.house.figures()?;
         let written = process::written(self.house.pid())?.saturating_sub(written);
-        outcome.complain("the gateway");
+        outcome.demand("the gateway")?;
         let orders = (outcome.answered.max(1)) as f64;
         Ok(Side {
             entries: (entries - figures.0) as f64 / orders,

@@ -128,7 +128,7 @@ async fn through(address: SocketAddr, connections: usize, time: Duration) -> any
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let outcome = plain::drive(address, makers, time).await?;
-    outcome.complain("the sidecar");
+    outcome.demand("the sidecar")?;
     Ok(outcome)
 }
 

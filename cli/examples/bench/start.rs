@@ -39,7 +39,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let (target, begun) = (house.target("")?, Instant::now());
     while house.figures()?.0 < wanted {
         let ready = load::open(&target, CONNECTIONS, false).await?;
-        ready.drive(Duration::from_secs(2)).await?.complain("the gateway");
+        ready.drive(Duration::from_secs(2)).await?.demand("the gateway")?;
     }
     house.settle()?;
     let entries = house.stop()?;

@@ -69,6 +69,10 @@ fn answer(request: &str) -> String {
     if request.contains("/api/v3/ticker/price") {
         return format!(r#"{{"symbol":"ETHEUR","price":"{PRICE}"}}"#);
     }
+    if request.contains("/account/apiRestrictions") {
+        return r#"{"enableWithdrawals":false,"enableInternalTransfer":false,"permitsUniversalTransfer":false}"#
+            .to_owned();
+    }
     if request.starts_with("POST /v1/orders") {
         return r#"{"status":"accepted","id":17}"#.to_owned();
     }
