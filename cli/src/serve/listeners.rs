@@ -78,7 +78,8 @@ impl Listeners {
 
     /// Takes each new certificate as it is recorded, until `stop`.
     pub(super) async fn follow(self: Arc<Self>, ledger: Ledger, stop: CancellationToken) {
-        let mut news = ledger.committed();
+        // Orders are no news: nobody is woken here for them.
+        let mut news = ledger.news();
         loop {
             if let Err(error) = self.catch_up(&ledger).await {
                 tracing::error!(
@@ -86,12 +87,12 @@ impl Listeners {
                     "a listener goes on with the certificate it has"
                 );
             }
-            // A lagging receiver only means looking by oneself; a closed one, that the ledger was closed.
             let looked = tokio::select! {
                 () = stop.cancelled() => return,
-                batch = news.recv() => batch,
+                looked = news.changed() => looked,
             };
-            if matches!(looked, Err(tokio::sync::broadcast::error::RecvError::Closed)) {
+            // The ledger is gone.
+            if looked.is_err() {
                 return;
             }
         }

@@ -26,6 +26,9 @@ use crate::{
 const PAGE: usize = 4_096;
 /// How often the follower makes sure that it has everything.
 const HEARTBEAT: Duration = Duration::from_millis(200);
+/// How long orders' entries may wait for those that come next: this gateway's own are folded already. Whatever else happens is news, and is
+/// followed at once.
+const ORDERS_EVERY: Duration = Duration::from_millis(2);
 
 /// Folds the whole log, before orders are taken. Returns the position after the last entry folded.
 ///
@@ -87,11 +90,16 @@ fn doubt_own(gateway: &Gateway, slot: &Arc<Slot>) {
 /// Follows the ledger from position `next` until `stop`.
 pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, mut next: u64, stop: CancellationToken) {
     let mut batches = gateway.ledger.committed();
+    let mut news = gateway.ledger.news();
     let mut swept = Instant::now();
     loop {
         if swept.elapsed() >= HEARTBEAT {
             fold_stale(&gateway);
             swept = Instant::now();
+        }
+        // A receiver that lagged reads by position, below.
+        while let Ok(batch) = batches.try_recv() {
+            take(&gateway, &venues, &batch, &mut next);
         }
         if let Err(error) = read_missed(&gateway, &venues, &mut next).await {
             tracing::error!(%error, "the ledger cannot be read; orders will be refused when the view's lease ends");
@@ -101,17 +109,25 @@ pub async fn run(gateway: Arc<Gateway>, venues: Arc<Venues>, mut next: u64, stop
             batch = tokio::time::timeout(HEARTBEAT, batches.recv()) => batch,
         };
         match batch {
-            Ok(Ok(batch)) => {
-                for entry in batch.iter() {
-                    if entry.position == next {
-                        live(&gateway, &venues, entry);
-                        next += 1;
-                        gateway.followed(next);
-                    }
-                }
-            }
-            Ok(Err(RecvError::Lagged(_))) | Err(_) => {}
+            Ok(Ok(batch)) => take(&gateway, &venues, &batch, &mut next),
             Ok(Err(RecvError::Closed)) => return,
+            Ok(Err(RecvError::Lagged(_))) | Err(_) => continue,
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(ORDERS_EVERY) => {}
+            // News, or the ledger is gone: look.
+            _ = news.changed() => {}
+        }
+    }
+}
+
+fn take(gateway: &Arc<Gateway>, venues: &Arc<Venues>, batch: &[Arc<CommittedEntry>], next: &mut u64) {
+    for entry in batch {
+        if entry.position == *next {
+            live(gateway, venues, entry);
+            *next += 1;
+            gateway.followed(*next);
         }
     }
 }
