@@ -243,6 +243,10 @@ pub struct Venue {
     /// The venue's own symbols where they are not the instrument without separators (Kraken: with `XBT` for `BTC`).
     #[serde(default)]
     pub symbols: BTreeMap<Instrument, String>,
+    /// The venue cancels whatever rests there this many seconds after the gateway last said that all is well (Kraken: `CancelAllOrdersAfter`). For an
+    /// account that belongs to one bot. Not used when absent.
+    #[serde(default)]
+    pub dead_man_s: Option<u64>,
 }
 
 /// Which adapter speaks to a venue.

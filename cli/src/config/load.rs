@@ -14,7 +14,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{Config, GatewaySection, Paths};
+use super::{Config, GatewaySection, Paths, Venue, VenueKind};
 
 /// Variables that begin so override the file: `MANDATUM__GATEWAY__LISTEN=127.0.0.1:9443`.
 pub const ENVIRONMENT_PREFIX: &str = "MANDATUM__";
@@ -230,6 +230,21 @@ const LONGEST_STATUS_URL: usize = 200;
 /// Arcs accepted beside the house's own: each costs a look at every handshake.
 const MOST_ACCEPTED_PENS: usize = 4;
 
+/// The shortest and the longest time of a venue's dead man's switch, in seconds: beats come in its quarter, and three of them may be lost.
+const DEAD_MAN_S: std::ops::RangeInclusive<u64> = 15..=3_600;
+
+fn dead_man(venue: &Venue) -> Result<(), String> {
+    match (venue.kind, venue.dead_man_s) {
+        (_, None) => Ok(()),
+        (VenueKind::Binance, Some(_)) => Err("Binance's spot has no such switch: remove it".to_owned()),
+        (VenueKind::Kraken, Some(seconds)) if DEAD_MAN_S.contains(&seconds) => Ok(()),
+        (VenueKind::Kraken, Some(seconds)) => {
+            let (least, most) = (DEAD_MAN_S.start(), DEAD_MAN_S.end());
+            Err(format!("{seconds} is outside {least} to {most}"))
+        }
+    }
+}
+
 /// Every number that has bounds: key, value, least, most.
 fn bounded(config: &Config) -> Vec<(&'static str, u64, u64, u64)> {
     let (gateway, house) = (&config.gateway, &config.house);
@@ -290,6 +305,11 @@ fn check(config: &Config, file: &Path) -> Result<(), ConfigError> {
     }
     if let Err(reason) = fix_apart(&config.gateway) {
         return refuse("gateway.fix", reason.to_owned());
+    }
+    for (name, venue) in &config.venues {
+        if let Err(reason) = dead_man(venue) {
+            return refuse(&format!("venues.{name}.dead_man_s"), reason);
+        }
     }
     if let Err(reason) = accepted_pens(&config.gateway, house.environment) {
         return refuse("gateway.accepted_pens", reason);
@@ -431,6 +451,25 @@ mod tests {
                 }
                 other => panic!("{text}: {other:?}"),
             }
+        }
+    }
+
+    /// Control: without the check a Binance section is taken in silence.
+    #[test]
+    fn a_dead_mans_switch_is_krakens_and_bounded() {
+        let venue = |kind, seconds| {
+            let text = format!(
+                "{LEAST}[venues.x]\nkind = \"{kind}\"\nurl = \"http://127.0.0.1:1\"\napi_key_file = \"k\"\nsecret_file = \"s\"\n\
+                 instruments = {{ BTC_EUR = \"EUR\" }}\ndead_man_s = {seconds}\n"
+            );
+            read(&text, &[])
+        };
+        assert!(venue("kraken", 15).is_ok() && venue("kraken", 3_600).is_ok());
+        for (kind, seconds) in [("kraken", 14), ("kraken", 3_601), ("binance", 60)] {
+            let Err(ConfigError::Value { key, .. }) = venue(kind, seconds) else {
+                panic!("{kind} {seconds} is taken")
+            };
+            assert_eq!(key, "venues.x.dead_man_s");
         }
     }
 

@@ -75,6 +75,7 @@ local = ["127.0.0.0/8"]
 # secret_file = "venues/exchange_a.secret"
 # roots_file = "venues/exchange_a.pem"  # pinned roots; needed for https
 # instruments = { BTC_EUR = "EUR" }
+# dead_man_s = 60             # Kraken, an account of one bot: it cancels what rests there this long after the gateway last said that all is well
 
 [console]
 # officers = "127.0.0.1:8444"  # officers' API, mTLS

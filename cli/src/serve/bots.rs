@@ -135,5 +135,6 @@ async fn plan(
         longest_delay,
         prices_every,
         watch_every,
+        dead_man: section.dead_man_s.map(Duration::from_secs),
     })
 }

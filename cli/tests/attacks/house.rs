@@ -141,7 +141,10 @@ pub(crate) async fn configured(setup: Setup) -> (tempfile::TempDir, fixtures_ven
         "" => "127.0.0.0/8",
         network => network,
     };
-    let kind = if setup.kraken { "kraken" } else { "binance" };
+    let (kind, switch) = match setup.kraken {
+        true => ("kraken", "dead_man_s = 60\n"),
+        false => ("binance", ""),
+    };
     let accepted: Vec<u64> = setup.accepted_pen.into_iter().collect();
     let bot_life = setup.bot_life_seconds.unwrap_or(86_400);
     secret(
@@ -193,7 +196,7 @@ url = "{url}"
 api_key_file = "key"
 secret_file = "secret"
 instruments = {{ BTC_EUR = "EUR" }}
-{webhook}"#
+{switch}{webhook}"#
     );
     let file = folder.path().join("mandatum.toml");
     std::fs::write(&file, text).unwrap();

@@ -41,7 +41,8 @@ async fn a_key_that_may_withdraw_opens_no_gateway() {
     }
 }
 
-/// A house on Kraken: an order of a bot passes and reaches the venue once, under the gateway's key.
+/// A house on Kraken: an order of a bot passes and reaches the venue once, under the gateway's key; the venue's dead man's switch is held as the
+/// configuration says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kraken_is_a_venue_as_any_other() {
     let house = house(Setup {
@@ -52,6 +53,10 @@ async fn kraken_is_a_venue_as_any_other() {
     house.lives("k-1").await;
     assert_eq!(house.venue.count(|received| received.is_taken_order()), 1);
     assert_eq!(house.venue.count(|received| received.path.starts_with("/api/")), 0);
+    let holds = |received: &fixtures_venue::Received| received.path == "/0/private/CancelAllOrdersAfter";
+    while house.venue.count(holds) == 0 {
+        tokio::task::yield_now().await;
+    }
     let mut config = house.config.clone();
     config.gateway.listen = house.running.addresses.gateway.unwrap();
     let found = of_house::examine(&config).await;

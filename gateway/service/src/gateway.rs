@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use extensions::{AgentId, Clock, Counterparty, GatewayId, mandate::OnHalt};
 use gateway_policy::{OpenMark, View};
 use ledger::{Ledger, Writer};
-use revocation_core::HouseState;
+use revocation_core::{HouseState, Standing, standing::Mode};
 
 use crate::{
     listener::{
@@ -165,13 +165,29 @@ impl Gateway {
 
     /// Opens an agent's gate when neither its own standing nor the house's keeps it closed ([`Slot::reconsider_gate`]).
     pub fn reconsider_gate(&self, slot: &Slot) {
+        slot.reconsider_gate(self.house_mode_of(slot), self.clock.now());
+    }
+
+    /// What the house lets the agent do at most.
+    fn house_mode_of(&self, slot: &Slot) -> Mode {
         let house = self.house.load();
         let mandate = self.mandates.latest_of(&slot.agent);
-        let mode = mandate.map_or_else(
+        mandate.map_or_else(
             || house.state.mode_of_all(),
             |mandate| house.state.mode_of(&mandate.document.owner),
-        );
-        slot.reconsider_gate(mode, self.clock.now());
+        )
+    }
+
+    /// Whether the agent's orders may go on resting: neither it nor its house is frozen or revoked, and its state is known.
+    #[must_use]
+    pub fn may_rest(&self, slot: &Slot) -> bool {
+        let standing = {
+            let inner = slot.lock();
+            inner.is_readable().then(|| inner.state.standing_at(self.clock.now()))
+        };
+        let stopped = standing.is_none_or(|standing| matches!(standing, Standing::Revoked | Standing::Frozen));
+        let house = matches!(self.house_mode_of(slot), Mode::Frozen | Mode::Revoked);
+        slot.gate_open() && !slot.has_unrecorded_halt() && !stopped && !house
     }
 
     /// What the agent's halt does with its open orders: by the mandate it was halted under, and otherwise by its latest one. A document that officers

@@ -26,7 +26,7 @@ use crate::{
     fix::acceptor::{FixBots, Kept},
     gateway::{Gateway, Settings, Venues},
     listener::accept::{Bounds, Listener, bind_shared},
-    pipeline::{follow, prices::PriceFeed, settle, watch::Watch},
+    pipeline::{dead_man::DeadMan, follow, prices::PriceFeed, settle, watch::Watch},
     session::Inspected,
     venue::Venue,
 };
@@ -49,6 +49,8 @@ pub struct VenuePlan {
     pub prices_every: Duration,
     /// From one look at resting orders to the next.
     pub watch_every: Duration,
+    /// How long after its last beat the venue's dead man's switch cancels, where it is used.
+    pub dead_man: Option<Duration>,
 }
 
 /// What an instance is made of.
@@ -429,6 +431,10 @@ impl Worker {
                 plan.longest_delay,
             );
             tokio::spawn(watch.run(self.stop.clone()));
+            if let Some(after) = plan.dead_man {
+                let switch = DeadMan::new(self.gateway.clone(), plan.counterparty, venue.clone(), after);
+                tokio::spawn(switch.run(self.stop.clone()));
+            }
             feeds.push(feed);
         }
         feeds

@@ -49,6 +49,10 @@ counters! {
     foreign_orders,
     /// Trades at the venue, under our credential, that no permit explains.
     foreign_trades,
+    /// Times that a venue was told not to cancel what rests there.
+    dead_man_beats,
+    /// Times that a venue was left to cancel what rests there, since not all was well.
+    dead_man_withheld,
     /// Decisions taken again because another writer was first.
     conflicts,
     /// Orders refused because the ledger could not record.

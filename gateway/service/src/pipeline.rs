@@ -5,6 +5,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 mod believed;
 pub mod bypass;
 pub mod cancel;
+pub mod dead_man;
 pub mod decisions;
 pub mod disconnect;
 pub mod endings;

@@ -12,7 +12,7 @@ pub mod kraken;
 pub mod market;
 mod reach;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use extensions::Instrument;
@@ -112,6 +112,12 @@ pub trait Venue: Send + Sync {
     /// A question that anybody may ask, in the venue's own words: nothing of the answer is believed here, and no credential goes with it. A venue that
     /// does not speak them lists nothing.
     fn market<'a>(&'a self, _: Instrument, _: &'a MarketQuestion) -> Answer<'a, Result<Bytes, Doubt>> {
+        Box::pin(async { Err(Doubt::NotListed) })
+    }
+
+    /// Asks the venue to cancel whatever rests there under our account `after` this, unless it is asked again before: its dead man's switch. A venue
+    /// without one lists nothing.
+    fn cancel_all_after(&self, _after: Duration) -> Answer<'_, Result<(), Doubt>> {
         Box::pin(async { Err(Doubt::NotListed) })
     }
 

@@ -41,6 +41,8 @@ pub struct CountingVenue {
     pub listed: Mutex<OpenOrders>,
     /// What traded since.
     pub trades: Mutex<Vec<Trade>>,
+    /// How often its dead man's switch was held.
+    pub beats: AtomicI64,
 }
 
 impl CountingVenue {
@@ -56,6 +58,7 @@ impl CountingVenue {
             ordered: Mutex::default(),
             listed: Mutex::default(),
             trades: Mutex::default(),
+            beats: AtomicI64::new(0),
         })
     }
 
@@ -105,6 +108,11 @@ fn report(id: &str, instrument: Instrument, quantity: extensions::Decimal) -> Or
 }
 
 impl Venue for CountingVenue {
+    fn cancel_all_after(&self, _: Duration) -> Answer<'_, Result<(), Doubt>> {
+        self.beats.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+
     fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome> {
         Box::pin(async move {
             // As the wire is: the gate is asked, then the bytes leave, with nothing between.

@@ -10,6 +10,7 @@ mod trades;
 
 use std::borrow::Cow;
 
+use extensions::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -84,6 +85,26 @@ fn good(status: u16, body: &[u8]) -> Result<&str, Doubt> {
 
 fn parsed<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Doubt> {
     serde_json::from_str(body).map_err(|_| Doubt::Unreadable { status: 200 })
+}
+
+/// The answer to `CancelAllOrdersAfter`: it counts, and ends when it was asked to, to a second.
+pub(super) fn read_armed(status: u16, body: &[u8], seconds: u64) -> Result<(), Doubt> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Armed<'a> {
+        #[serde(borrow)]
+        current_time: Cow<'a, str>,
+        #[serde(borrow)]
+        trigger_time: Cow<'a, str>,
+    }
+    let armed: Armed<'_> = parsed(good(status, body)?)?;
+    let read = |text: &str| Timestamp::parse(text).map_err(|_| Doubt::Contradiction("triggerTime"));
+    let counts = read(&armed.trigger_time)?.micros_since(read(&armed.current_time)?);
+    let asked = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    match counts.abs_diff(asked) <= 1_000_000 {
+        true => Ok(()),
+        false => Err(Doubt::Contradiction("triggerTime")),
+    }
 }
 
 /// What an answer says of how we ask, apart from what was asked.

@@ -1,6 +1,10 @@
 //! The adapter against the paper venue and against scripted answers: signed as the venue reads it, sent once or not at all, and every doubt a doubt.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use extensions::{AgentId, Clock, Decimal, Instrument, Timestamp};
 use fixtures_venue::{Account, Fault, Handle, PricePath, Scripted, Symbol};
@@ -352,4 +356,61 @@ async fn a_venue_that_is_asked_too_much_is_left_alone() {
     assert_eq!(order, Outcome::Withheld(NotSent::BackingOff));
     assert_eq!(adapter.open_orders(None).await, Err(Doubt::BackingOff));
     assert_eq!(adapter.cancel(&key(1)).await, CancelOutcome::NotThere);
+}
+
+/// The switch that is held leaves what rests; the one that nobody holds cancels it, by the venue's own clock.
+///
+/// Control, tried: with a beat that asks for another time, or an answer that names another one, the adapter's word is a contradiction.
+#[tokio::test]
+async fn the_dead_mans_switch_fires_when_it_is_not_held() {
+    let clock = Arc::new(SteppedClock(Mutex::new(RealClock.now())));
+    let real = clock.clone();
+    let (_venue, adapter) = paper_with(move |config| config.real_clock = real).await;
+    let open = || true;
+    let Outcome::Accepted(rests) = adapter.send_order(&order(1, "40000"), &open).await else {
+        panic!("taken")
+    };
+    let life = async || adapter.query(&key(1)).await.expect("known").expect("there").life;
+    let minute = Duration::from_secs(60);
+    assert_eq!(adapter.cancel_all_after(minute).await, Ok(()));
+    clock.pass(59);
+    assert_eq!(life().await, rests.life);
+    assert_eq!(adapter.cancel_all_after(minute).await, Ok(()), "held");
+    clock.pass(59);
+    assert_eq!(life().await, OrderLife::Open, "held in time");
+    clock.pass(1);
+    assert_eq!(life().await, OrderLife::Cancelled);
+}
+
+struct SteppedClock(Mutex<Timestamp>);
+
+impl SteppedClock {
+    fn pass(&self, seconds: i64) {
+        let mut now = self.0.lock().expect("held");
+        *now = now.plus_seconds(seconds);
+    }
+}
+
+impl Clock for SteppedClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().expect("held")
+    }
+}
+
+#[test]
+fn an_answer_of_the_switch_counts_what_was_asked() {
+    let read =
+        |result: &str| super::reply::read_armed(200, format!(r#"{{"error":[],"result":{result}}}"#).as_bytes(), 60);
+    let times = |now: &str, then: &str| read(&format!(r#"{{"currentTime":"{now}","triggerTime":"{then}"}}"#));
+    assert_eq!(times("2026-03-24T17:41:56Z", "2026-03-24T17:42:56Z"), Ok(()));
+    assert_eq!(times("2026-03-24T17:41:56Z", "2026-03-24T17:42:55Z"), Ok(()));
+    for (now, then) in [
+        ("2026-03-24T17:41:56Z", "0"),
+        ("2026-03-24T17:41:56Z", "2026-03-24T17:43:56Z"),
+        ("2026-03-24T17:41:56Z", "2026-03-24T17:40:56Z"),
+        ("now", "then"),
+    ] {
+        assert_eq!(times(now, then), Err(Doubt::Contradiction("triggerTime")), "{then}");
+    }
+    assert!(read("{}").is_err() && read("[]").is_err());
 }

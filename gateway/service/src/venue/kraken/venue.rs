@@ -1,6 +1,6 @@
 //! The adapter itself: each question as one signed request and one checked answer.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use extensions::{Clock, Decimal, Instrument};
@@ -265,6 +265,17 @@ impl Kraken {
         settled(answer, body)
     }
 
+    /// The venue counts in whole seconds.
+    async fn arm(&self, after: Duration) -> Result<(), Doubt> {
+        let seconds = after.as_secs().max(1);
+        let asked = format!("timeout={seconds}");
+        let answer = self
+            .question("/0/private/CancelAllOrdersAfter", &asked, LONGEST_ORDER_REPLY)
+            .await?;
+        let armed = reply::read_armed(answer.status, &answer.body, seconds);
+        settled(answer, armed)
+    }
+
     async fn list_rules(&self) -> Result<Vec<MarketRules>, Doubt> {
         let _turn = self.settings.market.take(RULES_WEIGHT).ok_or(Doubt::BackingOff)?;
         let symbols = self.settings.symbols.values().take(PRICES_PAGE);
@@ -432,6 +443,10 @@ impl Venue for Kraken {
 
     fn market<'a>(&'a self, instrument: Instrument, question: &'a MarketQuestion) -> Answer<'a, Result<Bytes, Doubt>> {
         Box::pin(self.ask_market(instrument, question))
+    }
+
+    fn cancel_all_after(&self, after: Duration) -> Answer<'_, Result<(), Doubt>> {
+        Box::pin(self.arm(after))
     }
 
     fn rules(&self) -> Answer<'_, Result<Vec<MarketRules>, Doubt>> {
