@@ -53,6 +53,11 @@ first = bot.create_order(symbol, "limit", "buy", 0.01, 46000)
 edited = bot.edit_order(first["id"], symbol, "limit", "buy", 0.02, 46500)
 assert edited["amount"] == 0.02 and edited["id"] != first["id"], edited
 assert [order["id"] for order in bot.fetch_open_orders(symbol)] == [edited["id"]]
+# Less of it, under the same id.
+less = bot.request("order/amend/keepPriority", ["private"], "PUT", {"symbol": "BTCEUR", "orderId": edited["id"], "newQty": "0.01"})
+assert str(less["amendedOrder"]["orderId"]) == edited["id"], less
+known = bot.fetch_order(edited["id"], symbol)
+assert (known["status"], known["amount"]) == ("open", 0.01), known
 bot.cancel_all_orders(symbol)
 assert bot.fetch_open_orders(symbol) == []
 
@@ -71,6 +76,12 @@ def raises(kind, *order):
 assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, symbol, "limit", "buy", 1, 47000)
 assert "ORDER_TYPE" in raises(ccxt.PermissionDenied, symbol, "limit", "sell", 0.01, 47000, {"triggerPrice": 46900})
 assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, symbol, "limit", "buy", 1, 47000, {"test": True})
+try:
+    stop = {"belowType": "STOP_LOSS", "belowStopPrice": "48000"}
+    bot.private_post_orderlist_oco({"symbol": "BTCEUR", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER", "abovePrice": "52000", **stop})
+    raise AssertionError("a list with a stop was taken")
+except ccxt.PermissionDenied as refused:
+    assert "ORDER_TYPE" in str(refused), refused
 try:
     bot.fetch_ohlcv(symbol)  # the paper venue keeps no history; a real one answers
 except ccxt.PermissionDenied as refused:

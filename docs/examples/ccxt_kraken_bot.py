@@ -70,9 +70,29 @@ assert "ORDER_TYPE" in raises(ccxt.PermissionDenied, bot.create_order, symbol, "
 assert "ORDER_INVALID" in raises(ccxt.BadRequest, bot.create_order, symbol, "limit", "buy", 0.01, 47000, {"postOnly": True})
 assert "ORDER_NOT_FOUND" in raises(ccxt.OrderNotFound, bot.cancel_order, resting["id"], symbol)
 raises(ccxt.OrderNotFound, bot.fetch_order, "O00000-00000-999999", symbol)
-# Amends, edits, batches and whatever moves money.
-assert "PATH_UNKNOWN" in raises(ccxt.PermissionDenied, bot.edit_order, bought["id"], symbol, "limit", "buy", 0.02, 46000)
-assert "PATH_UNKNOWN" in raises(ccxt.PermissionDenied, bot.cancel_orders, [bought["id"]])
+
+# A batch is so many orders: one beyond the mandate raises, and the other stands.
+limit = {"symbol": symbol, "type": "limit", "side": "buy", "price": 46000}
+two = bot.create_orders([{**limit, "amount": 0.01}, {**limit, "amount": 0.02, "params": {"clientOrderId": "k-2"}}])
+assert [order["id"] for order in bot.fetch_open_orders(symbol)] == [order["id"] for order in two], two
+said = raises(ccxt.PermissionDenied, bot.create_orders, [{**limit, "amount": 1}, {**limit, "amount": 0.03, "params": {"clientOrderId": "k-3"}}])
+assert "MAX_NOTIONAL" in said, said
+assert len(bot.fetch_open_orders(symbol)) == 3
+
+# An amend is a new order under the old names; one beyond the mandate leaves the order as it is.
+amended = bot.edit_order(two[1]["id"], symbol, "limit", "buy", 0.01, 46500)
+assert amended["id"] == two[1]["id"], amended
+known = bot.fetch_order(two[1]["id"], symbol)
+assert (known["amount"], known["price"], known["status"], known["clientOrderId"]) == (0.01, 46500, "open", "k-2"), known
+assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, bot.edit_order, two[1]["id"], symbol, "limit", "buy", 1, 46500)
+assert bot.fetch_order(two[1]["id"], symbol)["amount"] == 0.01
+edited = bot.private_post_editorder({"txid": two[0]["id"], "pair": "XBTEUR", "volume": "0.02", "price": "46100"})["result"]
+assert edited["txid"] != edited["originaltxid"] == two[0]["id"], edited
+assert bot.cancel_orders([two[1]["id"], edited["txid"]])[0]["info"]["result"]["count"] in (2, "2")
+assert len(bot.fetch_open_orders(symbol)) == 1
+bot.cancel_all_orders()
+
+# Whatever moves money.
 assert "PATH_UNKNOWN" in raises(ccxt.PermissionDenied, bot.cancel_all_orders_after, 60000)
 assert "PATH_UNKNOWN" in raises(ccxt.PermissionDenied, bot.withdraw, "BTC", 1, "somewhere", {"key": "mine"})
 assert "PATH_UNKNOWN" in raises(ccxt.PermissionDenied, bot.fetch_deposit_methods, "BTC")

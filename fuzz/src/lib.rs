@@ -53,6 +53,10 @@ pub const TARGETS: &[Target] = &[
         run: gateway_service::venue::kraken::fuzz_kraken_reply,
     },
     Target {
+        name: "form_kraken",
+        run: gateway_service::api::fuzz_kraken_form,
+    },
+    Target {
         name: "oid",
         run: extensions::fuzz::fuzz_oid,
     },

@@ -27,7 +27,15 @@ const BODY_BYTES: usize = 64 * 1_024;
 /// How long it may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// The paths whose `POST` is an order.
-const ORDERS: [&str; 3] = ["/v1/orders", "/api/v3/order", "/api/v3/order/cancelReplace"];
+const ORDERS: [&str; 7] = [
+    "/v1/orders",
+    "/api/v3/order",
+    "/api/v3/order/cancelReplace",
+    "/api/v3/order/oco",
+    "/api/v3/orderList/oco",
+    "/0/private/AddOrder",
+    "/0/private/AddOrderBatch",
+];
 /// What says that the bot, or its certificate, is revoked.
 const HALTED: [&str; 3] = ["AGENT_REVOKED", "ANOMALY_REVOKED", "CERT_REVOKED"];
 
@@ -124,7 +132,7 @@ pub(super) fn draft(method: Method, target: PathAndQuery, mut headers: HeaderMap
     let own_route = target.path() == ORDERS[0];
     Draft {
         // A nonce is used once: what the bot signed cannot be sent again by anybody else.
-        repeatable: method != Method::POST || own_route && unsigned,
+        repeatable: ![Method::POST, Method::PUT].contains(&method) || own_route && unsigned,
         unsigned_order: order && unsigned,
         method,
         target,

@@ -61,6 +61,8 @@ pub(crate) struct Setup {
     pub(crate) webhook: Option<u16>,
     /// Kraken's interface at the venue, instead of Binance's.
     pub(crate) kraken: bool,
+    /// The mandate allows stops.
+    pub(crate) stops: bool,
     /// The venue's key may withdraw.
     pub(crate) key_withdraws: bool,
     /// The ledger on a disk of its own, of so many MiB; needs root.
@@ -251,7 +253,7 @@ pub(crate) async fn house(setup: Setup) -> House {
         "expires_at": in_days(90), "owner": "desk", "purpose": "market making",
     });
     ada.post("/v1/agents", &registration).await.unwrap();
-    let application = json!({
+    let mut application = json!({
         "agent": "mm-1",
         "conduct": {
             "on_halt": "cancel_all",
@@ -261,6 +263,9 @@ pub(crate) async fn house(setup: Setup) -> House {
         },
         "expires": in_days(60), "limits": limits(setup.order_proof), "mandate": "m-1", "rationale": "a target",
     });
+    if setup.stops {
+        application["limits"]["order_types"] = json!(["limit", "market", "stop_market", "stop_limit"]);
+    }
     ada.post("/v1/applications", &application).await.unwrap();
     // One or two officers, as the thresholds have it.
     for other in [&mut grace, &mut joan] {

@@ -44,8 +44,8 @@ async fn stock_ccxt_trades_under_a_mandate() {
     runs(&house, python, "ccxt_bot.py").await;
     assert_eq!(
         house.orders(),
-        4,
-        "the resting one, the market order, and an edited one before and after"
+        5,
+        "the resting one, the market order, and an edited one before and after, and less of it"
     );
     for path in ["ticker/24hr", "depth", "aggTrades", "exchangeInfo"] {
         let path = format!("/api/v3/{path}");
@@ -72,7 +72,7 @@ async fn asynchronous_ccxt_trades_under_a_mandate() {
 }
 
 /// Stock ccxt speaks Kraken's interface to a house on Kraken: places, reads, cancels, buys, asks for prices without a credential; and what each refusal becomes.
-/// What moves money, amends or comes in batches is refused before it is read.
+/// Its batches and amends are single orders at the venue, and what moves money is refused before it is read.
 ///
 /// Control, built in: as above.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,8 +86,8 @@ async fn stock_ccxt_trades_on_kraken_under_a_mandate() {
     runs(&house, python, "ccxt_kraken_bot.py").await;
     assert_eq!(
         house.orders(),
-        4,
-        "the resting one, the market order, and two to cancel together"
+        9,
+        "the resting one, the market order, two to cancel together, two of one batch and one of another, an amended and an edited one again"
     );
     for path in ["Ticker", "Depth", "AssetPairs"] {
         let path = format!("/0/public/{path}");
@@ -143,10 +143,7 @@ async fn what_is_no_order_is_refused_in_krakens_shape() {
         assert!(answer.contains(&said) && answer.contains(" 200 "), "{body}: {answer}");
     }
     for path in [
-        "AmendOrder",
-        "EditOrder",
-        "AddOrderBatch",
-        "CancelOrderBatch",
+        "AddOrderBatchX",
         "CancelAllOrdersAfter",
         "Withdraw",
         "WithdrawMethods",
@@ -177,6 +174,50 @@ async fn what_is_no_order_is_refused_in_krakens_shape() {
     }
     let answer = house.curl(&["-X", "POST", "-d", "cl_ord_id=n-1"], "/0/private/CancelOrder");
     assert!(answer.contains("{\"error\":[],\"result\":{\"count\":1}}"), "{answer}");
+    house.running.stop().await.unwrap();
+}
+
+/// A list reaches the venue as one, and ends as one: the cancel of one order, or of the list.
+///
+/// Control, built in: the books of the venue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_reaches_the_venue_as_one() {
+    let house = house(Setup {
+        stops: true,
+        ..Setup::default()
+    })
+    .await;
+    let call = |method: &str, path: &str, body: &str| house.curl(&["-X", method, "-d", body], path);
+    let lists = || house.venue.count(|request| request.path == "/api/v3/orderList/oco");
+    let list = "symbol=BTCEUR&side=SELL&quantity=0.01&aboveType=LIMIT_MAKER&abovePrice=52000&belowType=STOP_LOSS_LIMIT&belowStopPrice=48000&belowPrice=47900&belowTimeInForce=GTC";
+    for (id, cancel) in [("a", "origClientOrderId=a-stop"), ("b", "origClientOrderId=b-limit")] {
+        let before = lists();
+        let form = format!("{list}&aboveClientOrderId={id}-limit&belowClientOrderId={id}-stop");
+        for _ in 0..2 {
+            let said = call("POST", "/api/v3/orderList/oco", &form);
+            assert!(
+                said.contains("\"contingencyType\":\"OCO\"") && said.contains(" 200 "),
+                "{said}"
+            );
+        }
+        assert_eq!(lists(), before + 1, "the same list again is the same list");
+        let said = house.curl(&[], "/api/v3/openOrders?symbol=BTCEUR");
+        assert!(
+            said.contains(&format!("{id}-limit")) && said.contains(&format!("{id}-stop")),
+            "{said}"
+        );
+        let said = house.curl(&["-X", "DELETE"], &format!("/api/v3/order?symbol=BTCEUR&{cancel}"));
+        assert!(said.contains("\"status\":\"CANCELED\""), "{said}");
+        let mut said = String::new();
+        for _ in 0..100 {
+            said = house.curl(&[], "/api/v3/openOrders?symbol=BTCEUR");
+            if said.starts_with("[] ") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert!(said.starts_with("[] "), "{said}");
+    }
     house.running.stop().await.unwrap();
 }
 
@@ -229,7 +270,7 @@ async fn what_is_no_order_is_refused_in_the_venues_shape() {
         );
     }
     for path in [
-        "/api/v3/order/oco",
+        "/api/v3/orderList/oto",
         "/sapi/v1/capital/withdraw/apply",
         "/api/v3/userDataStream",
         "/wapi/v3/withdraw.html",

@@ -324,6 +324,14 @@ async fn what_it_signs_is_recorded_as_its_own() {
         form.replace("=form", "=replaced") + "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=form";
     let answer = send(&sidecar, "/api/v3/order/cancelReplace", &replaced, "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let form = "nonce=1&pair=XBTEUR&type=buy&ordertype=limit&volume=1e-2&price=47000&cl_ord_id=kraken";
+    let answer = send(&sidecar, "/0/private/AddOrder", form, "").await;
+    assert!(answer.contains("\"txid\":[\"O"), "{answer}");
+    let one = r#"{"type":"buy","ordertype":"limit","volume":1e-2,"price":"47000","cl_ord_id":"batch-1"}"#;
+    let two = one.replace("batch-1", "batch-2").replace("1e-2", "0.02");
+    let batch = format!(r#"{{"nonce":"1","pair":"XBTEUR","orders":[{one},{two}]}}"#);
+    let answer = send(&sidecar, "/0/private/AddOrderBatch", &batch, "").await;
+    assert_eq!(answer.matches("\"txid\":\"O").count(), 2, "{answer}");
     let mut bot = mandatum::bot::Bot::open(
         &house.folder.path().join("bot"),
         origin(house.running.addresses.gateway),
@@ -338,7 +346,7 @@ async fn what_it_signs_is_recorded_as_its_own() {
     assert!(bare.json().unwrap()["code"] == "PROOF_REQUIRED");
     for decided in decisions(&house).await {
         let expected = match decided["order"]["client_order_id"].as_str().unwrap() {
-            "signed" | "form" | "replaced" => (json!("valid"), json!("sidecar")),
+            "signed" | "form" | "replaced" | "kraken" | "batch-1" | "batch-2" => (json!("valid"), json!("sidecar")),
             "own" => (json!("valid"), Value::Null),
             _ => (json!("missing"), Value::Null),
         };
@@ -350,7 +358,7 @@ async fn what_it_signs_is_recorded_as_its_own() {
     }
     sidecar.stop().await;
     let claims = audited(&house, |body| body.to_owned()).await.expect("the record holds");
-    assert_eq!(claims, 4, "four signatures were checked");
+    assert_eq!(claims, 7, "seven signatures were checked");
     let taken = audited(&house, |body| body.replacen("\"signed_by\":\"sidecar\",", "", 1)).await;
     assert!(taken.unwrap_err().contains("who signed"));
     house.running.stop().await.unwrap();

@@ -78,6 +78,7 @@ pub(crate) fn decided(bench: &Bench, id: &str, observation: &Observation, score:
         folded_to: None,
         gateway: "gw-1".parse().unwrap(),
         known: Known::New,
+        list: None,
         mandate: None,
         notional: observation.notional,
         order,

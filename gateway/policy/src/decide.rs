@@ -15,6 +15,7 @@ use crate::{
     decision::{Body, Decision},
     events::{DecisionKind, FailedCheck, OrderDecided, Overridden, ScoreUse},
     facts::Facts,
+    order::InList,
     state::AgentState,
 };
 
@@ -239,6 +240,10 @@ fn record(
         folded_to: state.folded_to(),
         gateway: *facts.gateway,
         known: facts.known,
+        list: facts.order.list.map(|place| match place {
+            InList::First => state.next_number(),
+            InList::Second(first) => first,
+        }),
         mandate: facts.mandate.map(|mandate| mandate.digest),
         notional: context.notional,
         order: context.order.clone(),

@@ -31,8 +31,8 @@ pub use events::{
 };
 pub use facts::{Facts, Mandate, REFERENCE_MAX_AGE_MS, SEND_WITHIN_MS};
 pub use order::{
-    FaultKind, LONGEST_BODY, LONGEST_REASONING, Order, OrderFault, OrderKind, OrderTerms, ParsedOrder, Reasoning, Side,
-    TimeInForce, VenueOrderId,
+    FaultKind, InList, LONGEST_BODY, LONGEST_REASONING, Order, OrderFault, OrderKind, OrderTerms, ParsedOrder,
+    Reasoning, Side, TimeInForce, VenueOrderId,
 };
 pub use replay::{Again, Replay, ReplayFault, decide_again, replay_decision};
 pub use state::{

@@ -10,7 +10,7 @@ use crate::{
     decision::Decision,
     events::OrderDecided,
     facts::{Facts, Mandate},
-    order::{Order, OrderFault, ParsedOrder},
+    order::{InList, Order, OrderFault, ParsedOrder},
     state::AgentState,
 };
 
@@ -115,7 +115,11 @@ pub fn decide_again(
     with: Replay<'_>,
 ) -> Result<Decision, ReplayFault> {
     let order = Order::new(recorded.order.clone()).map_err(ReplayFault::NoOrder)?;
-    let order = ParsedOrder::new(order);
+    let mut order = ParsedOrder::new(order);
+    order.list = recorded.list.map(|first| match first == state.next_number() {
+        true => InList::First,
+        false => InList::Second(first),
+    });
     if order.body != recorded.body {
         return Err(ReplayFault::Body);
     }

@@ -1,6 +1,8 @@
 //! What bots call: orders, cancels, reads and events over HTTP/1.1 and HTTP/2.
 
+mod amend;
 pub(crate) mod binance;
+mod chain;
 mod events;
 mod kraken;
 pub mod nonces;
@@ -11,6 +13,7 @@ mod reads;
 mod standing;
 mod stream;
 
+pub use kraken::fuzz_kraken_form;
 pub use stream::message::fuzz_stream_message;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -2,6 +2,10 @@
 
 mod world;
 
+#[path = "wire/amends.rs"]
+mod amends;
+#[path = "wire/batches.rs"]
+mod batches;
 #[path = "wire/binance.rs"]
 mod binance;
 #[path = "wire/cancels.rs"]
@@ -10,6 +14,8 @@ mod cancels;
 mod codes;
 #[path = "wire/fix.rs"]
 mod fix;
+#[path = "wire/lists.rs"]
+mod lists;
 
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,8 @@
 //! client, read as exactly the order that was decided.
 
 mod form;
+mod kraken;
+mod lists;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -170,6 +170,7 @@ fn decided(agent: AgentId, number: usize) -> anyhow::Result<OrderDecided> {
         folded_to: None,
         gateway: GatewayId::new("gw-1")?,
         known: Known::New,
+        list: None,
         mandate: None,
         notional,
         order,

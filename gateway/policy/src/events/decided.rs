@@ -173,6 +173,9 @@ pub struct OrderDecided {
     pub gateway: GatewayId,
     /// What the index knew of the id.
     pub known: Known,
+    /// The list that it is one of two of, by the number of the first one's entry: one of them at most executes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub list: Option<u64>,
     /// The digest of the mandate document, when the gateway holds it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mandate: Option<Digest>,

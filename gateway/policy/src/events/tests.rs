@@ -43,6 +43,7 @@ fn examples() -> Vec<AgentEvent> {
     let full = OrderDecided {
         counts_executions: true,
         counts_loss: true,
+        list: Some(3),
         overridden: Some(Overridden {
             checks: refusal.checks.clone(),
             grant: 2,

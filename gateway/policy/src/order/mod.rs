@@ -224,8 +224,19 @@ pub struct ParsedOrder {
     pub order: Order,
     /// [`Order::body_digest`], computed once.
     pub body: Digest,
+    /// Its place in a list, where it is one of two of which the venue lets one at most execute.
+    pub list: Option<InList>,
     /// The text split off for sealing.
     pub reasoning: Option<Reasoning>,
+}
+
+/// Which of a list's two orders one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InList {
+    /// The one that is decided first: the number of its entry is the list's.
+    First,
+    /// The other one, of that list.
+    Second(u64),
 }
 
 impl ParsedOrder {
@@ -235,6 +246,7 @@ impl ParsedOrder {
         Self {
             body: order.body_digest(),
             order,
+            list: None,
             reasoning: None,
         }
     }

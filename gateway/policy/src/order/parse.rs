@@ -176,6 +176,7 @@ impl<'a> Fields<'a> {
         Ok(ParsedOrder {
             body: order.body_digest(),
             order,
+            list: None,
             reasoning,
         })
     }

@@ -87,6 +87,16 @@ impl AgentState {
         }
     }
 
+    /// The state as it would be if an open order had ended where it stands: what an order that is to take its place would be decided on.
+    #[must_use]
+    pub fn without(&self, number: u64, at: Timestamp) -> Self {
+        let mut state = self.clone();
+        if let Some(place) = state.open.iter().position(|open| open.number == number) {
+            state.close(place, at);
+        }
+        state
+    }
+
     fn advance(&mut self, entry: EntryAt) -> bool {
         if entry.number < self.next {
             return false;
@@ -151,6 +161,7 @@ impl AgentState {
             cancelling: false,
             filled: Decimal::ZERO,
             gateway: decided.gateway,
+            list: decided.list,
             mark: OpenMark::Unanswered,
             number: entry.number,
             permitted_at: entry.at,

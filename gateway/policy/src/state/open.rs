@@ -35,6 +35,9 @@ pub struct OpenOrder {
     pub filled: Decimal,
     /// The instance that may have sent it.
     pub gateway: GatewayId,
+    /// The list that it is one of two of: one of them at most executes, and a cancel of one ends both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<u64>,
     /// What is known of it.
     pub mark: OpenMark,
     /// The number of the permit's entry.

@@ -18,7 +18,10 @@ impl AgentState {
             let because = match on_halt {
                 _ if !open.confirmed() => CancelCause::InDoubt,
                 OnHalt::CancelAll => CancelCause::MandateCancelsAll,
-                OnHalt::CancelRiskIncreasing if open.order.kind.has_stop_price() && self.fits(open, &mut kept) => {
+                // The venue ends both orders of a list with the cancel of one: none of them can be kept.
+                OnHalt::CancelRiskIncreasing
+                    if open.list.is_none() && open.order.kind.has_stop_price() && self.fits(open, &mut kept) =>
+                {
                     plan.keep.push(id);
                     continue;
                 }

@@ -8,7 +8,9 @@ use super::*;
 use crate::{
     AgentEvent, CancelRequested, CancelSource, CloseCause, Decision, OrderFilled, OrderKind, OrderOutcome,
     OutcomeState, PositionAttested, ReferencePrice,
-    fixture::{World, agent, currency, decimal, instrument, terms, time},
+    decide::decide,
+    fixture::{World, agent, currency, decimal, instrument, parsed, terms, time},
+    order::InList,
 };
 
 fn id(text: &str) -> ClientOrderId {
@@ -137,6 +139,63 @@ fn a_closed_reduction_waits_for_its_fills() {
     world.fill(number, &sell, "2", "100", "s1");
     assert_eq!(world.state.position(&sell.instrument), Some(Decimal::ZERO));
     assert!(!world.state.is_reduction(&order("t", Side::Sell, "1")));
+}
+
+/// Of a list a halt keeps nothing: the cancel of one order ends both at the venue. The state and the record say which list an order is of.
+///
+/// Control, tried: a plan that looks at the stop alone keeps it.
+#[test]
+fn a_halt_keeps_no_order_of_a_list() {
+    let mut world = World::new();
+    world.document.conduct.repeat_window_ms = 0;
+    world.long("3");
+    let mut list = InList::First;
+    let mut numbers = Vec::new();
+    for terms in [order("limit", Side::Sell, "1"), stop("stop", Side::Sell, "1")] {
+        let name = terms.client_order_id.to_string();
+        let mut parsed = parsed(terms);
+        parsed.list = Some(list);
+        let decision = decide(&world.facts(&parsed), &world.state, world.now);
+        assert!(matches!(decision, Decision::Permit(_)), "{decision:?}");
+        world.state.apply_decision(&decision);
+        let number = decision.number();
+        list = InList::Second(numbers.first().copied().unwrap_or(number));
+        numbers.push(number);
+        assert_eq!(decision.decided().list, Some(numbers[0]));
+        world.accept(&name, number);
+    }
+    let plan = world.state.halt_plan(OnHalt::CancelRiskIncreasing);
+    assert!(plan.keep.is_empty() && plan.cancel.len() == 2, "{plan:?}");
+    assert!(
+        world
+            .state
+            .open_orders()
+            .iter()
+            .all(|open| open.list == Some(numbers[0]))
+    );
+}
+
+/// What an order in another one's place is decided on: the other one's part of every count is free, and nothing else has moved.
+///
+/// Control, tried: `without` that only clones.
+#[test]
+fn a_state_without_one_of_its_orders() {
+    let mut world = World::new();
+    world.long("2");
+    let unit = order("x", Side::Buy, "1").currency;
+    let now = world.now;
+    let (stays, _) = world.send(order("stays", Side::Buy, "1"));
+    let before = world.state.clone();
+    let (buys, _) = world.send(order("buys", Side::Buy, "3"));
+    let (sells, _) = world.send(order("sells", Side::Sell, "2"));
+    let without = world.state.without(buys, now).without(sells, now);
+    let numbers = |state: &AgentState| state.open_orders().iter().map(|open| open.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&without), [stays]);
+    assert_eq!(without.day_notional(&unit, now), before.day_notional(&unit, now));
+    assert!(without.is_reduction(&order("again", Side::Sell, "2")));
+    assert!(!world.state.is_reduction(&order("again", Side::Sell, "2")));
+    assert_eq!(without.next_number(), world.state.next_number());
+    assert_eq!(world.state.without(buys + 1_000, now), world.state, "no such order");
 }
 
 #[test]

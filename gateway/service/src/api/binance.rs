@@ -4,7 +4,9 @@
 //! venue's credential is the gateway's. What is not listed in [`routes`] is refused in the venue's own shape.
 
 pub(super) mod account;
+mod amend;
 pub(super) mod cancels;
+mod list;
 pub(super) mod market;
 pub(crate) mod order;
 pub(super) mod parameters;
@@ -23,7 +25,7 @@ use axum::{
     extract::State,
     http::Uri,
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{any, get, post, put},
 };
 use extensions::ClientOrderId;
 use gateway_policy::{AgentEvent, Code};
@@ -31,7 +33,7 @@ use serde_json::json;
 
 pub(super) use self::market::Rules;
 use self::{parameters::Parameters, refusal::Refused};
-use super::{Side, orders::whole_body};
+use super::{Side, chain, orders::whole_body};
 use crate::{
     pipeline::unread::QUESTIONS_PER_SECOND,
     session::Session,
@@ -40,6 +42,10 @@ use crate::{
 
 /// Where the venue's interfaces begin: spot, and those of which nothing is answered (margin, transfers, withdrawals, futures, options).
 const PREFIXES: [&str; 7] = ["api", "sapi", "wapi", "fapi", "dapi", "eapi", "papi"];
+
+/// What to do instead of a list whose later orders nobody has decided on when they are placed.
+const LISTS: &str =
+    "of lists only orderList/oco is passed on; send an order that follows on another when that one has executed";
 
 /// The venue's paths that are answered; every other one below its prefixes is refused.
 pub(super) fn routes() -> Router<Arc<Side>> {
@@ -51,6 +57,10 @@ pub(super) fn routes() -> Router<Arc<Side>> {
     let routes = MarketQuestion::paths(Words::Binance).fold(routes, |routes, path| {
         routes.route(&format!("/api/v3/{path}"), get(market::ask))
     });
+    let lists = ["oto", "otoco", "opo", "opoco"].map(|kind| format!("orderList/{kind}"));
+    let routes = lists.iter().fold(routes, |routes, path| {
+        routes.route(&format!("/api/v3/{path}"), any(no_list))
+    });
     routes
         .route("/api/v3/ping", get(async || Json(json!({}))))
         .route("/api/v3/time", get(time))
@@ -61,6 +71,11 @@ pub(super) fn routes() -> Router<Arc<Side>> {
         )
         .route("/api/v3/order/test", post(place::test))
         .route("/api/v3/order/cancelReplace", post(replace::replace))
+        .route("/api/v3/order/amend/keepPriority", put(amend::keep_priority))
+        .route("/api/v3/orderList/oco", post(list::place))
+        .route("/api/v3/order/oco", post(list::place))
+        .route("/api/v3/orderList", get(list::one).delete(list::cancel))
+        .route("/api/v3/openOrderList", get(list::open))
         .route("/api/v3/openOrders", get(reads::open).delete(cancels::cancel_all))
         .route("/api/v3/allOrders", get(reads::all))
         .route("/api/v3/account", get(account::account))
@@ -74,11 +89,16 @@ async fn unknown(State(bots): State<Arc<Side>>, body: Body) -> Response {
     Refused::of(Code::PathUnknown).into_response()
 }
 
+async fn no_list(State(bots): State<Arc<Side>>, body: Body) -> Response {
+    drop(whole_body(&bots.gateway, body).await);
+    Refused::of(Code::PathUnknown).because(LISTS).into_response()
+}
+
 async fn time(State(bots): State<Arc<Side>>) -> Response {
     Json(json!({ "serverTime": bots.gateway.real_clock.now().millis() })).into_response()
 }
 
-/// Which order a request is about: the bot's id, or the number that its answers carry as `orderId`.
+/// Which order a request is about: the bot's id, or the number that its answers carry as `orderId`; of one that was amended in place, the latest.
 async fn named(
     bots: &Side,
     session: &Session,
@@ -86,13 +106,17 @@ async fn named(
     number: Option<&str>,
 ) -> Result<Option<ClientOrderId>, Refused> {
     if let Some(id) = id {
-        return Ok(ClientOrderId::new(id).ok());
+        let latest = chain::latest(&session.slot.lock(), |_, own| own == id);
+        return Ok(latest.or_else(|| ClientOrderId::new(id).ok()));
     }
     let Some(number) = number.and_then(|text| text.parse::<u64>().ok()) else {
         return Ok(None);
     };
     {
         let inner = session.slot.lock();
+        if let Some(latest) = chain::latest(&inner, |first, _| first == number) {
+            return Ok(Some(latest));
+        }
         if let Some(open) = inner.state.open_orders().iter().find(|open| open.number == number) {
             return Ok(Some(open.order.client_order_id));
         }

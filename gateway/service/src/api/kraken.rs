@@ -1,8 +1,10 @@
 //! Kraken's spot REST interface at the bots' listener, over the same gate as `POST /v1/orders` and the same readers as Binance's: only the words differ.
 //!
 //! Key, signature and nonce of the bot are placeholders and read by nobody. Every answer is HTTP 200 with `{"error":[…],"result":…}`, as the venue's are. What is
-//! not listed in [`routes`] is refused: amends, edits, batches, deposits, withdrawals, transfers, sub-accounts.
+//! not listed in [`routes`] is refused: deposits, withdrawals, transfers, sub-accounts.
 
+mod amend;
+mod batch;
 mod cancels;
 mod market;
 mod names;
@@ -21,10 +23,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
+use extensions::Instrument;
 use gateway_policy::Code;
 use serde_json::{Value, json};
 
-use super::{Side, binance::refusal::Refused, orders::whole_body};
+use super::{
+    Side,
+    binance::{parameters::Parameters, refusal::Refused},
+    orders::whole_body,
+};
 use crate::venue::market::{MarketQuestion, Words};
 
 /// The most rows of one page, as at the venue.
@@ -44,7 +51,11 @@ pub(super) fn routes() -> Router<Arc<Side>> {
         .route("/0/public/Assets", get(market::assets))
         .route("/0/public/AssetPairs", get(market::pairs))
         .route("/0/private/AddOrder", post(place::add))
+        .route("/0/private/AddOrderBatch", post(batch::add))
+        .route("/0/private/AmendOrder", post(amend::amend_order))
+        .route("/0/private/EditOrder", post(amend::edit))
         .route("/0/private/CancelOrder", post(cancels::one))
+        .route("/0/private/CancelOrderBatch", post(batch::cancel))
         .route("/0/private/CancelAll", post(cancels::all))
         .route("/0/private/OpenOrders", post(reads::open))
         .route("/0/private/ClosedOrders", post(reads::closed))
@@ -66,5 +77,22 @@ fn answered(answer: Result<Value, Refused>) -> Response {
     match answer {
         Ok(result) => Json(json!({ "error": [], "result": result })).into_response(),
         Err(refused) => refusal::response(&refused),
+    }
+}
+
+/// Feeds arbitrary bytes to the readers of what a bot sends: forms and JSON, orders, batches and amends. None may panic, and what reads keeps its bounds.
+pub fn fuzz_kraken_form(data: &[u8]) {
+    let market = |_: &str| {
+        let instrument = Instrument::new("BTC_EUR").map_err(|error| (Code::OrderInvalid, error.to_string()))?;
+        Ok(("exchange_a".to_owned(), instrument))
+    };
+    batch::hold(data, market);
+    let Ok(parameters) = Parameters::read(None, data) else {
+        return;
+    };
+    amend::hold(&parameters);
+    if let Ok(order) = market("").and_then(|market| place::read_order(&parameters.without(&["pair", "nonce"]), market))
+    {
+        assert!(order.order.quantity.is_positive());
     }
 }

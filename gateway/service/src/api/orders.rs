@@ -82,7 +82,7 @@ pub(super) async fn bare(bots: &Arc<Side>, session: &Arc<Session>, body: &[u8]) 
 }
 
 /// Whether the certificate asks for a signature over each order.
-fn asks_for_proof(session: &Session) -> bool {
+pub(super) fn asks_for_proof(session: &Session) -> bool {
     session
         .limits
         .as_ref()

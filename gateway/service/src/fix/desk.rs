@@ -27,6 +27,7 @@ use crate::{
     },
     pipeline::{
         repeat::story,
+        replacing::{Claim, executed},
         submit::{Submitted, submit},
     },
     session::Session,
@@ -215,6 +216,10 @@ impl Desk {
             let text = "ORDER_INVALID: a replacement keeps Symbol (55) and Side (54); cancel, and send a new order";
             return vec![cancel_refused(message, (Some(target.number), '0'), 2, text)];
         }
+        let Some(claim) = Claim::of(&self.session.slot, target.number) else {
+            let text = "another replacement of that order is under way; wait for its answer";
+            return vec![cancel_refused(message, (Some(target.number), 'E'), 3, text)];
+        };
         let Ok(permit) = self.orders.clone().try_acquire_owned() else {
             return vec![crowded(message)];
         };
@@ -223,7 +228,7 @@ impl Desk {
         let (side, session, message) = (self.side.clone(), self.session.clone(), message.clone());
         self.tasks.spawn(async move {
             let done = replaced(&side, &session, &message, &target, &order).await;
-            drop(permit);
+            drop((permit, claim));
             Done {
                 failed_replacement: (!done.tell.is_empty()).then_some(new),
                 ..done
@@ -356,10 +361,12 @@ async fn replaced(
             ..Done::default()
         };
     }
-    let executed = {
-        let inner = session.slot.lock();
-        let story = inner.endings.of(&target.order.client_order_id);
-        story.map_or(target.filled, |story| story.executed.max(target.filled))
+    let Some(executed) = executed(&side.gateway, &session.slot, target).await else {
+        let text = format!("{}: cancelled, and nothing new is ordered", Code::LedgerUnavailable);
+        return Done {
+            tell: vec![cancel_refused(message, (Some(target.number), '4'), 99, &text)],
+            ..Done::default()
+        };
     };
     let left = order
         .order

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -85,6 +86,9 @@ pub async fn cancel(
         let state = match slot.cancels.begin(open.number) {
             Ok(run) => {
                 let state = send(gateway, venues, slot, open, by).await;
+                if open.list.is_some() && state == CancelState::Cancelled {
+                    end_other(gateway, venues, slot, open, by);
+                }
                 run.told.send_replace(Some(state.clone()));
                 Some(state)
             }
@@ -97,6 +101,23 @@ pub async fn cancel(
         if let Some(state) = state {
             return Cancelled { client_order_id, state };
         }
+    }
+}
+
+/// The venue has ended the other order of the list, too: it is asked for its end at once, as by a cancel of its own.
+fn end_other(gateway: &Arc<Gateway>, venues: &Arc<Venues>, slot: &Arc<Slot>, one: &OpenOrder, by: CancelSource) {
+    let others: Vec<OpenOrder> = {
+        let inner = slot.lock();
+        let all = inner.state.cancel_targets(None).into_iter();
+        all.filter(|open| open.list == one.list && open.number != one.number)
+            .cloned()
+            .collect()
+    };
+    for other in others {
+        let (gateway, venues, slot) = (gateway.clone(), venues.clone(), slot.clone());
+        let cancelled: Pin<Box<dyn Future<Output = Cancelled> + Send>> =
+            Box::pin(async move { cancel(&gateway, &venues, &slot, &other, by).await });
+        tokio::spawn(cancelled);
     }
 }
 

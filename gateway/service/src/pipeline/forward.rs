@@ -12,6 +12,7 @@ use ledger::Recorded;
 use super::{
     endings::OrderStory,
     slot::{Report, Slot},
+    submit::Held,
 };
 use crate::{
     gateway::{Gateway, Venues},
@@ -54,12 +55,7 @@ pub async fn forward(
         }
     };
     let (state, fills) = concluded(gateway, outcome);
-    story.outcome(&state);
-    let executed = fills
-        .iter()
-        .try_fold(Decimal::ZERO, |sum, fill| sum.checked_add(fill.quantity));
-    story.executed = executed.unwrap_or(story.executed).max(story.executed);
-    story.fills.clone_from(&fills);
+    go_on(&mut story, &state, &fills);
     told(story);
     let about = About {
         gateway,
@@ -68,6 +64,62 @@ pub async fn forward(
         number,
     };
     about.happened(&fills, Some(state));
+}
+
+fn go_on(story: &mut OrderStory, state: &OutcomeState, fills: &[ExecutionFill]) {
+    story.outcome(state);
+    let executed = fills
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, fill| sum.checked_add(fill.quantity));
+    story.executed = executed.unwrap_or(story.executed).max(story.executed);
+    story.fills = fills.to_vec();
+}
+
+/// Forwards two permits as one list of which the venue lets one at most execute, unless their gate or the earlier of their deadlines says no. Runs to its end
+/// whatever becomes of the bot.
+pub async fn forward_pair(gateway: &Gateway, venues: &Venues, slot: &Arc<Slot>, pair: [Held; 2]) -> [OrderStory; 2] {
+    let deadline =
+        |held: &Held| held.decided + Duration::from_millis(u64::from(held.recorded.record().send_within_ms()));
+    let deadline = deadline(&pair[0]).min(deadline(&pair[1]));
+    let stories = pair.each_ref().map(|held| {
+        let permit = held.recorded.record();
+        OrderStory::begin(held.recorded.number(), permit.decided_at(), permit.decided())
+    });
+    let counterparty = stories[0].order.counterparty;
+    let [first, second] = pair.map(|held| held.recorded);
+    let outcomes = match venues.get(&counterparty) {
+        None => [(); 2].map(|()| Outcome::Withheld(crate::venue::NotSent::NotListed)),
+        Some(venue) => {
+            let gated = slot.clone();
+            let gate = move || gated.gate_open() && Instant::now() < deadline;
+            venue.forward_pair(first, second, Arc::new(gate)).await
+        }
+    };
+    let mut ended = stories.into_iter().zip(outcomes).map(|(mut story, outcome)| {
+        let (state, fills) = concluded(gateway, outcome);
+        go_on(&mut story, &state, &fills);
+        let about = About {
+            gateway,
+            slot,
+            order: &story.order,
+            number: story.number,
+        };
+        about.happened(&fills, Some(state));
+        story
+    });
+    std::array::from_fn(|_| ended.next().expect("there are two"))
+}
+
+/// Records that a permit is never sent.
+pub fn withhold(gateway: &Gateway, slot: &Arc<Slot>, held: Held, why: &str) {
+    Metrics::count(&gateway.metrics.withheld);
+    let about = About {
+        gateway,
+        slot,
+        order: held.recorded.record().order(),
+        number: held.recorded.number(),
+    };
+    about.happened(&[], Some(OutcomeState::Withheld { why: why.to_owned() }));
 }
 
 /// What a venue's answer means for the record: the state the order is in now, and its fills.

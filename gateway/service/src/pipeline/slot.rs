@@ -27,6 +27,7 @@ use super::{
     endings::Endings,
     halt::Owed,
     known_ids::KnownIds,
+    replacing::Replacing,
     unread::{Admission, MessageBound, QUESTIONS_PER_SECOND},
 };
 use crate::api::nonces::Nonces;
@@ -51,6 +52,8 @@ pub struct Slot {
     drained: Notify,
     /// The cancels that this process is sending, by the number of the permit.
     pub(super) cancels: Running,
+    /// The orders that this process is replacing.
+    pub(super) replacing: Replacing,
     /// Told whenever an outcome, a fill or a standing was recorded.
     pub changed: Notify,
 }
@@ -199,6 +202,7 @@ impl Slot {
             syncing: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
             cancels: Running::default(),
+            replacing: Replacing::default(),
             changed: Notify::new(),
         }
     }

@@ -10,8 +10,8 @@ use std::{
 
 use extensions::{IncidentId, Record, SealedText};
 use gateway_policy::{
-    AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, SignedBy,
-    decide, facts::Mandate,
+    AgentEvent, AgentState, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof,
+    Refusal, SignedBy, decide, facts::Mandate,
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
 use tokio::{sync::oneshot, time::timeout};
@@ -59,6 +59,34 @@ pub struct Signed {
     pub evidence: Option<String>,
 }
 
+/// A permit that is recorded and waits for the other one of its list. Whoever has it forwards or withholds it.
+pub struct Held {
+    /// The recorded permit.
+    pub recorded: Recorded<Permit>,
+    /// When it was decided.
+    pub decided: Instant,
+}
+
+/// What becomes of a permit once it is recorded.
+#[derive(Clone, Copy)]
+enum Way {
+    /// It is sent.
+    Sent,
+    /// It waits.
+    Held,
+    /// There is none: the order is to take the place of this open one.
+    Instead(u64),
+}
+
+/// How a decision ended.
+#[allow(clippy::large_enum_variant)] // nearly every end is the large one; boxing would allocate on the order path
+enum Ended {
+    Told(Submitted),
+    Held(Box<Held>),
+    /// It would be permitted once the order whose place it takes is gone.
+    Free,
+}
+
 /// A decision on its way to the ledger.
 enum Queued {
     Permit(Pending<Permit>, Instant),
@@ -72,6 +100,8 @@ enum Turn {
     Repeat,
     Full(String),
     HaltFull(String, Box<halt::Consequence>),
+    /// It would be permitted once the order whose place it takes is gone.
+    Free,
     Stale,
 }
 
@@ -83,24 +113,79 @@ pub async fn submit(
     order: &ParsedOrder,
     signed: &Signed,
 ) -> Submitted {
-    let slot = &session.slot;
     Metrics::count(&gateway.metrics.orders);
+    match decided(gateway, venues, session, order, signed, Way::Sent).await {
+        Ended::Told(submitted) => submitted,
+        Ended::Held(_) | Ended::Free => unavailable(gateway, "it was decided as another order".to_owned()),
+    }
+}
+
+/// Decides and records an order, and hands a permit out instead of sending it.
+///
+/// # Errors
+/// What the bot is told when there is no permit.
+pub async fn held(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    session: &Arc<Session>,
+    order: &ParsedOrder,
+    signed: &Signed,
+) -> Result<Held, Submitted> {
+    Metrics::count(&gateway.metrics.orders);
+    match decided(gateway, venues, session, order, signed, Way::Held).await {
+        Ended::Held(held) => Ok(*held),
+        Ended::Told(submitted) => Err(submitted),
+        Ended::Free => Err(unavailable(gateway, "it was decided as another order".to_owned())),
+    }
+}
+
+/// Asks the gate about an order that is to take the place of an open one, `instead`. `None` when it would be permitted once that one is gone: then nothing is
+/// recorded and nothing is sent. Otherwise it is decided as any order, beside the open one, which only makes it harder to permit, and recorded so.
+pub async fn refused_instead(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    session: &Arc<Session>,
+    order: &ParsedOrder,
+    signed: &Signed,
+    instead: u64,
+) -> Option<Submitted> {
+    match decided(gateway, venues, session, order, signed, Way::Instead(instead)).await {
+        Ended::Told(refused) => {
+            Metrics::count(&gateway.metrics.orders);
+            Some(refused)
+        }
+        Ended::Held(_) | Ended::Free => None,
+    }
+}
+
+/// Decides until the decision is recorded.
+async fn decided(
+    gateway: &Arc<Gateway>,
+    venues: &Arc<Venues>,
+    session: &Arc<Session>,
+    order: &ParsedOrder,
+    signed: &Signed,
+    way: Way,
+) -> Ended {
+    let told = |submitted| Ended::Told(submitted);
+    let slot = &session.slot;
     for _ in 0..MOST_ATTEMPTS {
         let known = match indexed(gateway, slot, order).await {
             Ok(known) => known,
-            Err(error) => return unavailable(gateway, error.to_string()),
+            Err(error) => return told(unavailable(gateway, error.to_string())),
         };
-        let lost = match take_turn(gateway, session, order, signed, known) {
-            Turn::Queued(queued) => match concluded(gateway, venues, session, queued).await {
-                Ok(submitted) => return submitted,
+        let lost = match take_turn(gateway, session, order, signed, known, way) {
+            Turn::Queued(queued) => match concluded(gateway, venues, session, queued, way).await {
+                Ok(ended) => return ended,
                 Err(lost) => lost,
             },
-            Turn::Repeat => return super::repeat::answer(gateway, slot, order).await,
-            Turn::Full(reason) => return unavailable(gateway, reason),
+            Turn::Free => return Ended::Free,
+            Turn::Repeat => return told(super::repeat::answer(gateway, slot, order).await),
+            Turn::Full(reason) => return told(unavailable(gateway, reason)),
             Turn::HaltFull(reason, consequence) => {
                 let lost = Lost::Unavailable(reason.clone());
                 halt::unrecorded(gateway, venues, session, &lost, *consequence);
-                return unavailable(gateway, reason);
+                return told(unavailable(gateway, reason));
             }
             Turn::Stale => Lost::Conflict(0),
         };
@@ -109,23 +194,23 @@ pub async fn submit(
                 Metrics::count(&gateway.metrics.conflicts);
                 match timeout(FOLD_PATIENCE, slot.resync(&gateway.ledger, &gateway.writer)).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => return unavailable(gateway, error.to_string()),
+                    Ok(Err(error)) => return told(unavailable(gateway, error.to_string())),
                     Err(_) => {
                         let patience = FOLD_PATIENCE.as_secs();
                         let reason = format!("what this agent's orders wait for was not recorded within {patience} s");
-                        return unavailable(gateway, reason);
+                        return told(unavailable(gateway, reason));
                     }
                 }
                 gateway.reconsider_gate(slot);
                 reach_epoch(gateway, epoch).await;
             }
-            Lost::Unavailable(reason) => return unavailable(gateway, reason),
+            Lost::Unavailable(reason) => return told(unavailable(gateway, reason)),
         }
     }
-    unavailable(gateway, "other writers were first too often".to_owned())
+    told(unavailable(gateway, "other writers were first too often".to_owned()))
 }
 
-type Told = oneshot::Sender<Result<Submitted, Lost>>;
+type Told = oneshot::Sender<Result<Ended, Lost>>;
 
 /// What follows a queued decision, on a task of its own: a bot that hangs up leaves no uncounted answer of the ledger, no half-sent order and
 /// no halt undone behind.
@@ -134,16 +219,29 @@ async fn concluded(
     venues: &Arc<Venues>,
     session: &Arc<Session>,
     queued: Queued,
-) -> Result<Submitted, Lost> {
-    let (told, submitted) = oneshot::channel();
-    tokio::spawn(conclude(gateway.clone(), venues.clone(), session.clone(), queued, told));
-    submitted.await.unwrap_or_else(|_| {
+    way: Way,
+) -> Result<Ended, Lost> {
+    let (told, ended) = oneshot::channel();
+    tokio::spawn(conclude(
+        gateway.clone(),
+        venues.clone(),
+        session.clone(),
+        queued,
+        (way, told),
+    ));
+    ended.await.unwrap_or_else(|_| {
         let reason = "the gateway is stopping; ask again for the order by its id";
-        Ok(Submitted::Unavailable(reason.to_owned()))
+        Ok(Ended::Told(Submitted::Unavailable(reason.to_owned())))
     })
 }
 
-async fn conclude(gateway: Arc<Gateway>, venues: Arc<Venues>, session: Arc<Session>, queued: Queued, told: Told) {
+async fn conclude(
+    gateway: Arc<Gateway>,
+    venues: Arc<Venues>,
+    session: Arc<Session>,
+    queued: Queued,
+    (way, told): (Way, Told),
+) {
     let slot = session.slot.clone();
     let mut teller = Teller(Some(told));
     match queued {
@@ -152,6 +250,13 @@ async fn conclude(gateway: Arc<Gateway>, venues: Arc<Venues>, session: Arc<Sessi
             match in_time(&gateway, settled, || teller.slow(&gateway)).await {
                 Ok(recorded) => {
                     Metrics::count(&gateway.metrics.permits);
+                    if matches!(way, Way::Held) {
+                        let held = Held { recorded, decided };
+                        if let Some(unheard) = teller.hand_over(held) {
+                            forward::withhold(&gateway, &slot, unheard, "nobody waited for its permit any more");
+                        }
+                        return;
+                    }
                     let receipt = recorded.receipt();
                     let told = move |story| teller.tell(Ok(Submitted::Forwarded(story, receipt)));
                     forward::forward(&gateway, &venues, &slot, recorded, decided, told).await;
@@ -224,7 +329,18 @@ impl Teller {
     fn tell(&mut self, submitted: Result<Submitted, Lost>) {
         if let Some(told) = self.0.take() {
             // Nobody listening is no error: what was decided happens all the same.
-            drop(told.send(submitted));
+            drop(told.send(submitted.map(Ended::Told)));
+        }
+    }
+
+    /// Hands a permit over; it comes back where nobody waits for it.
+    fn hand_over(&mut self, held: Held) -> Option<Held> {
+        let Some(told) = self.0.take() else {
+            return Some(held);
+        };
+        match told.send(Ok(Ended::Held(Box::new(held)))) {
+            Err(Ok(Ended::Held(held))) => Some(*held),
+            _ => None,
         }
     }
 
@@ -312,7 +428,14 @@ pub(super) async fn indexed(gateway: &Gateway, slot: &Slot, order: &ParsedOrder)
 }
 
 /// Decides and queues, under the slot's lock.
-fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: &Signed, indexed: Known) -> Turn {
+fn take_turn(
+    gateway: &Gateway,
+    session: &Session,
+    order: &ParsedOrder,
+    signed: &Signed,
+    indexed: Known,
+    way: Way,
+) -> Turn {
     let slot = &session.slot;
     let mut inner = slot.lock();
     if inner.is_stale() {
@@ -326,8 +449,19 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
     if known == Known::SameBody {
         return Turn::Repeat;
     }
+    let made = (signed.proof, signed.by);
+    if let Way::Instead(number) = way {
+        let without = inner.state.without(number, gateway.clock.now());
+        let alone = judged_on(gateway, session, (&inner, &without), order, made, known);
+        if matches!(alone, Decision::Permit(_)) {
+            return Turn::Free;
+        }
+    }
     let decided = Instant::now();
-    match judged(gateway, session, &inner, order, (signed.proof, signed.by), known) {
+    match judged(gateway, session, &inner, order, made, known) {
+        Decision::Permit(_) if matches!(way, Way::Instead(_)) => {
+            Turn::Full("the gate's answers with and without the order to replace do not agree".to_owned())
+        }
         Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |pending| {
             Queued::Permit(pending, decided)
         }),
@@ -351,6 +485,18 @@ pub(super) fn judged(
     gateway: &Gateway,
     session: &Session,
     inner: &Inner,
+    order: &ParsedOrder,
+    made: (Proof, Option<SignedBy>),
+    known: Known,
+) -> Decision {
+    judged_on(gateway, session, (inner, &inner.state), order, made, known)
+}
+
+/// The same on another state than the agent's.
+fn judged_on(
+    gateway: &Gateway,
+    session: &Session,
+    (inner, state): (&Inner, &AgentState),
     order: &ParsedOrder,
     (proof, signed_by): (Proof, Option<SignedBy>),
     known: Known,
@@ -385,7 +531,7 @@ pub(super) fn judged(
         send_within_ms: millis(gateway.settings.send_deadline),
         epoch: house.epoch,
     };
-    decide(&facts, &inner.state, gateway.clock.now())
+    decide(&facts, state, gateway.clock.now())
 }
 
 fn millis(duration: Duration) -> u32 {

@@ -43,6 +43,16 @@ impl Traded {
         self.value.filter(|_| self.quantity == Some(executed))
     }
 
+    /// The sums over both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let both = |one: Option<Decimal>, other: Option<Decimal>| one.zip(other).and_then(|(a, b)| a.checked_add(b));
+        Self {
+            quantity: both(self.quantity, other.quantity),
+            value: both(self.value, other.value),
+        }
+    }
+
     fn count(&mut self, quantity: Decimal, price: Decimal) {
         let value = quantity.checked_mul(price);
         self.quantity = self.quantity.and_then(|sum| sum.checked_add(quantity));

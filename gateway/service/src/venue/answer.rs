@@ -46,7 +46,7 @@ pub enum NotSent {
     #[error("the venue has not shown that the gateway's key cannot withdraw; no order goes before")]
     KeyUnproven,
     /// The venue has no such order.
-    #[error("the venue does not take orders of this kind (fill or kill)")]
+    #[error("the venue does not take orders of this kind")]
     NotOffered,
 }
 

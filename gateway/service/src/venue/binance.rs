@@ -5,6 +5,7 @@
 //! message, so an order that was not there [`Settings::longest_delay_ms`] after its send never will be.
 
 mod credential;
+mod list;
 mod order;
 mod permitted;
 mod proof;
@@ -18,9 +19,10 @@ mod tests;
 
 pub use super::reach::{BackOff, Budget, Settings, SettingsError};
 pub use credential::{Credential, CredentialError};
+pub use list::VenueList;
 pub use order::{Kind, Side, TimeInForce, VenueOrder};
 pub use reply::{
-    CancelReply, fuzz_reply, read_cancel, read_market, read_numbered, read_order, read_orders, read_price, read_prices,
-    read_queried, read_rights, read_rules, read_trades,
+    CancelReply, fuzz_reply, read_cancel, read_list, read_market, read_numbered, read_order, read_orders, read_price,
+    read_prices, read_queried, read_rights, read_rules, read_trades,
 };
 pub use venue::Binance;

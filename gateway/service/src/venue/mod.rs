@@ -76,6 +76,12 @@ pub trait Venue: Send + Sync {
     /// ```
     fn forward(&self, permit: Recorded<Permit>, gate: Arc<dyn SendGate>) -> Answer<'_, Outcome>;
 
+    /// Sends the orders of two recorded permits as one list of which one at most executes: one call, at most once, unless `gate` says no just before its bytes
+    /// are written. Both are used up, and what became of each is told. A venue without such lists takes neither.
+    fn forward_pair(&self, _: Recorded<Permit>, _: Recorded<Permit>, _: Arc<dyn SendGate>) -> Answer<'_, [Outcome; 2]> {
+        Box::pin(async { [(); 2].map(|()| Outcome::Withheld(NotSent::NotOffered)) })
+    }
+
     /// Asks the venue to withdraw one order, and reports its final state. Safe to repeat.
     fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome>;
 

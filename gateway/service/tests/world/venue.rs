@@ -33,6 +33,10 @@ pub struct CountingVenue {
     pub waits: AtomicI64,
     /// Orders that ended at the venue.
     pub ended: Mutex<HashMap<String, OrderLife>>,
+    /// How much of an order was executed by the time of its cancel, by what was ordered of it.
+    pub partly: Mutex<HashMap<extensions::Decimal, extensions::Decimal>>,
+    /// Pairs that came as one list: one of them at most executes, and a cancel of one ends both.
+    pub lists: Mutex<Vec<[String; 2]>>,
     /// Cancels that are still lost.
     pub deaf: AtomicI64,
     /// What was ordered, of orders that are not for one.
@@ -54,6 +58,8 @@ impl CountingVenue {
             go: tokio::sync::Semaphore::new(0),
             waits: AtomicI64::new(0),
             ended: Mutex::default(),
+            partly: Mutex::default(),
+            lists: Mutex::default(),
             deaf: AtomicI64::new(0),
             ordered: Mutex::default(),
             listed: Mutex::default(),
@@ -156,6 +162,44 @@ impl Venue for CountingVenue {
         })
     }
 
+    fn forward_pair(
+        &self,
+        first: Recorded<Permit>,
+        second: Recorded<Permit>,
+        gate: Arc<dyn SendGate>,
+    ) -> Answer<'_, [Outcome; 2]> {
+        Box::pin(async move {
+            let mood = *self.mood.lock().expect("held");
+            let both = |outcome: Outcome| [outcome.clone(), outcome];
+            if !gate.may_send() {
+                return both(Outcome::Withheld(gateway_service::venue::NotSent::GateClosed));
+            }
+            if mood == Mood::LoseOrders {
+                return both(Outcome::Unknown(Doubt::Timeout));
+            }
+            let pair = [first.record(), second.record()];
+            let ids = pair.map(|permit| permit.venue_order_id().to_string());
+            for (permit, id) in pair.iter().zip(&ids) {
+                self.sent
+                    .lock()
+                    .expect("held")
+                    .push((id.clone(), std::time::Instant::now()));
+                let quantity = permit.order().quantity;
+                self.ordered.lock().expect("held").insert(id.clone(), quantity);
+            }
+            self.lists.lock().expect("held").push(ids.clone());
+            tokio::task::yield_now().await;
+            match mood {
+                Mood::LoseAnswers => both(Outcome::Unknown(Doubt::Timeout)),
+                Mood::Reject => both(Outcome::Rejected(gateway_service::venue::Refused::new(-2010, "no"))),
+                _ => [0, 1].map(|at| {
+                    let order = pair[at].order();
+                    Outcome::Accepted(report(&ids[at], order.instrument, order.quantity))
+                }),
+            }
+        })
+    }
+
     fn cancel<'a>(&'a self, order: &'a OrderKey) -> Answer<'a, CancelOutcome> {
         Box::pin(async move {
             let id = order.client_id.as_str().to_owned();
@@ -168,9 +212,17 @@ impl Venue for CountingVenue {
             }
             let mut report = report(&id, order.instrument, self.ordered(&id));
             let mut ended = self.ended.lock().expect("held");
+            let lists = self.lists.lock().expect("held");
+            for both in lists.iter().filter(|both| both.contains(&id)) {
+                for one in both {
+                    ended.entry(one.clone()).or_insert(OrderLife::Cancelled);
+                }
+            }
             report.life = *ended.entry(id).or_insert(OrderLife::Cancelled);
             if report.life == OrderLife::Filled {
                 report.executed = report.quantity;
+            } else if let Some(executed) = self.partly.lock().expect("held").get(&report.quantity) {
+                report.executed = *executed;
             }
             CancelOutcome::Closed(report)
         })

@@ -1,4 +1,4 @@
-//! A signed order of a stock client: query and form of `POST /api/v3/order` or of its `cancelReplace`, held against the terms that were decided.
+//! A signed order of a stock client: query and form of `POST /api/v3/order` or of its `cancelReplace`, or what one of Kraken sends, held against the terms that were decided.
 //!
 //! The gateway translates such a request into terms; this reads it the other way, without the gateway's code: what the client wrote must
 //! be what the terms say. Names that say nothing about an order (key, signature, timestamp) are passed over, and so is an id where the
@@ -6,11 +6,16 @@
 
 use gateway_policy::order::{OrderKind, OrderTerms, TimeInForce};
 
+use super::{kraken, lists};
+
 /// The paths whose orders are forms; the second one's say what is cancelled first, too.
 const PATH: &str = "/api/v3/order";
 const REPLACES: &str = "/api/v3/order/cancelReplace";
 /// What is about the order to cancel, and says nothing of the new one.
 const OF_CANCEL: [&str; 3] = ["cancelReplaceMode", "cancelOrderId", "cancelOrigClientOrderId"];
+
+/// Names and values as they were sent.
+pub(super) type Pairs = Vec<(String, String)>;
 
 /// Whether the request to `target` with this body says these terms and nothing else.
 pub(super) fn says(target: &str, body: &str, terms: &OrderTerms) -> bool {
@@ -18,26 +23,37 @@ pub(super) fn says(target: &str, body: &str, terms: &OrderTerms) -> bool {
         .split_once("://")
         .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
     let (path, query) = path.map_or(("", ""), |path| path.split_once('?').unwrap_or((path, "")));
+    if path == kraken::BATCH {
+        return query.is_empty() && kraken::batch_says(body, terms);
+    }
     let replaces = path == REPLACES;
-    if path != PATH && !replaces {
+    let list = [lists::PATH, lists::OLDER].contains(&path);
+    if path != PATH && path != kraken::PATH && !replaces && !list {
         return false;
     }
     let pairs = query.split('&').chain(body.trim_end().split('&'));
+    let pairs = pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        unescaped(name).zip(unescaped(value))
+    });
+    let Some(pairs) = pairs.collect::<Option<Pairs>>() else {
+        return false;
+    };
+    if path == kraken::PATH {
+        return kraken::says(&pairs, terms);
+    }
+    if list {
+        return lists::says(&pairs, path == lists::OLDER, terms);
+    }
     let mut seen = Vec::new();
-    for pair in pairs.filter(|pair| !pair.is_empty()) {
-        let Some((name, value)) = pair.split_once('=') else {
-            return false;
-        };
-        let (Some(name), Some(value)) = (unescaped(name), unescaped(value)) else {
-            return false;
-        };
+    for (name, value) in &pairs {
         let of_cancel = replaces && OF_CANCEL.contains(&name.as_str());
-        if seen.contains(&name) || !of_cancel && !fits(&name, &value, terms) {
+        if seen.contains(&name) || !of_cancel && !fits(name, value, terms) {
             return false;
         }
         seen.push(name);
     }
-    let has = |name: &str| seen.iter().any(|seen| seen == name);
+    let has = |name: &str| seen.iter().any(|seen| *seen == name);
     let priced = [
         ("price", terms.price.is_some()),
         ("stopPrice", terms.stop_price.is_some()),
@@ -45,11 +61,14 @@ pub(super) fn says(target: &str, body: &str, terms: &OrderTerms) -> bool {
     ["symbol", "side", "type", "quantity"].into_iter().all(has) && priced.iter().all(|(name, is)| !is || has(name))
 }
 
+/// Whether a number was written for an amount.
+pub(super) fn same(wrote: &str, amount: Option<extensions::Decimal>) -> bool {
+    amount.is_some_and(|amount| weighed(wrote).is_some_and(|wrote| Some(wrote) == weighed(&amount.to_string())))
+}
+
 /// Whether one parameter says what the terms say.
-fn fits(name: &str, value: &str, terms: &OrderTerms) -> bool {
-    let same = |amount: Option<extensions::Decimal>| {
-        amount.is_some_and(|amount| weighed(value).is_some_and(|wrote| Some(wrote) == weighed(&amount.to_string())))
-    };
+pub(super) fn fits(name: &str, value: &str, terms: &OrderTerms) -> bool {
+    let same = |amount| same(value, amount);
     match name {
         "timestamp" | "recvWindow" | "signature" | "newOrderRespType" | "apiKey" => true,
         "symbol" => plain(value) == plain(terms.instrument.as_str()),
@@ -82,7 +101,7 @@ fn fits(name: &str, value: &str, terms: &OrderTerms) -> bool {
 }
 
 /// A symbol without its separators.
-fn plain(symbol: &str) -> String {
+pub(super) fn plain(symbol: &str) -> String {
     symbol.replace(['/', '_', '-'], "")
 }
 
@@ -128,12 +147,12 @@ fn unescaped(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use gateway_policy::order::Side;
 
     use super::*;
 
-    fn terms() -> OrderTerms {
+    pub(in super::super) fn terms() -> OrderTerms {
         OrderTerms {
             client_order_id: "n-1".parse().expect("an id"),
             counterparty: "exchange_a".parse().expect("a venue"),

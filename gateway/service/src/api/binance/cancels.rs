@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{named, order::plain_symbol, parameters::Parameters, reads::listed, refusal::Refused, shown};
 use crate::{
     api::{
-        Side,
+        Side, chain,
         orders::{cancel_on_task, whole_body},
     },
     session::Session,
@@ -66,6 +66,22 @@ pub(in crate::api) async fn cancel_order(
     number: Option<&str>,
     symbol: Option<&str>,
 ) -> Result<OpenOrder, Refused> {
+    let target = open_order(bots, session, id, number, symbol).await?;
+    match cancel_on_task(bots, session, target.clone()).await.state {
+        CancelState::Cancelled => Ok(target),
+        CancelState::NotOpen => Err(Refused::not_cancelled()),
+        CancelState::CouldNot { .. } => Err(Refused::in_doubt()),
+    }
+}
+
+/// The open order that an id or a number names, in one market where one is named.
+pub(in crate::api) async fn open_order(
+    bots: &Side,
+    session: &Session,
+    id: Option<&str>,
+    number: Option<&str>,
+    symbol: Option<&str>,
+) -> Result<OpenOrder, Refused> {
     let Some(id) = named(bots, session, id, number).await? else {
         return Err(Refused::not_cancelled());
     };
@@ -75,23 +91,20 @@ pub(in crate::api) async fn cancel_order(
         targets.first().map(|open| (*open).clone())
     };
     let fits = |open: &OpenOrder| symbol.is_none_or(|symbol| plain_symbol(open.order.instrument.as_str()) == symbol);
-    let Some(target) = target.filter(fits) else {
-        return Err(Refused::not_cancelled());
-    };
-    match cancel_on_task(bots, session, target.clone()).await.state {
-        CancelState::Cancelled => Ok(target),
-        CancelState::NotOpen => Err(Refused::not_cancelled()),
-        CancelState::CouldNot { .. } => Err(Refused::in_doubt()),
-    }
+    target.filter(fits).ok_or_else(Refused::not_cancelled)
 }
 
 /// A cancelled order with what it has executed by now: fills may have come while the cancel was on its way.
-fn cancelled(session: &Session, open: &OpenOrder) -> Value {
+pub(super) fn cancelled(session: &Session, open: &OpenOrder) -> Value {
     let inner = session.slot.lock();
-    let id = &open.order.client_order_id;
-    let executed = inner.endings.of(id).map(|story| story.executed);
-    let traded = inner.endings.traded(id).copied().unwrap_or_default();
-    shown::cancelled(open, executed.unwrap_or(open.filled), &traded)
+    let executed = inner
+        .endings
+        .of(&open.order.client_order_id)
+        .map(|story| story.executed);
+    let mut open = open.clone();
+    open.filled = executed.unwrap_or(open.filled);
+    let (open, traded) = chain::open(&inner, &open);
+    shown::cancelled(&open, &traded)
 }
 
 /// `DELETE /api/v3/openOrders`: all of a market, or all.

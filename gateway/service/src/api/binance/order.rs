@@ -1,12 +1,12 @@
 //! From the venue's parameters to an [`Order`]: translated into the text of `POST /v1/orders` and read by its reader, so that both routes
 //! mean the same by the same terms. A parameter that would change the order and has no such term is refused, never dropped.
 
-use extensions::Instrument;
+use extensions::{Decimal, Instrument};
 use gateway_policy::{Code, Order, ParsedOrder};
 use serde_json::{Map, Value};
 
 use super::parameters::{Fault, Parameters};
-use crate::{gateway::Venues, pipeline::salt_number};
+use crate::{api::chain, gateway::Venues, pipeline::salt_number};
 
 /// What an order may carry: its terms, and what says nothing about it.
 const KNOWN: [&str; 9] = [
@@ -73,6 +73,11 @@ pub(in crate::api) struct Terms<'a> {
 pub(in crate::api) fn read_terms(asked: &Terms<'_>) -> Result<ParsedOrder, Fault> {
     let invalid = |detail: String| (Code::OrderInvalid, detail);
     let (counterparty, instrument) = &asked.market;
+    if asked.id.is_some_and(chain::is_reserved) {
+        return Err(invalid(
+            "the client's id begins as those of amended orders do (am:); choose another".to_owned(),
+        ));
+    }
     let id = asked
         .id
         .map_or_else(|| format!("auto-{:016x}", salt_number()), str::to_owned);
@@ -139,6 +144,11 @@ pub(in crate::api) fn market_where(
             Err((Code::OrderInvalid, detail.to_owned()))
         }
     }
+}
+
+/// A number as clients send them, exact; none where it cannot be.
+pub(in crate::api) fn decimal(text: &str) -> Option<Decimal> {
+    plain(text).and_then(|text| Decimal::parse(&text).ok())
 }
 
 /// A decimal without its exponent, digit by digit: `1e-8` is `0.00000001`. Nothing is rounded; what is too long is left to the reader.

@@ -1,6 +1,13 @@
 //! Query and form parameters as one list: bounded, unescaped once, each name once. Two readers that disagree about an order are an attack.
 
+use std::fmt;
+
 use gateway_policy::Code;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 /// The most parameters of one request; an order has a dozen.
 const MOST_PARAMETERS: usize = 32;
@@ -10,6 +17,9 @@ pub(in crate::api) const PLACEHOLDERS: [&str; 6] = ["timestamp", "recvWindow", "
 
 /// Why a request is no order, with what to change.
 pub(in crate::api) type Fault = (Code, String);
+
+/// The plain members of a JSON body, and those that were asked for as they stand.
+pub(in crate::api) type Bodied<'a> = (Parameters, Vec<(String, &'a RawValue)>);
 
 /// The parameters of one request.
 #[derive(Debug)]
@@ -35,6 +45,23 @@ impl Parameters {
             read.push((name, value));
         }
         Ok(Self(read))
+    }
+
+    /// Reads the members of a flat JSON object under the same bounds, and hands back as they stand those named in `apart`, which may be lists.
+    pub(in crate::api) fn json<'a>(text: &'a str, apart: &[&str]) -> Result<Bodied<'a>, Fault> {
+        let malformed = |detail: &str| (Code::OrderMalformed, detail.to_owned());
+        let Members(members) =
+            serde_json::from_str(text).map_err(|_| malformed("not one JSON object of at most 32 names, each once"))?;
+        let (mut read, mut lists) = (Vec::new(), Vec::new());
+        for (name, value) in members {
+            if apart.contains(&name.as_str()) {
+                lists.push((name, value));
+                continue;
+            }
+            let value = plain(value).ok_or_else(|| malformed("a value is no plain text, number, true or false"))?;
+            read.push((name, value));
+        }
+        Ok((Self(read), lists))
     }
 
     /// A value, if sent; an empty one counts as not sent.
@@ -88,6 +115,46 @@ impl Parameters {
     }
 }
 
+/// The members of a JSON object in their order, bounded and each once: a general reader keeps the last of two.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: Vec<(String, &'de RawValue)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                    if members.len() == MOST_PARAMETERS || members.iter().any(|(known, _)| *known == name) {
+                        return Err(serde::de::Error::custom("too many names, or one twice"));
+                    }
+                    members.push((name, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
+}
+
+/// A value of JSON as a form would have it: a number stays as it was written, `null` counts as not sent.
+fn plain(value: &RawValue) -> Option<String> {
+    let text = value.get();
+    match text.as_bytes().first()? {
+        b'"' => {
+            let text: String = serde_json::from_str(text).ok()?;
+            text.bytes().all(|b| b.is_ascii_graphic() || b == b' ').then_some(text)
+        }
+        b'n' => Some(String::new()),
+        b'{' | b'[' => None,
+        _ => Some(text.to_owned()),
+    }
+}
+
 /// How many rows are asked for: from 1 to `most`, `usual` without a wish.
 pub(in crate::api) fn number_in(parameters: &Parameters, name: &str, most: u64, usual: u64) -> Result<usize, Fault> {
     let rows = parameters.number(name)?.unwrap_or(usual);
@@ -135,6 +202,36 @@ mod tests {
         ] {
             let fault = Parameters::read(Some(query), body.as_bytes()).expect_err(query);
             assert_eq!(fault.0, Code::OrderMalformed, "{query} {body}");
+        }
+    }
+
+    /// Control, tried: without the look for a name twice, the second one counts.
+    #[test]
+    fn json_says_the_same_as_a_form() {
+        let text = r#"{"a":"x y","b":1e-8,"c":true,"d":null,"orders":[{"a":[]}]}"#;
+        let (read, lists) = Parameters::json(text, &["orders"]).expect("members");
+        let told = ["a", "b", "c", "d"].map(|name| read.text(name));
+        assert_eq!(told, [Some("x y"), Some("1e-8"), Some("true"), None]);
+        assert_eq!((lists.len(), lists[0].1.get()), (1, r#"[{"a":[]}]"#));
+        let many: Vec<String> = (0..33).map(|n| format!("\"n{n}\":1")).collect();
+        let many = format!("{{{}}}", many.join(","));
+        for text in [
+            "",
+            "[]",
+            "a=1",
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":1}"#,
+            r#"{"orders":[],"orders":[]}"#,
+            r#"{"a":{}}"#,
+            r#"{"a":"\u0000"}"#,
+            r#"{"a":"é"}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1} "#.trim_end_matches([' ', '}']),
+            r#"{"a":1}{}"#,
+            &many,
+        ] {
+            let fault = Parameters::json(text, &["orders"]).err().map(|(code, _)| code);
+            assert_eq!(fault, Some(Code::OrderMalformed), "{text}");
         }
     }
 }

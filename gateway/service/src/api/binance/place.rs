@@ -112,6 +112,19 @@ pub(in crate::api) async fn read<T>(
     body: Body,
     reads: impl FnOnce(&Parameters) -> Result<T, Fault>,
 ) -> Result<(Bytes, T), Refused> {
+    read_body(bots, session, body, |body| {
+        Parameters::read(uri.query(), body).and_then(|parameters| reads(&parameters))
+    })
+    .await
+}
+
+/// The same for a body that is no form.
+pub(in crate::api) async fn read_body<T>(
+    bots: &Side,
+    session: &Session,
+    body: Body,
+    reads: impl FnOnce(&Bytes) -> Result<T, Fault>,
+) -> Result<(Bytes, T), Refused> {
     let gateway = &bots.gateway;
     if admit(gateway, &session.slot).is_err() {
         return Err(Refused::of(Code::RateMessages));
@@ -127,9 +140,10 @@ pub(in crate::api) async fn read<T>(
             unread(Code::OrderMalformed, "the body did not end in time".to_owned())
         }
     })?;
-    let read = Parameters::read(uri.query(), &body).and_then(|parameters| reads(&parameters));
-    read.map(|read| (body, read))
-        .map_err(|(code, detail)| unread(code, detail))
+    match reads(&body) {
+        Ok(read) => Ok((body, read)),
+        Err((code, detail)) => Err(unread(code, detail)),
+    }
 }
 
 /// Submits an order as any other, and what the venue's shape has for its end.
@@ -150,7 +164,12 @@ pub(in crate::api) async fn taken(
     order: &ParsedOrder,
     signed: &Signed,
 ) -> Result<OrderStory, Refused> {
-    match submit(&bots.gateway, &bots.venues, session, order, signed).await {
+    ended(submit(&bots.gateway, &bots.venues, session, order, signed).await)
+}
+
+/// The story of an order that the venue has, or had.
+pub(in crate::api) fn ended(submitted: Submitted) -> Result<OrderStory, Refused> {
+    match submitted {
         Submitted::Forwarded(story, _) | Submitted::Repeated(story) => there(story),
         Submitted::Refused(checks, _) | Submitted::Halted(checks, ..) => Err(first_of(&checks)),
         Submitted::Unavailable(_) => Err(Refused::of(Code::LedgerUnavailable)),
@@ -161,7 +180,7 @@ fn first_of(checks: &[FailedCheck]) -> Refused {
     Refused::of(checks.first().map_or(Code::StatusUnknown, |check| check.code))
 }
 
-fn there(story: OrderStory) -> Result<OrderStory, Refused> {
+pub(super) fn there(story: OrderStory) -> Result<OrderStory, Refused> {
     match story.status {
         OrderStatus::Refused => Err(first_of(&story.checks)),
         OrderStatus::Rejected => Err(Refused::of(Code::VenueRejected)),

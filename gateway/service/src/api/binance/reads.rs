@@ -19,7 +19,7 @@ use super::{
     shown,
 };
 use crate::{
-    api::Side,
+    api::{Side, chain},
     gateway::Gateway,
     pipeline::{
         endings::{OrderStatus, OrderStory, REMEMBERED_ORDERS},
@@ -69,7 +69,7 @@ pub(in crate::api) async fn told(
         return Ok(None);
     };
     let traded = traded(&bots.gateway, session, &story).await?;
-    Ok(Some((story, traded)))
+    Ok(Some(chain::story(&session.slot.lock(), &story, &traded)))
 }
 
 /// What the fills of an order come to: from memory, or for an old order from the entries after its decision, as far as one page reaches.
@@ -131,14 +131,19 @@ fn all_shown(session: &Session, uri: &Uri) -> Result<Vec<Value>, Refused> {
             return Err(Refused::of(Code::OrderInvalid).because(&detail));
         }
     }
+    let lasts = chain::lasts(&inner);
     let fits = |(story, _): &(&OrderStory, &Traded)| {
         story.status != OrderStatus::Refused
+            && chain::is_shown(&lasts, story)
             && order::plain_symbol(story.order.instrument.as_str()) == symbol
             && from.is_none_or(|from| story.number >= from)
             && since.is_none_or(|since| millis(story) >= since)
             && until.is_none_or(|until| millis(story) <= until)
     };
-    let show = |(story, traded)| shown::story(story, traded);
+    let show = |(story, traded)| {
+        let (story, traded) = chain::story(&inner, story, traded);
+        shown::story(&story, &traded)
+    };
     let matching = inner.endings.all().filter(fits);
     if from.is_some() || since.is_some() {
         return Ok(matching.take(most).map(show).collect());
@@ -164,7 +169,8 @@ pub(super) fn listed(session: &Session, parameters: &Parameters, cancels: bool) 
         .state
         .open_orders()
         .iter()
-        .filter(|open| fits(open))
+        // What only waits for the fills that the venue told of is no longer open there.
+        .filter(|open| open.may_rest() && fits(open))
         .cloned()
         .collect()
 }
@@ -176,8 +182,8 @@ pub(super) async fn open(Extension(session): Extension<Arc<Session>>, uri: Uri) 
             let orders = listed(&session, &parameters, false);
             let inner = session.slot.lock();
             let show = |open: &OpenOrder| {
-                let traded = inner.endings.traded(&open.order.client_order_id);
-                shown::open(open, &traded.copied().unwrap_or_default())
+                let (open, traded) = chain::open(&inner, open);
+                shown::open(&open, &traded)
             };
             let orders: Vec<Value> = orders.iter().map(show).collect();
             Json(orders).into_response()

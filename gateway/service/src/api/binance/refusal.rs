@@ -107,6 +107,17 @@ impl Refused {
         }
     }
 
+    /// What refused the new order of an amend whose old one is cancelled already.
+    pub(in crate::api) fn after_cancel(&self) -> Self {
+        let detail = match self.detail.as_str() {
+            "" => self.code.to_owned(),
+            detail => format!("{}: {detail}", self.code),
+        };
+        let mut half = Self::half_replaced();
+        half.detail = format!("the order is cancelled, and no new one stands in its place: {detail}");
+        half
+    }
+
     /// A replacement of which nothing happened.
     pub(in crate::api) fn not_replaced() -> Self {
         Self {
@@ -152,6 +163,11 @@ impl Refused {
         self.code == IN_DOUBT
     }
 
+    /// Whether it is refused with this code.
+    pub(in crate::api) fn is(&self, code: Code) -> bool {
+        self.why == Why::Code(code)
+    }
+
     /// With a further member.
     pub(in crate::api) fn with(mut self, name: &'static str, value: Value) -> Self {
         self.more = Some((name, value));
@@ -184,7 +200,10 @@ impl Refused {
     /// With what to change, in our words.
     pub(in crate::api) fn because(mut self, detail: &str) -> Self {
         if !detail.is_empty() {
-            self.text = format!("{}: {detail}", self.code);
+            // What clients read as "do not ask again" stays.
+            let denied = self.text.ends_with(DENIED);
+            let denied = if denied { format!(". {DENIED}") } else { String::new() };
+            self.text = format!("{}: {detail}{denied}", self.code);
             detail.clone_into(&mut self.detail);
         }
         self

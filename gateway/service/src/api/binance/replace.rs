@@ -14,7 +14,7 @@ use gateway_policy::{Code, ParsedOrder};
 use serde_json::{Value, json};
 
 use super::{
-    cancels::cancel_named,
+    cancels::{cancel_named, open_order},
     order::{self, plain_symbol},
     parameters::{Fault, Parameters},
     place::{read, submitted},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::{Side, orders::signed},
     gateway::Venues,
-    pipeline::submit::Signed,
+    pipeline::{replacing::Claim, submit::Signed},
     session::Session,
 };
 
@@ -95,7 +95,17 @@ type Half = Result<Value, Refused>;
 
 async fn both(bots: &Arc<Side>, session: &Arc<Session>, asked: &Replacement, signed: &Signed) -> (Half, Option<Half>) {
     let (id, number) = (asked.id.as_deref(), asked.number.as_deref());
-    let cancel = cancel_named(bots, session, id, number, Some(&asked.symbol)).await;
+    // Two of them of one order would each find it cancelled, and order twice.
+    let named = open_order(bots, session, id, number, Some(&asked.symbol)).await;
+    let claim = named.map(|open| Claim::of(&session.slot, open.number));
+    let (_claim, cancel) = match claim {
+        Ok(Some(claim)) => {
+            let cancel = cancel_named(bots, session, id, number, Some(&asked.symbol)).await;
+            (Some(claim), cancel)
+        }
+        Ok(None) => (None, Err(Refused::in_doubt())),
+        Err(refused) => (None, Err(refused)),
+    };
     if cancel.is_err() && asked.stops {
         return (cancel, None);
     }

@@ -56,7 +56,13 @@ pub(super) fn story(story: &OrderStory, traded: &Traded) -> Value {
         _ => open_status(story.executed.is_positive()),
     };
     let at = story.decided_at.millis();
-    order(&story.order, story.number, (story.executed, traded), status, at)
+    order(
+        &story.order,
+        (story.number, story.list),
+        (story.executed, traded),
+        status,
+        at,
+    )
 }
 
 /// An order as its placing shows it: with its fills, where the venue's answer listed all of them.
@@ -73,12 +79,18 @@ pub(super) fn placed(placed: &OrderStory) -> Value {
 pub(super) fn open(open: &OpenOrder, traded: &Traded) -> Value {
     let status = open_status(open.filled.is_positive());
     let at = open.permitted_at.millis();
-    order(&open.order, open.number, (open.filled, traded), status, at)
+    order(&open.order, (open.number, open.list), (open.filled, traded), status, at)
 }
 
-pub(super) fn cancelled(open: &OpenOrder, executed: Decimal, traded: &Traded) -> Value {
+pub(super) fn cancelled(open: &OpenOrder, traded: &Traded) -> Value {
     let at = open.permitted_at.millis();
-    let mut shown = order(&open.order, open.number, (executed, traded), "CANCELED", at);
+    let mut shown = order(
+        &open.order,
+        (open.number, open.list),
+        (open.filled, traded),
+        "CANCELED",
+        at,
+    );
     shown["origClientOrderId"] = open.order.client_order_id.as_str().into();
     shown
 }
@@ -101,15 +113,22 @@ fn open_status(partly: bool) -> &'static str {
     if partly { "PARTIALLY_FILLED" } else { "NEW" }
 }
 
-fn order(terms: &OrderTerms, number: u64, (executed, traded): (Decimal, &Traded), status: &str, at: i64) -> Value {
+fn order(
+    terms: &OrderTerms,
+    (number, list): (u64, Option<u64>),
+    (executed, traded): (Decimal, &Traded),
+    status: &str,
+    at: i64,
+) -> Value {
     let kind = match terms.kind {
+        OrderKind::Limit if list.is_some() => "LIMIT_MAKER",
         OrderKind::Limit => "LIMIT",
         OrderKind::Market => "MARKET",
         OrderKind::StopLimit => "STOP_LOSS_LIMIT",
         OrderKind::StopMarket => "STOP_LOSS",
     };
     let mut shown = json!({
-        "symbol": plain_symbol(terms.instrument.as_str()), "orderId": number, "orderListId": -1,
+        "symbol": plain_symbol(terms.instrument.as_str()), "orderId": number, "orderListId": list.map_or(json!(-1), Value::from),
         "clientOrderId": terms.client_order_id.as_str(),
         "price": terms.price.unwrap_or_default().to_string(), "origQty": terms.quantity.to_string(),
         "executedQty": executed.to_string(), "status": status, "timeInForce": json!(terms.time_in_force).as_str().unwrap_or_default().to_ascii_uppercase(),

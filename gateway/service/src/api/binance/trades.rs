@@ -21,7 +21,11 @@ use super::{
     refusal::Refused,
     shown,
 };
-use crate::{api::Side, gateway::Gateway, session::Session};
+use crate::{
+    api::{Side, chain},
+    gateway::Gateway,
+    session::Session,
+};
 
 /// Entries that are read at a time, and the most pages of one answer.
 const PAGE: usize = 4_096;
@@ -55,7 +59,12 @@ pub(super) async fn mine(
         let parameters = read_query(&uri)?;
         let wanted = Wanted::read(&parameters).map_err(|(code, detail)| Refused::of(code).because(&detail))?;
         let fills = found(&bots.gateway, &session, &wanted).await?;
-        Ok::<Vec<Value>, Refused>(fills.iter().map(|(number, fill)| shown::trade(*number, fill)).collect())
+        Ok::<Vec<Value>, Refused>(
+            fills
+                .iter()
+                .map(|(number, fill)| shown::trade(*number, &chain::fill(fill)))
+                .collect(),
+        )
     };
     match listed.await {
         Ok(trades) => Json(trades).into_response(),
@@ -85,7 +94,9 @@ impl Wanted {
         let at = u64::try_from(fill.executed_at.millis()).unwrap_or(0);
         let own = || order::plain_symbol(fill.instrument.as_str());
         self.symbol.as_ref().is_none_or(|symbol| *symbol == own())
-            && self.order.is_none_or(|order| fill.order == order)
+            && self
+                .order
+                .is_none_or(|order| chain::first(&fill.client_order_id, fill.order) == order)
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at <= until)
     }

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, Method, Uri},
     response::Response,
 };
+use extensions::Instrument;
 use gateway_policy::{Code, ParsedOrder};
 use serde_json::{Value, json};
 
@@ -29,8 +30,7 @@ use crate::{
 };
 
 /// What an order may carry.
-const KNOWN: [&str; 11] = [
-    "pair",
+pub(super) const KNOWN: [&str; 9] = [
     "type",
     "ordertype",
     "volume",
@@ -38,7 +38,6 @@ const KNOWN: [&str; 11] = [
     "price2",
     "timeinforce",
     "cl_ord_id",
-    "validate",
     // As the gateway orders anyway.
     "oflags",
     "leverage",
@@ -70,6 +69,24 @@ pub(super) async fn add(
 
 /// The order, and whether it is only asked about.
 fn read(parameters: &Parameters, venues: &Venues) -> Result<(ParsedOrder, bool), Fault> {
+    let about = ["pair", "validate"];
+    parameters.only(&[&about[..], &KNOWN[..]].concat())?;
+    let market = names::market(parameters.needed("pair")?, venues)?;
+    let order = read_order(&parameters.without(&about), market)?;
+    Ok((order, validates(parameters)?))
+}
+
+/// Whether what is asked is only what the gate would say.
+pub(super) fn validates(parameters: &Parameters) -> Result<bool, Fault> {
+    match parameters.text("validate").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(_) => Err((Code::OrderInvalid, "validate is neither true nor false".to_owned())),
+    }
+}
+
+/// The order in a market that is named elsewhere.
+pub(super) fn read_order(parameters: &Parameters, market: (String, Instrument)) -> Result<ParsedOrder, Fault> {
     let invalid = |detail: &str| (Code::OrderInvalid, detail.to_owned());
     parameters.only(&KNOWN)?;
     let fixed = |name: &str, values: &[&str]| parameters.text(name).is_none_or(|text| values.contains(&text));
@@ -78,13 +95,7 @@ fn read(parameters: &Parameters, venues: &Venues) -> Result<(ParsedOrder, bool),
             "oflags may be fciq, leverage none; neither changes an order here",
         ));
     }
-    let validates = match parameters.text("validate").map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false" | "0") => false,
-        Some("true" | "1") => true,
-        Some(_) => return Err(invalid("validate is neither true nor false")),
-    };
     let needed = |name| parameters.needed(name);
-    let market = names::market(needed("pair")?, venues)?;
     // A stop's `price` is where it waits, `price2` its limit.
     let (kind, price, stop_price, usual) = match needed("ordertype")? {
         "limit" => ("limit", Some("price"), None, Some("gtc")),
@@ -111,7 +122,7 @@ fn read(parameters: &Parameters, venues: &Venues) -> Result<(ParsedOrder, bool),
         let theirs = theirs.unwrap_or_default();
         (ours, theirs, parameters.text(theirs))
     };
-    let order = read_terms(&Terms {
+    read_terms(&Terms {
         market,
         side: needed("type")?,
         kind,
@@ -122,6 +133,5 @@ fn read(parameters: &Parameters, venues: &Venues) -> Result<(ParsedOrder, bool),
             number("price", price),
             number("stop_price", stop_price),
         ],
-    })?;
-    Ok((order, validates))
+    })
 }

@@ -14,6 +14,7 @@ use crate::{
             account::held, admit_question, cancels::cancel_parameters, parameters::Parameters, reads::told,
             refusal::Refused,
         },
+        chain,
     },
     pipeline::endings::{OrderStatus, OrderStory, REMEMBERED_ORDERS},
     session::Session,
@@ -46,12 +47,12 @@ pub(super) async fn open(
         let id = parameters.text("cl_ord_id");
         let inner = session.slot.lock();
         let show = |open: &OpenOrder| {
-            let traded = inner.endings.traded(&open.order.client_order_id);
-            let shown = shown::open(open, &traded.copied().unwrap_or_default());
-            (names::id('O', open.number), shown)
+            let (open, traded) = chain::open(&inner, open);
+            (names::id('O', open.number), shown::open(&open, &traded))
         };
-        let fits = |open: &&OpenOrder| id.is_none_or(|id| open.order.client_order_id.as_str() == id);
-        let open: Map<String, Value> = inner.state.open_orders().iter().filter(fits).map(show).collect();
+        let fits = |open: &&OpenOrder| id.is_none_or(|id| chain::own_id(&open.order.client_order_id) == id);
+        let open = inner.state.open_orders().iter().filter(|open| open.may_rest());
+        let open: Map<String, Value> = open.filter(fits).map(show).collect();
         Ok(json!({ "open": open }))
     };
     answered(listed.await)
@@ -80,6 +81,7 @@ pub(super) async fn closed(
             let detail = format!("the latest {REMEMBERED_ORDERS} orders are listed; ask for an older one by its txid");
             return Err(Refused::of(Code::OrderInvalid).because(&detail));
         }
+        let lasts = chain::lasts(&inner);
         let fits = |story: &OrderStory| {
             let over = [
                 OrderStatus::Filled,
@@ -89,14 +91,18 @@ pub(super) async fn closed(
                 OrderStatus::Withheld,
             ];
             over.contains(&story.status)
-                && id.is_none_or(|id| story.order.client_order_id.as_str() == id)
+                && chain::is_shown(&lasts, story)
+                && id.is_none_or(|id| chain::own_id(&story.order.client_order_id) == id)
                 && since.is_none_or(|since| at(story) >= since)
                 && until.is_none_or(|until| at(story) <= until)
         };
         let all = || inner.endings.all().rev().filter(|(story, _)| fits(story));
         let page = all().skip(first).take(PAGE);
         let page: Map<String, Value> = page
-            .map(|(story, traded)| (names::id('O', story.number), shown::story(story, traded)))
+            .map(|(story, traded)| {
+                let (story, traded) = chain::story(&inner, story, traded);
+                (names::id('O', story.number), shown::story(&story, &traded))
+            })
             .collect();
         Ok(json!({ "closed": page, "count": all().count() }))
     };
@@ -126,7 +132,9 @@ pub(super) async fn query(
                 continue;
             };
             let told = told(&bots, &session, None, Some(&number.to_string())).await?;
-            if let Some((story, traded)) = told.filter(|(story, _)| story.number == number) {
+            if let Some((story, traded)) =
+                told.filter(|(story, _)| chain::first(&story.order.client_order_id, story.number) == number)
+            {
                 found.insert(id.to_owned(), shown::story(&story, &traded));
             }
         }

@@ -22,14 +22,14 @@ const UNKNOWN_ORDER: &str = "EOrder:Unknown order";
 const IN_DOUBT: &str = "IN_DOUBT: the venue has not answered; ask for the order by its cl_ord_id before anything else.";
 
 /// Our stable word for it.
-fn name(why: Why) -> &'static str {
+pub(super) fn name(why: Why) -> &'static str {
     match why {
         Why::Code(code) => code.as_str(),
         Why::InDoubt => "IN_DOUBT",
         Why::NotCancelled => Code::OrderNotFound.as_str(),
         Why::VenueAway => "VENUE_AWAY",
         Why::VenueRefused => "VENUE_REFUSED",
-        Why::Replacement => Code::PathUnknown.as_str(),
+        Why::Replacement => "REPLACE_PARTLY",
     }
 }
 
@@ -54,8 +54,15 @@ fn error(why: Why) -> Option<String> {
     }
 }
 
+/// The venue's error for a part of what was asked. Where another part stands it is none that clients answer by sending all of it again.
+pub(super) fn error_of_part(why: Why, some_stand: bool) -> String {
+    let error = error(why).unwrap_or_else(|| AWAY.to_owned());
+    let again = error == AWAY || error.starts_with("EAPI:Rate limit");
+    if some_stand && again { DENIED.to_owned() } else { error }
+}
+
 /// What it says beside the venue's error.
-fn meant(refused: &Refused) -> String {
+pub(super) fn meant(refused: &Refused) -> String {
     let why = match refused.why {
         Why::Code(code) if refused.detail.is_empty() => code.meaning().to_owned(),
         Why::VenueRefused => "the venue does not answer this question".to_owned(),
@@ -83,7 +90,13 @@ mod tests {
 
     fn every() -> impl Iterator<Item = Why> {
         let codes = Code::ALL.iter().map(|code| Why::Code(*code));
-        codes.chain([Why::InDoubt, Why::NotCancelled, Why::VenueRefused, Why::VenueAway])
+        codes.chain([
+            Why::InDoubt,
+            Why::NotCancelled,
+            Why::Replacement,
+            Why::VenueRefused,
+            Why::VenueAway,
+        ])
     }
 
     /// Errors on which a stock client raises `InvalidOrder` or takes no order for what it is.

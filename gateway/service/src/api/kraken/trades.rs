@@ -16,6 +16,7 @@ use crate::{
             refusal::Refused,
             trades::{Wanted, newest_since},
         },
+        chain,
     },
     session::Session,
 };
@@ -60,7 +61,7 @@ pub(super) async fn history(
         let fills = newest_since(&bots.gateway, &session, &wanted).await?;
         let page = fills.iter().rev().skip(first).take(PAGE);
         let page: Map<String, Value> = page
-            .map(|(number, fill)| (names::id('T', *number), shown::trade(*number, fill)))
+            .map(|(number, fill)| (names::id('T', *number), shown::trade(*number, &chain::fill(fill))))
             .collect();
         Ok::<Value, Refused>(json!({ "trades": page, "count": fills.len() }))
     };

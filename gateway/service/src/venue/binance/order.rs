@@ -36,7 +36,7 @@ pub enum TimeInForce {
 }
 
 impl TimeInForce {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::GoodTillCancelled => "GTC",
             Self::ImmediateOrCancel => "IOC",
@@ -91,7 +91,7 @@ impl Kind {
         }
     }
 
-    fn stop(self) -> Option<Decimal> {
+    pub(super) fn stop(self) -> Option<Decimal> {
         match self {
             Self::StopLimit { stop_price, .. } | Self::StopMarket { stop_price } => Some(stop_price),
             Self::Limit { .. } | Self::Market => None,

@@ -3,6 +3,7 @@
 //! Each function takes what was asked. A value that contradicts it, or the rest of the same answer, makes the whole
 //! answer a [`Doubt`]; no member is taken from an answer that lies in another.
 
+mod lists;
 mod market;
 mod orders;
 mod rights;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 use crate::venue::{Doubt, Refused};
 
+pub use lists::read_list;
 pub use market::{read_market, read_rules};
 pub use orders::{CancelReply, read_cancel, read_numbered, read_order, read_orders, read_queried};
 pub use rights::read_rights;
@@ -69,7 +71,10 @@ fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Doubt> {
 
 /// Feeds arbitrary bytes to every reader; none may panic.
 pub fn fuzz_reply(data: &[u8]) {
-    use crate::venue::{OrderKey, VenueClientId, binance::order};
+    use crate::venue::{
+        OrderKey, VenueClientId,
+        binance::{list, order},
+    };
     let (status, body) = match data {
         [0, rest @ ..] => (200, rest),
         [1, rest @ ..] => (400, rest),
@@ -89,6 +94,23 @@ pub fn fuzz_reply(data: &[u8]) {
     };
     let symbols = [(instrument, "BTCEUR".to_owned())].into();
     let _ = read_order(status, body, &order, "BTCEUR");
+    let stop = order::VenueOrder {
+        client_id: VenueClientId::new("m-2").unwrap_or(client_id),
+        kind: order::Kind::StopMarket {
+            stop_price: extensions::Decimal::from(1),
+        },
+        ..order
+    };
+    let limit = order::VenueOrder {
+        kind: order::Kind::Limit {
+            price: extensions::Decimal::from(1),
+            time_in_force: order::TimeInForce::GoodTillCancelled,
+        },
+        ..order
+    };
+    if let Some(list) = list::VenueList::new([limit, stop]) {
+        let _ = read_list(status, body, &list, "BTCEUR");
+    }
     let _ = read_cancel(status, body, &key, "BTCEUR");
     let _ = read_queried(status, body, &key, "BTCEUR");
     let _ = read_numbered(status, body, 7, instrument, "BTCEUR");

@@ -85,7 +85,7 @@ fn paper_config() -> fixtures_venue::Config {
     fixtures_venue::Config::new(vec![symbol], vec![account], Arc::new(RealClock))
 }
 
-async fn paper() -> (Handle, Binance) {
+pub(super) async fn paper() -> (Handle, Binance) {
     let venue = fixtures_venue::serve(paper_config()).await.expect("opens");
     let adapter = adapter(&venue.url(), LONG);
     (venue, adapter)

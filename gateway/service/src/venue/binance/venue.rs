@@ -15,6 +15,7 @@ use ledger::Recorded;
 
 use super::{
     credential::Credential,
+    list::VenueList,
     order::{VenueOrder, escaped},
     reply::{self, CancelReply},
 };
@@ -98,6 +99,36 @@ impl Binance {
                     answer.believed();
                 }
                 outcome
+            }
+        }
+    }
+
+    /// Sends a list, at most once. Private to the venue module, as [`Self::send_order`].
+    pub(super) async fn send_list(&self, list: &VenueList, gate: &dyn SendGate) -> [Outcome; 2] {
+        let withheld = |why: NotSent| [(); 2].map(|()| Outcome::Withheld(why));
+        let Some(symbol) = self.symbol(list.orders[0].instrument) else {
+            return withheld(NotSent::NotListed);
+        };
+        if self.settings.back_off.rests() {
+            return withheld(NotSent::BackingOff);
+        }
+        if self.prove().await.is_err() {
+            return withheld(NotSent::KeyUnproven);
+        }
+        let request = self.signed(Method::POST, "/api/v3/orderList/oco", list.parameters(symbol));
+        let sent = self
+            .connections
+            .exchange(request, Some(gate), LONGEST_ORDER_REPLY)
+            .await;
+        match sent {
+            Err(Failure::NotSent(why)) => withheld(why),
+            Err(Failure::Doubt(doubt)) => [(); 2].map(|()| Outcome::Unknown(doubt)),
+            Ok(answer) => {
+                let outcomes = reply::read_list(answer.status, &answer.body, list, symbol);
+                if !outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unknown(_))) {
+                    answer.believed();
+                }
+                outcomes
             }
         }
     }
@@ -354,6 +385,20 @@ impl Venue for Binance {
             match VenueOrder::of(permit.record()) {
                 Some(order) => self.send_order(&order, gate.as_ref()).await,
                 None => Outcome::Withheld(NotSent::NotListed),
+            }
+        })
+    }
+
+    fn forward_pair(
+        &self,
+        first: Recorded<Permit>,
+        second: Recorded<Permit>,
+        gate: Arc<dyn SendGate>,
+    ) -> Answer<'_, [Outcome; 2]> {
+        Box::pin(async move {
+            match VenueList::of(first.record(), second.record()) {
+                Some(list) => self.send_list(&list, gate.as_ref()).await,
+                None => [(); 2].map(|()| Outcome::Withheld(NotSent::NotOffered)),
             }
         })
     }

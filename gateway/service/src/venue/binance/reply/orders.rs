@@ -6,7 +6,7 @@ use extensions::{Decimal, Instrument};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, CANCEL_REJECTED, NO_SUCH_ORDER, names_duplicate, parsed, sorted};
+use super::{Body, CANCEL_REJECTED, NO_SUCH_ORDER, lists::one_of, names_duplicate, parsed, sorted};
 use crate::venue::{
     Doubt, ExecutionFill, ExecutionId, OpenOrders, OrderKey, OrderLife, OrderReport, Outcome, Refused, VenueClientId,
     VenueOrderId,
@@ -28,7 +28,7 @@ pub enum CancelReply {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OrderBody<'a> {
+pub(super) struct OrderBody<'a> {
     #[serde(borrow)]
     symbol: std::borrow::Cow<'a, str>,
     order_id: u64,
@@ -67,15 +67,21 @@ pub fn read_order(status: u16, body: &[u8], sent: &VenueOrder, symbol: &str) -> 
         Body::Refused(refused) => return Outcome::Rejected(refused),
         Body::Doubt(doubt) => return Outcome::Unknown(doubt),
     };
-    match accepted(body, sent, symbol) {
+    let read = parsed::<OrderBody<'_>>(body);
+    match read.and_then(|body| accepted(&body, sent, sent.kind.as_str(), symbol)) {
         Ok(report) if report.life == OrderLife::Rejected => Outcome::Rejected(Refused::new(0, "REJECTED")),
         Ok(report) => Outcome::Accepted(report),
         Err(doubt) => Outcome::Unknown(doubt),
     }
 }
 
-fn accepted(body: &[u8], sent: &VenueOrder, symbol: &str) -> Result<OrderReport, Doubt> {
-    let body: OrderBody<'_> = parsed(body)?;
+/// The report of an order that was sent as a `kind`, once it agrees with what was sent.
+pub(super) fn accepted(
+    body: &OrderBody<'_>,
+    sent: &VenueOrder,
+    kind: &str,
+    symbol: &str,
+) -> Result<OrderReport, Doubt> {
     let differs = |what| Err(Doubt::Contradiction(what));
     if body.client_order_id != sent.client_id.as_str() {
         return differs("clientOrderId");
@@ -83,13 +89,13 @@ fn accepted(body: &[u8], sent: &VenueOrder, symbol: &str) -> Result<OrderReport,
     if body.side != sent.side.as_str() {
         return differs("side");
     }
-    if body.kind != sent.kind.as_str() {
+    if body.kind != kind {
         return differs("type");
     }
     if body.orig_qty.0 != sent.quantity {
         return differs("origQty");
     }
-    if let (Some(said), Some(asked)) = (body.price, sent.kind.limit())
+    if let (Some(said), Some(asked)) = (body.price.as_ref(), sent.kind.limit())
         && said.0 != asked
     {
         return differs("price");
@@ -117,8 +123,12 @@ fn accepted(body: &[u8], sent: &VenueOrder, symbol: &str) -> Result<OrderReport,
 }
 
 impl OrderBody<'_> {
+    pub(super) fn is_named(&self, id: &VenueClientId) -> bool {
+        self.client_order_id == id.as_str()
+    }
+
     /// The report, once the order's own members agree with one another.
-    fn report(&self, instrument: Instrument, symbol: &str) -> Result<OrderReport, Doubt> {
+    pub(super) fn report(&self, instrument: Instrument, symbol: &str) -> Result<OrderReport, Doubt> {
         let differs = |what| Err(Doubt::Contradiction(what));
         if self.symbol != symbol {
             return differs("symbol");
@@ -189,7 +199,7 @@ fn venue_id(number: u64) -> Result<VenueOrderId, Doubt> {
 #[must_use]
 pub fn read_cancel(status: u16, body: &[u8], key: &OrderKey, symbol: &str) -> CancelReply {
     match sorted(status, body) {
-        Body::Good(body) => match named(body, key, symbol) {
+        Body::Good(body) => match one_of(body, key, symbol).unwrap_or_else(|| named(body, key, symbol)) {
             Ok(report) if report.life.is_final() => CancelReply::Closed(report),
             Ok(_) => CancelReply::Unknown(Doubt::Contradiction("status")),
             Err(doubt) => CancelReply::Unknown(doubt),
