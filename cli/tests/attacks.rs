@@ -16,6 +16,8 @@ mod disk;
 mod doctor;
 #[path = "attacks/fix.rs"]
 mod fix;
+#[path = "attacks/freqtrade.rs"]
+mod freqtrade;
 #[path = "attacks/house.rs"]
 mod house;
 #[path = "attacks/http.rs"]

@@ -59,6 +59,8 @@ pub(crate) struct Setup {
     pub(crate) enforce: bool,
     /// A webhook's receiver on loopback, by its port.
     pub(crate) webhook: Option<u16>,
+    /// The mandate has stop orders, too.
+    pub(crate) stops: bool,
     /// Kraken's interface at the venue, instead of Binance's.
     pub(crate) kraken: bool,
     /// The venue's key may withdraw.
@@ -248,6 +250,10 @@ pub(crate) async fn house(setup: Setup) -> House {
         "expires_at": in_days(90), "owner": "desk", "purpose": "market making",
     });
     ada.post("/v1/agents", &registration).await.unwrap();
+    let mut asked = limits(setup.order_proof);
+    if setup.stops {
+        asked["order_types"] = json!(["limit", "market", "stop_limit"]);
+    }
     let application = json!({
         "agent": "mm-1",
         "conduct": {
@@ -256,7 +262,7 @@ pub(crate) async fn house(setup: Setup) -> House {
             "repeat_window_ms": 0,
             "scoring": if setup.enforce { "enforce".to_owned() } else { format!("observe until {}", in_days(20)) },
         },
-        "expires": in_days(60), "limits": limits(setup.order_proof), "mandate": "m-1", "rationale": "a target",
+        "expires": in_days(60), "limits": asked, "mandate": "m-1", "rationale": "a target",
     });
     ada.post("/v1/applications", &application).await.unwrap();
     // One or two officers, as the thresholds have it.
