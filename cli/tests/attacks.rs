@@ -30,6 +30,8 @@ mod judges;
 mod listeners;
 #[path = "attacks/native.rs"]
 mod native;
+#[path = "attacks/nautilus.rs"]
+mod nautilus;
 #[path = "attacks/orders.rs"]
 mod orders;
 #[path = "attacks/proofs.rs"]

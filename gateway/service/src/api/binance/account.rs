@@ -46,6 +46,7 @@ pub(super) async fn account(
     let trades = session.slot.gate_open() && standing::may_open(&own, certificate, &house.state, owner.as_ref());
     Json(json!({
         "accountType": "SPOT", "balances": balances, "canDeposit": false, "canTrade": trades, "canWithdraw": false,
+        "makerCommission": 0, "takerCommission": 0, "buyerCommission": 0, "sellerCommission": 0,
         "permissions": ["SPOT"], "updateTime": gateway.real_clock.now().millis(),
     }))
     .into_response()
