@@ -16,6 +16,8 @@ mod disk;
 mod doctor;
 #[path = "attacks/fix.rs"]
 mod fix;
+#[path = "attacks/freqtrade.rs"]
+mod freqtrade;
 #[path = "attacks/house.rs"]
 mod house;
 #[path = "attacks/http.rs"]
@@ -28,6 +30,8 @@ mod judges;
 mod listeners;
 #[path = "attacks/native.rs"]
 mod native;
+#[path = "attacks/nautilus.rs"]
+mod nautilus;
 #[path = "attacks/orders.rs"]
 mod orders;
 #[path = "attacks/proofs.rs"]

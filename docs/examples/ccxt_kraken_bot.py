@@ -67,7 +67,7 @@ def raises(kind, call, *arguments):
 assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, bot.create_order, symbol, "limit", "buy", 1, 47000)
 assert "MAX_NOTIONAL" in raises(ccxt.PermissionDenied, bot.create_order, symbol, "limit", "buy", 1, 47000, {"validate": "true"})
 assert "ORDER_TYPE" in raises(ccxt.PermissionDenied, bot.create_order, symbol, "market", "sell", 0.01, None, {"stopLossPrice": 46900})
-assert "ORDER_INVALID" in raises(ccxt.BadRequest, bot.create_order, symbol, "limit", "buy", 0.01, 47000, {"postOnly": True})
+assert "ORDER_INVALID" in raises(ccxt.ExchangeError, bot.create_order, symbol, "limit", "buy", 0.01, 47000, {"postOnly": True})
 assert "ORDER_NOT_FOUND" in raises(ccxt.OrderNotFound, bot.cancel_order, resting["id"], symbol)
 raises(ccxt.OrderNotFound, bot.fetch_order, "O00000-00000-999999", symbol)
 

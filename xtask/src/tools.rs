@@ -182,10 +182,18 @@ fn privileged(program: &str) -> Command {
     command
 }
 
-/// A virtual environment beside the build's output, filled from `xtask/requirements.txt` whenever that file changes.
+/// What pip is given, one file after the other, and how.
+const REQUIREMENTS: [(&str, &[&str]); 2] = [
+    ("xtask/requirements.txt", &[]),
+    ("xtask/requirements-alone.txt", &["--no-deps"]),
+];
+
+/// A virtual environment beside the build's output, filled anew whenever one of the files of `REQUIREMENTS` changes.
 fn python_packages() -> Result<PathBuf, String> {
-    let wanted =
-        fs::read_to_string(project().join("xtask/requirements.txt")).map_err(|e| format!("requirements: {e}"))?;
+    let mut wanted = String::new();
+    for (file, _) in REQUIREMENTS {
+        wanted += &fs::read_to_string(project().join(file)).map_err(|e| format!("{file}: {e}"))?;
+    }
     let folder = target().join("venv");
     let python = folder.join("bin").join("python3");
     let stamp = folder.join("installed.txt");
@@ -200,11 +208,13 @@ fn python_packages() -> Result<PathBuf, String> {
     if !made.is_ok_and(|status| status.success()) {
         return Err("`python3 -m venv` failed: install python3-venv".into());
     }
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-    let status = pip.arg(project().join("xtask/requirements.txt")).status();
-    if !status.is_ok_and(|status| status.success()) {
-        return Err("pip could not install xtask/requirements.txt: is the package index reachable?".into());
+    for (file, how) in REQUIREMENTS {
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        let status = pip.args(how).arg("-r").arg(project().join(file)).status();
+        if !status.is_ok_and(|status| status.success()) {
+            return Err(format!("pip could not install {file}: is the package index reachable?"));
+        }
     }
     fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
     Ok(python)

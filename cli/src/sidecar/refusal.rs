@@ -87,7 +87,7 @@ impl Refusal {
             StatusCode::GATEWAY_TIMEOUT => (status, -1007, IN_DOUBT.to_owned()),
             StatusCode::PAYLOAD_TOO_LARGE | StatusCode::BAD_REQUEST => (
                 StatusCode::BAD_REQUEST,
-                -1100,
+                -1900,
                 format!("{}: {}", self.code, self.detail),
             ),
             _ => (status, -1002, format!("{}: {}. {DENIED}", self.code, self.detail)),

@@ -272,7 +272,7 @@ async fn what_is_no_order_is_refused_in_the_venues_shape() {
     for path in [
         "/api/v3/orderList/oto",
         "/sapi/v1/capital/withdraw/apply",
-        "/api/v3/userDataStream",
+        "/sapi/v1/userDataStream",
         "/wapi/v3/withdraw.html",
     ] {
         let answer = house.curl(&["-X", "POST", "-d", "a=1"], path);

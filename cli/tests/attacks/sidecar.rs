@@ -28,7 +28,7 @@ use crate::{
     renewals::serial,
 };
 
-fn settings(house: &House) -> SidecarSettings {
+pub(crate) fn settings(house: &House) -> SidecarSettings {
     SidecarSettings {
         agent: "mm-1".parse().unwrap(),
         folder: house.folder.path().join("bot"),
@@ -77,14 +77,14 @@ async fn placed(sidecar: &Running, id: &str) -> String {
     send(sidecar, "/v1/orders", &order(id).to_string(), "").await
 }
 
-async fn health(sidecar: &Running) -> (bool, Value) {
+pub(crate) async fn health(sidecar: &Running) -> (bool, Value) {
     let said = get(sidecar, "/sidecar/healthz").await;
     let (head, body) = said.split_once("\r\n\r\n").unwrap();
     (head.starts_with("HTTP/1.1 200"), serde_json::from_str(body).unwrap())
 }
 
 /// Asks until it is so; the test's own patience ends it.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     let asked = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -288,7 +288,7 @@ async fn entries(house: &House) -> Vec<CommittedEntry> {
     all.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
-async fn decisions(house: &House) -> Vec<Value> {
+pub(crate) async fn decisions(house: &House) -> Vec<Value> {
     let all = entries(house).await;
     let decided = all.iter().filter(|entry| &*entry.kind == "order.decided");
     decided

@@ -12,6 +12,8 @@ mod disconnect;
 mod ends;
 #[path = "stream/frames.rs"]
 mod frames;
+#[path = "stream/native.rs"]
+mod native;
 
 use client::{Client, placing};
 use extensions::MandateDocument;

@@ -16,6 +16,7 @@ pub(super) mod refusal;
 mod replace;
 mod shown;
 pub(super) mod trades;
+pub(super) mod user_stream;
 
 use std::{sync::Arc, time::Instant};
 
@@ -80,6 +81,12 @@ pub(super) fn routes() -> Router<Arc<Side>> {
         .route("/api/v3/allOrders", get(reads::all))
         .route("/api/v3/account", get(account::account))
         .route("/api/v3/myTrades", get(trades::mine))
+        .route(
+            "/api/v3/userDataStream",
+            post(user_stream::key).put(user_stream::key).delete(user_stream::key),
+        )
+        .route("/stream", get(user_stream::combined))
+        .route("/ws/{key}", get(user_stream::bare))
         .method_not_allowed_fallback(unknown)
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Told {
     name: &'static str,
     /// JSON: `{"at":..,"body":..,"kind":..}`.
     data: String,
+    /// The entry, where it is one of the agent's own stream.
+    pub(super) entry: Option<Arc<CommittedEntry>>,
 }
 
 /// The events of one session, in order.
@@ -79,7 +81,12 @@ pub(super) async fn events(
 impl Told {
     fn new(number: Option<u64>, name: &'static str, at: Timestamp, body: &str, kind: &str) -> Self {
         let data = format!("{{\"at\":\"{at}\",\"body\":{body},\"kind\":\"{kind}\"}}");
-        Self { number, name, data }
+        Self {
+            number,
+            name,
+            data,
+            entry: None,
+        }
     }
 
     fn sent_by_server(&self) -> Bytes {
@@ -122,7 +129,7 @@ impl Feed {
         let ledger = &self.bots.gateway.ledger;
         let page = ledger.read_stream(self.session.slot.stream(), self.next, PAGE).await?;
         self.next += page.len() as u64;
-        self.waiting.extend(page.iter().filter_map(|entry| event(entry)));
+        self.waiting.extend(page.iter().filter_map(event));
         let house = ledger.read_stream(&StreamId::house(), self.house, PAGE).await?;
         self.house += house.len() as u64;
         let owner = self.session.owner(&self.bots.gateway);
@@ -165,7 +172,7 @@ impl Feed {
 }
 
 /// The event of an entry, for the kinds a bot is told of. The data is the entry's body.
-fn event(entry: &CommittedEntry) -> Option<Told> {
+fn event(entry: &Arc<CommittedEntry>) -> Option<Told> {
     let name = match &*entry.kind {
         "order.decided" => "order",
         "order.outcome" | "order.cancel_outcome" => "outcome",
@@ -186,7 +193,11 @@ fn event(entry: &CommittedEntry) -> Option<Told> {
         _ => return None,
     };
     let body = String::from_utf8_lossy(entry.body());
-    Some(Told::new(Some(entry.number), name, entry.at, &body, &entry.kind))
+    let told = Told::new(Some(entry.number), name, entry.at, &body, &entry.kind);
+    Some(Told {
+        entry: Some(entry.clone()),
+        ..told
+    })
 }
 
 /// The event of an entry of the house that concerns the agents of `owner`. Without an id, so that the numbers of the agent's own stream

@@ -50,25 +50,55 @@ struct StreamQuery {
     since: Option<u64>,
 }
 
+/// Whose words are spoken on a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Our own: events, orders, cancels.
+    Own,
+    /// Binance's user data stream: what became of orders; `combined` names the stream in each message.
+    Venue { combined: bool },
+}
+
+/// Why a stream does not begin.
+pub(super) enum Unfit {
+    /// The request is no WebSocket's.
+    NoUpgrade(&'static str),
+    /// The agent has as many streams as it may.
+    TooMany(String),
+}
+
 /// `GET /v1/stream?since=NUMBER`.
 pub(super) async fn open(
     State(side): State<Arc<Side>>,
     Extension(session): Extension<Arc<Session>>,
     Extension(link): Extension<Link>,
-    mut request: Request,
+    request: Request,
 ) -> Response {
     let invalid = |detail: String| problem(Code::OrderInvalid, detail).into_response();
-    let accept = match accept_of(request.version(), request.headers()) {
-        Ok(accept) => accept,
-        Err(why) => return invalid(format!("/v1/stream is a WebSocket (RFC 6455): {why}")),
-    };
     let since = match Query::<StreamQuery>::try_from_uri(request.uri()) {
         Ok(Query(query)) => query.since,
         Err(rejection) => return invalid(format!("the query: {}", rejection.body_text())),
     };
+    match begin(&side, &session, link, request, since, Dialect::Own) {
+        Ok(response) => response,
+        Err(Unfit::NoUpgrade(why)) => invalid(format!("/v1/stream is a WebSocket (RFC 6455): {why}")),
+        Err(Unfit::TooMany(detail)) => problem(Code::RateMessages, detail).retry_after_s(1).into_response(),
+    }
+}
+
+/// Begins a stream behind event `since`, or with what happens from now on.
+pub(super) fn begin(
+    side: &Arc<Side>,
+    session: &Arc<Session>,
+    link: Link,
+    mut request: Request,
+    since: Option<u64>,
+    dialect: Dialect,
+) -> Result<Response, Unfit> {
+    let accept = accept_of(request.version(), request.headers()).map_err(Unfit::NoUpgrade)?;
     let Some(mut entered) = side.gateway.streams.enter(session.slot.agent) else {
         let detail = format!("this agent has {STREAMS_PER_AGENT} streams open, as many as it may; close one");
-        return problem(Code::RateMessages, detail).retry_after_s(1).into_response();
+        return Err(Unfit::TooMany(detail));
     };
     let next = match since {
         Some(since) => since.saturating_add(1),
@@ -77,6 +107,7 @@ pub(super) async fn open(
     let feed = Feed::begin(side.clone(), session.clone(), next);
     let upgrade = hyper::upgrade::on(&mut request);
     let tasks = link.upgrades.tasks.clone();
+    let (side, session) = (side.clone(), session.clone());
     tasks.spawn(async move {
         let clean = match upgrade.await {
             Ok(upgraded) => {
@@ -85,7 +116,8 @@ pub(super) async fn open(
                     .config(Config::default().frame_size(usize::MAX))
                     .limits(Limits::default().max_payload_len(Some(longest)))
                     .serve(TokioIo::new(upgraded));
-                Talk::new(side.clone(), session.clone(), link, socket).run(feed).await
+                let talk = Talk::new(side.clone(), session.clone(), link, socket, dialect);
+                talk.run(feed).await
             }
             // It was registered, which ended a grace: without a goodbye that begins anew.
             Err(error) => {
@@ -98,7 +130,7 @@ pub(super) async fn open(
         }
         drop(entered);
     });
-    switched(accept)
+    Ok(switched(accept))
 }
 
 fn switched(accept: HeaderValue) -> Response {

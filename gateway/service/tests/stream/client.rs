@@ -69,6 +69,11 @@ impl Client {
 
     /// One with so many bytes between it and the gateway; or what it was answered instead of the upgrade.
     pub(crate) async fn opened(world: &World, leaf: &[u8], query: &str, bytes: usize) -> Result<Self, String> {
+        Self::to(world, leaf, &format!("/v1/stream{query}"), bytes).await
+    }
+
+    /// One at another path.
+    pub(crate) async fn to(world: &World, leaf: &[u8], target: &str, bytes: usize) -> Result<Self, String> {
         world.followed(0).await;
         let inspected = inspected();
         let [issuing, root] = world.issuers();
@@ -96,7 +101,7 @@ impl Client {
             _guard: std::sync::Mutex::new(guard),
         };
         let request = format!(
-            "GET /v1/stream{query} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         client.raw(request.as_bytes()).await;
@@ -153,6 +158,13 @@ impl Client {
             Some((9, payload)) => self.raw(&frame(0x8a, &payload, true)).await,
             other => panic!("a message, not {other:?}"),
         }
+    }
+
+    /// The next message, whatever it is.
+    pub(crate) async fn next(&mut self) -> Value {
+        self.message().await;
+        let message = self.answers.pop_back().or_else(|| self.events.pop_back());
+        message.expect("a message")
     }
 
     /// Sends, and waits for the answer with this id.

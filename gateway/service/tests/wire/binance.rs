@@ -60,10 +60,16 @@ fn a_bot_reads_its_own_books() {
         assert_eq!(wire.ask("POST", "/api/v3/order", &refused).await.status, 403);
 
         let account = wire.ask("GET", "/api/v3/account", "").await.body;
+        let me = wire.ask("GET", "/v1/me", "").await.body;
+        let left = &me["day"][0]["left"];
+        assert!(left.as_str().is_some_and(|left| left.starts_with("49999")), "{left}");
         assert_eq!(
             account["balances"],
-            serde_json::json!([{"asset": "BTC", "free": "1.5", "locked": "0.5"}]),
-            "no balance of a unit that no book holds"
+            serde_json::json!([
+                {"asset": "BTC", "free": "1.5", "locked": "0.5"},
+                {"asset": "EUR", "free": left, "locked": "0"},
+            ]),
+            "of a unit of prices what the mandate still permits today"
         );
         for (right, has) in [("canTrade", true), ("canWithdraw", false), ("canDeposit", false)] {
             assert_eq!(account[right], has, "{right}");
@@ -266,7 +272,7 @@ fn a_replacement_is_a_cancel_and_a_new_order() {
                 .await;
             assert_eq!(
                 (told.status, &told.body["code"]),
-                (400, &(-1100).into()),
+                (400, &(-1900).into()),
                 "{wrong}: {told:?}"
             );
         }
@@ -290,7 +296,8 @@ fn other_paths_of_the_venue_are_refused() {
             "/api/v3/sor/order",
             "/api/v3/sor/order/test",
             "/api/v3/order/test/more",
-            "/api/v3/userDataStream",
+            "/api/v3/userDataStream/isolated",
+            "/sapi/v1/userDataStream",
             "/api/v3/account/commission",
             "/api/v3/historicalTrades",
             "/api/v3/ticker",
@@ -338,15 +345,15 @@ fn questions_about_the_market_are_bounded() {
         let (world, wire) = trading().await;
         for (query, status, code) in [
             ("ticker/price?symbol=BTCEUR", 404, -1002),
-            ("ticker/price", 400, -1100),
-            ("ticker/price?symbols=%5B%22BTCEUR%22%5D", 400, -1100),
-            ("ticker/price?symbol=DOGEEUR", 400, -1100),
-            ("ticker/price?symbol=BTCEUR&symbol=BTCEUR", 400, -1100),
-            ("ticker/24hr?symbol=BTCEUR&type=MINI", 400, -1100),
-            ("depth?symbol=BTCEUR&limit=501", 400, -1100),
+            ("ticker/price", 400, -1900),
+            ("ticker/price?symbols=%5B%22BTCEUR%22%5D", 400, -1900),
+            ("ticker/price?symbol=DOGEEUR", 400, -1900),
+            ("ticker/price?symbol=BTCEUR&symbol=BTCEUR", 400, -1900),
+            ("ticker/24hr?symbol=BTCEUR&type=MINI", 400, -1900),
+            ("depth?symbol=BTCEUR&limit=501", 400, -1900),
             ("depth?symbol=BTCEUR&limit=500", 404, -1002),
-            ("klines?symbol=BTCEUR", 400, -1100),
-            ("klines?symbol=BTCEUR&interval=1m&startTime=-1", 400, -1100),
+            ("klines?symbol=BTCEUR", 400, -1900),
+            ("klines?symbol=BTCEUR&interval=1m&startTime=-1", 400, -1900),
         ] {
             let told = wire.ask("GET", &format!("/api/v3/{query}"), "").await;
             assert_eq!(

@@ -1,7 +1,8 @@
 //! `GET /api/v3/account`: what the gateway's own books say that this bot holds, in the venue's shape.
 //!
-//! The venue's account is the house's, and what lies in it is nobody's answer here. A position is what confirmed fills and attestations say; money
-//! paid and received is in no book, so the units of prices have no balance, and an asset whose position is not known has none either.
+//! The venue's account is the house's, and what lies in it is nobody's answer here. A position is what confirmed fills and attestations say; an asset whose
+//! position is not known has no balance. Money paid and received is in no book: what stands for a unit of prices is what the mandate lets the bot still
+//! trade in it today, since stock bots (freqtrade) place nothing without a balance, and no order beyond that would pass.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -45,6 +46,7 @@ pub(super) async fn account(
     let trades = session.slot.gate_open() && standing::may_open(&own, certificate, &house.state, owner.as_ref());
     Json(json!({
         "accountType": "SPOT", "balances": balances, "canDeposit": false, "canTrade": trades, "canWithdraw": false,
+        "makerCommission": 0, "takerCommission": 0, "buyerCommission": 0, "sellerCommission": 0,
         "permissions": ["SPOT"], "updateTime": gateway.real_clock.now().millis(),
     }))
     .into_response()
@@ -54,7 +56,7 @@ fn shown(held: Held) -> Value {
     json!({"asset": held.asset, "free": held.free.to_string(), "locked": held.locked.to_string()})
 }
 
-/// What the books say of one asset.
+/// What the books say of one asset, or the mandate of a unit of prices.
 pub(in crate::api) struct Held {
     pub(in crate::api) asset: String,
     /// All of it, what open sell orders may still take, and the rest.
@@ -63,42 +65,64 @@ pub(in crate::api) struct Held {
     pub(in crate::api) free: Decimal,
 }
 
-/// What this bot holds of the assets that its certificate or its books name.
-pub(in crate::api) fn held(bots: &Side, session: &Session) -> Vec<Held> {
-    let limits = session.limits.as_ref();
-    let listed = bots.venues.values().flat_map(|venue| venue.instruments());
-    let listed = listed.filter(|one| limits.is_some_and(|limits| limits.permits_instrument(one)));
-    balances(&session.slot.lock().state, listed)
+impl Held {
+    fn of(asset: &str, total: Decimal, locked: Decimal, free: Decimal) -> Self {
+        Self {
+            asset: asset.to_owned(),
+            total,
+            locked,
+            free,
+        }
+    }
 }
 
-/// The balance of each asset that is the base of a listed instrument or of one that the books know. `None`: not known.
-fn balances(state: &AgentState, listed: impl Iterator<Item = Instrument>) -> Vec<Held> {
+/// What this bot holds of the assets that its certificate or its books name, and what is left of the day in each unit that its certificate caps.
+pub(in crate::api) fn held(bots: &Side, session: &Session) -> Vec<Held> {
+    let Some(limits) = session.limits.as_ref() else {
+        return Vec::new();
+    };
+    let listed = bots.venues.values().flat_map(|venue| venue.instruments());
+    let listed = listed.filter(|one| limits.permits_instrument(one));
+    let now = bots.gateway.clock.now();
+    let inner = session.slot.lock();
+    let assets = balances(&inner.state, listed);
+    let units = limits.per_day_all().iter().filter_map(|(unit, limit)| {
+        let left = limit.checked_sub(inner.state.day_notional(unit, now)?)?;
+        Some((unit.to_string(), left.max(Decimal::ZERO)))
+    });
+    // An asset that is traded stays what is held of it, known or not.
+    let units = units.filter(|(unit, _)| !assets.contains_key(unit.as_str()));
+    let units: Vec<Held> = units
+        .map(|(unit, left)| Held::of(&unit, left, Decimal::ZERO, left))
+        .collect();
+    let known = assets.iter().filter_map(|(asset, held)| {
+        let (total, locked) = (*held)?;
+        Some(Held::of(asset, total, locked, total.checked_sub(locked)?))
+    });
+    known.chain(units).collect()
+}
+
+/// Total and locked of each asset that is the base of a listed instrument or of one that the books know. `None`: not known.
+fn balances(
+    state: &AgentState,
+    listed: impl Iterator<Item = Instrument>,
+) -> BTreeMap<String, Option<(Decimal, Decimal)>> {
     let mut instruments: Vec<Instrument> = listed.collect();
     instruments.extend(state.positions().iter().map(|position| position.instrument));
     instruments.extend(state.open_orders().iter().map(|open| open.order.instrument));
     instruments.sort_unstable();
     instruments.dedup();
-    let mut assets_held: BTreeMap<&str, Option<(Decimal, Decimal)>> = BTreeMap::new();
+    let mut assets_held = BTreeMap::new();
     for instrument in &instruments {
         let held = assets_held
-            .entry(assets(instrument.as_str()).0)
+            .entry(assets(instrument.as_str()).0.to_owned())
             .or_insert(Some((Decimal::ZERO, Decimal::ZERO)));
         let position = state.position(instrument).zip(offered(state, instrument));
         *held = held.zip(position).and_then(|((total, locked), (position, offered))| {
             Some((total.checked_add(position)?, locked.checked_add(offered)?))
         });
     }
-    let known = assets_held.into_iter().filter_map(|(asset, held)| {
-        let (total, locked) = held?;
-        let free = total.checked_sub(locked)?;
-        Some(Held {
-            asset: asset.to_owned(),
-            total,
-            locked,
-            free,
-        })
-    });
-    known.collect()
+    assets_held
 }
 
 /// What open sell orders may still take of an instrument's position.

@@ -1,7 +1,8 @@
 //! Our refusals as the venue words its own, `{"code", "msg"}`, each chosen for what a stock client does next (docs/clients.md).
 //!
-//! Clients look for words in the text as well as for the number, and `-2010` makes some answer a refused stop with a market order. So
-//! `-2010` is never used, and the text is ours alone: neither the venue's words nor the bot's stand in it.
+//! Clients look for words in the text as well as for the number, and what they read as an invalid order, a bad request or a rejected operation makes
+//! some answer a refused stop with a market order. So no such number is ever used where an order may be meant, and the text is ours alone: neither the
+//! venue's words nor the bot's stand in it.
 
 use axum::{
     Json,
@@ -15,6 +16,8 @@ use crate::api::problem::CODE_HEADER;
 
 /// The one text that clients read as "the exchange is away, ask again later"; it must stand alone.
 const AWAY: &str = "System is under maintenance.";
+/// A number that the venue has not: a client reads no more into it than that the exchange said no.
+const NO: i32 = -1900;
 /// What is said of an act whose end is not known.
 const IN_DOUBT: &str = "IN_DOUBT";
 /// The words that clients read as "not permitted, do not ask again".
@@ -60,8 +63,9 @@ impl Refused {
             Code::LedgerUnavailable | Code::StatusUnknown | Code::NoReferencePrice | Code::Withheld => {
                 (StatusCode::SERVICE_UNAVAILABLE, -1001, AWAY.to_owned())
             }
-            Code::BodyTooLarge | Code::OrderMalformed | Code::OrderInvalid => (StatusCode::BAD_REQUEST, -1100, meant),
-            Code::VenueRejected => (StatusCode::BAD_REQUEST, -1013, meant),
+            Code::BodyTooLarge | Code::OrderMalformed | Code::OrderInvalid | Code::VenueRejected => {
+                (StatusCode::BAD_REQUEST, NO, meant)
+            }
             Code::OrderNotFound => (StatusCode::BAD_REQUEST, -2013, "Order does not exist.".to_owned()),
             Code::CertificateRequired | Code::ProofRequired | Code::ProofInvalid => {
                 (StatusCode::UNAUTHORIZED, -1022, meant)
@@ -224,12 +228,12 @@ impl IntoResponse for Refused {
 mod tests {
     use super::*;
 
-    /// Words and numbers on which a stock client raises `InvalidOrder`.
+    /// Words and numbers on which a stock client raises `InvalidOrder`, `BadRequest` or `OperationRejected`.
     #[test]
     fn no_refusal_of_an_order_reads_as_an_invalid_order() {
         for code in Code::ALL.iter().filter(|code| **code != Code::OrderNotFound) {
             let refused = Refused::of(*code);
-            assert!(![-2010, -2011, -2013, -1014].contains(&refused.number), "{code}");
+            assert!([-1001, -1002, -1015, -1022, NO].contains(&refused.number), "{code}");
             for word in ["LOT_SIZE", "PRICE_FILTER", "PERCENT_PRICE", "Price * QTY"] {
                 assert!(!refused.text.contains(word), "{code}");
             }

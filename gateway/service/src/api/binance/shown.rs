@@ -21,6 +21,7 @@ pub(super) fn market(instrument: &Instrument, rules: Option<&MarketRules>) -> Va
     let (base, quote) = assets(name);
     json!({
         "baseAsset": base, "baseAssetPrecision": 8, "filters": filters, "isSpotTradingAllowed": true, "orderTypes": ["LIMIT", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
+        "allowTrailingStop": false, "icebergAllowed": false, "isMarginTradingAllowed": false, "ocoAllowed": false, "quoteOrderQtyMarketAllowed": false,
         "permissions": ["SPOT"], "quoteAsset": quote, "quoteAssetPrecision": 8, "quotePrecision": 8, "status": "TRADING", "symbol": plain_symbol(name),
     })
 }
@@ -31,13 +32,23 @@ fn filters(rules: Option<&MarketRules>) -> Value {
     let lot = |kind: &str, [lowest, highest, step]: [String; 3]| json!({"filterType": kind, "maxQty": highest, "minQty": lowest, "stepSize": step});
     let generic = || ["0.00000001", "9000000000", "0.00000001"].map(str::to_owned);
     let told = |bounds: Option<[Decimal; 3]>| bounds.map(|bounds| bounds.map(|one| one.to_string()));
-    let prices = told(rules.and_then(|rules| rules.price)).unwrap_or_else(generic);
+    let mut prices = told(rules.and_then(|rules| rules.price)).unwrap_or_else(generic);
+    // The venue's word for no bound, which some clients take for one.
+    if rules
+        .and_then(|rules| rules.price)
+        .is_some_and(|[_, highest, _]| highest.is_zero())
+    {
+        prices[1] = generic()[1].clone();
+    }
     let lots = told(rules.and_then(|rules| rules.lot)).unwrap_or_else(generic);
     let mut all = vec![price(prices), lot("LOT_SIZE", lots)];
     let market_lots = told(rules.and_then(|rules| rules.market_lot));
     all.extend(market_lots.map(|bounds| lot("MARKET_LOT_SIZE", bounds)));
     if let Some(least) = rules.and_then(|rules| rules.least_notional) {
-        all.push(json!({"applyMinToMarket": true, "filterType": "NOTIONAL", "minNotional": least.to_string()}));
+        all.push(json!({
+            "applyMaxToMarket": false, "applyMinToMarket": true, "avgPriceMins": 5, "filterType": "NOTIONAL", "maxNotional": "9000000000",
+            "minNotional": least.to_string(),
+        }));
     }
     Value::Array(all)
 }

@@ -17,6 +17,9 @@ use crate::api::{
 
 const DENIED: &str = "EGeneral:Permission denied";
 const AWAY: &str = "EService:Unavailable";
+/// An error that the venue has not: a client reads no more into it than that the exchange said no. What the venue has for it makes some answer a refused
+/// stop with a market order.
+const NO: &str = "EGeneral:Not accepted";
 const UNKNOWN_ORDER: &str = "EOrder:Unknown order";
 /// The venue has no error for it, so it comes as what it is: no answer. A client that looks at the body alone finds none either.
 const IN_DOUBT: &str = "IN_DOUBT: the venue has not answered; ask for the order by its cl_ord_id before anything else.";
@@ -45,9 +48,7 @@ fn error(why: Why) -> Option<String> {
             // With our word in it: the bare text makes clients raise something else.
             Code::RateMessages | Code::RateOrders => Some(format!("EAPI:Rate limit exceeded:{code}")),
             Code::LedgerUnavailable | Code::StatusUnknown | Code::NoReferencePrice | Code::Withheld => known(AWAY),
-            Code::BodyTooLarge | Code::OrderMalformed | Code::OrderInvalid | Code::VenueRejected => {
-                known("EGeneral:Invalid arguments")
-            }
+            Code::BodyTooLarge | Code::OrderMalformed | Code::OrderInvalid | Code::VenueRejected => known(NO),
             Code::CertificateRequired | Code::ProofRequired | Code::ProofInvalid => known("EAPI:Invalid key"),
             _ => known(DENIED),
         },
@@ -99,7 +100,7 @@ mod tests {
         ])
     }
 
-    /// Errors on which a stock client raises `InvalidOrder` or takes no order for what it is.
+    /// Errors on which a stock client raises `InvalidOrder` or `BadRequest`, or takes no order for what it is.
     #[test]
     fn no_refusal_of_an_order_reads_as_an_invalid_order() {
         for why in every().filter(|why| !matches!(why, Why::NotCancelled | Why::Code(Code::OrderNotFound))) {
@@ -107,7 +108,7 @@ mod tests {
             for word in [
                 "EOrder:",
                 ":Invalid order",
-                "arguments:",
+                "arguments",
                 "Insufficient",
                 "Internal error",
             ] {

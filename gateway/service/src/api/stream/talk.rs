@@ -26,12 +26,13 @@ use tokio_util::task::AbortOnDropHandle;
 use tokio_websockets::{CloseCode, Message, WebSocketStream};
 
 use super::{
-    Link,
+    Dialect, Link,
     message::{self, Asked, Op},
 };
 use crate::{
     api::{
         Side,
+        binance::user_stream,
         events::{Feed, Told},
         orders::{self, problem},
     },
@@ -87,10 +88,11 @@ pub(super) struct Talk {
     work: JoinSet<String>,
     heard: Instant,
     pinged: Instant,
+    dialect: Dialect,
 }
 
 impl Talk {
-    pub(super) fn new(side: Arc<Side>, session: Arc<Session>, link: Link, socket: Socket) -> Self {
+    pub(super) fn new(side: Arc<Side>, session: Arc<Session>, link: Link, socket: Socket, dialect: Dialect) -> Self {
         let bounds = side.gateway.settings.stream;
         Self {
             side,
@@ -101,6 +103,7 @@ impl Talk {
             work: JoinSet::new(),
             heard: Instant::now(),
             pinged: Instant::now(),
+            dialect,
         }
     }
 
@@ -145,7 +148,7 @@ impl Talk {
             let done = match step {
                 Step::Look => self.look().await,
                 Step::Answered(answer) => self.put(Message::text(answer)).await,
-                Step::Told(told) => self.put(Message::text(told.message())).await,
+                Step::Told(told) => self.tell(&told).await,
                 Step::Heard(heard) => self.hear(heard).await,
             };
             if let Err(end) = done {
@@ -205,7 +208,26 @@ impl Talk {
         }
     }
 
+    async fn tell(&mut self, told: &Told) -> Result<(), End> {
+        let message = match (self.dialect, &told.entry) {
+            (Dialect::Own, _) => Some(told.message()),
+            (Dialect::Venue { combined }, Some(entry)) => {
+                user_stream::told(&self.side, &self.session, entry, combined).await
+            }
+            (Dialect::Venue { .. }, None) => None,
+        };
+        match message {
+            Some(message) => self.put(Message::text(message)).await,
+            None => Ok(()),
+        }
+    }
+
     async fn asked(&mut self, text: &str) -> Result<(), End> {
+        if self.dialect != Dialect::Own {
+            return self
+                .put(Message::text(user_stream::answered(&self.session, text)))
+                .await;
+        }
         let (gateway, slot) = (&self.side.gateway, &self.session.slot);
         let Asked { id, op } = match message::parse(text) {
             Ok(asked) => asked,
