@@ -2,6 +2,7 @@
 
 pub(crate) mod binance;
 mod events;
+mod exposure;
 mod kraken;
 pub mod nonces;
 pub mod orders;

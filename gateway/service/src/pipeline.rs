@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod decisions;
 pub mod disconnect;
 pub mod endings;
+pub mod exposures;
 pub mod follow;
 pub mod forward;
 pub mod halt;

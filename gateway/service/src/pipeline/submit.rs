@@ -10,8 +10,8 @@ use std::{
 
 use extensions::{IncidentId, Record, SealedText};
 use gateway_policy::{
-    AgentEvent, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal, SignedBy,
-    decide, facts::Mandate,
+    AgentEvent, Decision, Exposure, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof, Refusal,
+    SignedBy, decide, facts::Mandate,
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
 use tokio::{sync::oneshot, time::timeout};
@@ -22,7 +22,7 @@ use super::{
     slot::{Inner, Slot},
 };
 use crate::{
-    gateway::{Gateway, Venues},
+    gateway::{Gateway, HouseView, Venues},
     metrics::Metrics,
     session::Session,
 };
@@ -327,7 +327,7 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
         return Turn::Repeat;
     }
     let decided = Instant::now();
-    match judged(gateway, session, &inner, order, (signed.proof, signed.by), known) {
+    match judged_and_reserved(gateway, session, &inner, order, signed, known) {
         Decision::Permit(permit) => queue(gateway, slot, &mut inner, permit, order, signed, |pending| {
             Queued::Permit(pending, decided)
         }),
@@ -346,6 +346,64 @@ fn take_turn(gateway: &Gateway, session: &Session, order: &ParsedOrder, signed: 
     }
 }
 
+/// Decides, and where groups have limits does so with their book held: a permit is in it before another order is decided.
+fn judged_and_reserved(
+    gateway: &Gateway,
+    session: &Session,
+    inner: &Inner,
+    order: &ParsedOrder,
+    signed: &Signed,
+    known: Known,
+) -> Decision {
+    let house = gateway.house.load();
+    let by = (signed.proof, signed.by);
+    if house.state.exposures().is_empty() {
+        let exposure = None;
+        return judged(
+            gateway,
+            session,
+            inner,
+            order,
+            by,
+            Found {
+                exposure,
+                house: &house,
+                known,
+            },
+        );
+    }
+    let mut book = gateway.exposures.lock();
+    let exposure = book.told_to(gateway, session, inner, &house.state, &order.order.currency);
+    let decision = judged(
+        gateway,
+        session,
+        inner,
+        order,
+        by,
+        Found {
+            exposure,
+            house: &house,
+            known,
+        },
+    );
+    if let Decision::Permit(permit) = &decision
+        && let Some(value) = permit.reserves()
+    {
+        book.reserve(session.slot.agent, inner.owner, permit.order().currency, value);
+    }
+    decision
+}
+
+/// What was found out about an order beside the order.
+pub(super) struct Found<'a> {
+    /// What the groups with limits have at stake.
+    pub exposure: Option<Exposure>,
+    /// The house.
+    pub house: &'a HouseView,
+    /// What the index knows of its id.
+    pub known: Known,
+}
+
 /// Gathers what a decision looks at, and decides. Nothing of it is queued here.
 pub(super) fn judged(
     gateway: &Gateway,
@@ -353,9 +411,8 @@ pub(super) fn judged(
     inner: &Inner,
     order: &ParsedOrder,
     (proof, signed_by): (Proof, Option<SignedBy>),
-    known: Known,
+    Found { exposure, house, known }: Found<'_>,
 ) -> Decision {
-    let house = gateway.house.load();
     let mandate = session.mandate(gateway);
     let facts = Facts {
         order,
@@ -380,6 +437,7 @@ pub(super) fn judged(
             .get(&order.order.counterparty)
             .and_then(|p| p.of(&order.order.instrument)),
         reference_max_age_ms: millis(gateway.settings.reference_max_age),
+        exposure,
         known,
         gateway: &gateway.settings.id,
         send_within_ms: millis(gateway.settings.send_deadline),
@@ -467,9 +525,14 @@ fn queue<R: Decided>(
             inner.apply(at, &AgentEvent::Decided(decided));
             bodies.iter().for_each(|(kind, body)| inner.apply_body(at, kind, body));
             Slot::queued(inner);
+            slot.weigh(inner);
             Turn::Queued(queued(pending))
         }
-        Err(QueueFull { reason, .. }) => Turn::Full(reason.to_string()),
+        Err(QueueFull { reason, .. }) => {
+            // Nothing of it was folded: what was reserved for it is free again.
+            slot.weigh(inner);
+            Turn::Full(reason.to_string())
+        }
     }
 }
 
