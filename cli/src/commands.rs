@@ -127,6 +127,9 @@ enum Command {
     /// Amounts above which a mandate takes two officers.
     #[command(subcommand)]
     Thresholds(settings::Thresholds),
+    /// What all bots of an owner, and all bots, may have at stake together.
+    #[command(subcommand)]
+    Exposure(settings::Exposure),
     /// Webhooks: dead letters, trying again, a sign of life.
     #[command(subcommand)]
     Webhook(webhook::Command),
@@ -301,6 +304,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Report> {
         Command::House(command) => settings::house(&context, command).await,
         Command::Regions(command) => settings::regions(&context, command).await,
         Command::Thresholds(command) => settings::thresholds(&context, command).await,
+        Command::Exposure(command) => settings::exposure(&context, command).await,
         Command::Webhook(command) => webhook::run(&context, command).await,
         Command::Order(command) => order::run(&context, command).await,
         Command::Doctor(command) => doctor::run(&context, command).await,

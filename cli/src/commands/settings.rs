@@ -1,10 +1,13 @@
-//! `house`, `regions`, `thresholds`: what holds for the whole house. Settings are proposals that two officers sign.
+//! `house`, `regions`, `thresholds`, `exposure`: what holds for the whole house. Settings are proposals that two officers sign.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Subcommand;
 use extensions::{Currency, Decimal};
-use revocation_core::levels::{HIGHEST_LEVEL, LOWEST_LEVEL};
+use revocation_core::{
+    HouseScope,
+    levels::{HIGHEST_LEVEL, LOWEST_LEVEL},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -51,6 +54,34 @@ pub(super) enum Thresholds {
         #[arg(long, value_name = "SCORE", value_parser = level, requires = "warn")]
         revoke: Option<u32>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Exposure {
+    /// The limits of all bots together, and of each owner's bots that have any.
+    Show,
+    /// Propose what a group may have at stake, in place of its limits now; two officers sign it with `proposal sign`.
+    ///
+    /// At stake is what each bot holds, long or short, at the reference price, and what its open orders may add. A currency that is not named permits
+    /// nothing. Examples: mandatum --officer ada exposure set owner:desk EUR=500000   mandatum --officer ada exposure set all EUR=2000000
+    Set {
+        /// Whose bots together: all, or owner:desk.
+        #[arg(value_parser = scope)]
+        scope: HouseScope,
+        /// Currency and amount: EUR=500000.
+        #[arg(required = true, value_parser = amount)]
+        amounts: Vec<(Currency, Decimal)>,
+    },
+    /// Propose the end of a group's limits; two officers sign it.
+    Lift {
+        /// Whose: all, or owner:desk.
+        #[arg(value_parser = scope)]
+        scope: HouseScope,
+    },
+}
+
+fn scope(text: &str) -> Result<HouseScope, String> {
+    HouseScope::parse(text).ok_or_else(|| "expected all, or owner: and the owner's id: owner:desk".to_owned())
 }
 
 fn amount(text: &str) -> Result<(Currency, Decimal), String> {
@@ -132,6 +163,18 @@ pub(super) async fn thresholds(house: &House, command: Thresholds) -> anyhow::Re
     }
 }
 
+pub(super) async fn exposure(house: &House, command: Exposure) -> anyhow::Result<Report> {
+    let (scope, amounts) = match command {
+        Exposure::Show => return part(house, "exposure").await,
+        Exposure::Set { scope, amounts } => (scope, amounts),
+        Exposure::Lift { scope } => (scope, Vec::new()),
+    };
+    let limits: BTreeMap<Currency, Decimal> = amounts.into_iter().collect();
+    let body = json!({ "limits": limits, "scope": scope });
+    let answer = house.officer()?.post("/v1/house/exposure", &body).await?;
+    Ok(proposal::proposed(answer))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +184,10 @@ mod tests {
         assert!(amount("EUR=100000").is_ok());
         for wrong in ["EUR", "eur euro=1", "EUR=a lot", "=5"] {
             assert!(amount(wrong).is_err(), "{wrong}");
+        }
+        assert!(scope("all").is_ok() && scope("owner:desk").is_ok());
+        for wrong in ["", "desk", "owner:", "owner:Not An Id", "ALL"] {
+            assert!(scope(wrong).is_err(), "{wrong}");
         }
         assert_eq!(
             [level("0.85"), level("1"), level("0.5")],

@@ -51,6 +51,7 @@ const WRITTEN: &[&str] = &[
     "enrolment.token_bound",
     "enrolment.token_issued",
     "house.certificate_reserved",
+    "house.exposure_set",
     "house.founded",
     "house.frozen",
     "house.regions_set",
@@ -109,6 +110,8 @@ async fn a_full_day(house: &mut House) {
     }
     let thresholds = json!({"two_officers_above": {"EUR": "123456"}});
     both(house, &mut grace, "/v1/house/thresholds", thresholds).await;
+    let group = json!({"limits": {"EUR": "900000000"}, "scope": "all"});
+    both(house, &mut grace, "/v1/house/exposure", group).await;
     let (agent, instrument) = (AgentId::new("mm-1").unwrap(), Instrument::new("BTC_EUR").unwrap());
     grace
         .attest_position(&agent, &instrument, Decimal::from(7))

@@ -345,6 +345,57 @@ impl Walk {
         assert_eq!(self.as_officer("ada", &["webhook", "list"])["webhooks"], json!([]));
     }
 
+    /// The limits above a bot: what its owner's bots may have at stake together. Two open orders of some EUR 490 each: one fits below 600, the other
+    /// does not until two officers lifted the limit. Each decision comes out again from the record (`replay`, further down).
+    ///
+    /// Control: with one signature the first limit binds nobody.
+    fn holds_the_group(&self) {
+        let send = |id: &str| {
+            let words = format!("order send --agent bot-1 --side buy --price 49000 --id {id} --quantity 0.01 BTC_EUR");
+            words.split(' ').map(str::to_owned).collect::<Vec<String>>()
+        };
+        let done = |id: &str| {
+            self.house
+                .done(&send(id).iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let owner = self.as_officer("ada", &["agent", "show", "bot-1"])["owner"].clone();
+        let scope = format!("owner:{}", owner.as_str().unwrap());
+        let whose = ["exposure", "set", "owner:nobody", "EUR=1"];
+        self.house
+            .fails(3, "NOT_FOUND", &[&["--officer", "ada"], &whose[..]].concat());
+        let proposal = self.as_officer("ada", &["exposure", "set", &scope, "EUR=600"]);
+        assert_eq!(
+            self.as_officer("ada", &["exposure", "show"])["exposure"]["owners"],
+            json!({})
+        );
+        assert_eq!(self.two_sign(&proposal)["accepted"], true);
+        let proposal = self.as_officer("ada", &["exposure", "set", "all", "EUR=900000"]);
+        assert_eq!(self.two_sign(&proposal)["accepted"], true);
+        let shown = self.as_officer("ada", &["exposure", "show"]);
+        assert_eq!(shown["exposure"]["owners"][owner.as_str().unwrap()]["EUR"], "600");
+        assert_eq!(shown["exposure"]["all"]["EUR"], "900000");
+        done("g-1");
+        let sent = send("g-2");
+        let refused = self.house.fails(
+            3,
+            "GROUP_EXPOSURE",
+            &sent.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+        let check = &refused["answer"]["checks"][0];
+        assert!(
+            check["limit"].as_str().unwrap().starts_with("EUR 600 at stake"),
+            "{refused}"
+        );
+        let proposal = self.as_officer("ada", &["exposure", "lift", &scope]);
+        assert_eq!(self.two_sign(&proposal)["accepted"], true);
+        done("g-3");
+        self.house.done(&["order", "cancel", "--agent", "bot-1", "--all"]);
+        assert_eq!(
+            self.as_officer("ada", &["exposure", "show"])["exposure"],
+            json!({"all": {"EUR": "900000"}, "owners": {}})
+        );
+    }
+
     /// Two sign a subscription of the running house; its receiver is told without a restart, under the secret that was shown once. Controls tried:
     /// without `webhook_networks` in the configuration nothing comes; under another secret the message does not verify.
     fn tells_whom_two_signed_for(&self) {
@@ -473,6 +524,7 @@ fn from_founding_to_an_adopted_head() {
     walk.approves_what_was_read();
     walk.trades_and_verifies();
     walk.settles_the_house();
+    walk.holds_the_group();
     walk.tells_whom_two_signed_for();
     walk.reads_beside_the_server();
     walk.stops_and_reviews();

@@ -6,11 +6,12 @@ use axum::{
 };
 use ca_core::register::{Mandate, Revision};
 use extensions::{
-    AgentId, Currency, Decimal, EffectiveLimits, MandateDocument, Timestamp,
+    AgentId, Currency, Decimal, EffectiveLimits, MandateDocument, OwnerId, Timestamp,
     limits::{EffectiveRate, LimitsDocument},
     mandate::Scoring,
 };
 use gateway_policy::{AgentState, OpenOrder};
+use revocation_core::exposure::{ExposureLimits, Exposures};
 use serde_json::{Value, json};
 
 use super::{Answer, parse};
@@ -20,20 +21,33 @@ use crate::{Console, problem::Problem, view::View};
 pub(super) async fn show(State(console): State<Console>, Path(agent): Path<String>) -> Answer {
     let agent: AgentId = parse("AGENT", &agent)?;
     let now = console.clocks.decision.now();
-    let (mandate, observes) = {
+    let (mandate, observes, exposure) = {
         let view = console.view().await?;
-        view.register
+        let owner = view
+            .register
             .agent(&agent)
-            .ok_or_else(|| Problem::missing("such agent"))?;
+            .ok_or_else(|| Problem::missing("such agent"))?
+            .owner;
+        let exposure = exposure(view.house.exposures(), &owner);
         let mandate = in_force(&view, &agent, (now, console.clocks.real.now()));
         let observes = mandate.and_then(|one| observes(one, now));
         let document = mandate.and_then(Mandate::in_force).map(|one| one.document().clone());
-        (document, observes)
+        (document, observes, exposure)
     };
     let told = console.book(&agent, |state, behind| told(state, behind, mandate.as_ref(), now));
     let mut told = told.await?;
+    told["exposure"] = json!(exposure);
     told["observes"] = json!(observes);
     Ok(Json(told))
+}
+
+/// The limits of the groups it belongs to. What a group has at stake only a gateway can tell, which has the prices: `GET /v1/me`, and each refusal.
+fn exposure(limits: &Exposures, owner: &OwnerId) -> Vec<Value> {
+    let of = |scope: &'static str, limits: Option<&ExposureLimits>| -> Vec<Value> {
+        let row = |(unit, limit)| json!({"limit": limit, "scope": scope, "unit": unit});
+        limits.into_iter().flat_map(ExposureLimits::rows).map(row).collect()
+    };
+    [of("owner", limits.of_owner(owner)), of("all", limits.of_all())].concat()
 }
 
 /// The mandate of the probation that is under way; else of the certificate that ends last; without one, the newest that is in force for every day.

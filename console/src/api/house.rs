@@ -7,7 +7,7 @@ use axum::{
 };
 use extensions::{OwnerId, Record};
 use revocation_core::{
-    Actor, HouseEvent, HouseMode, HouseScope,
+    Actor, ExposureLimits, HouseEvent, HouseMode, HouseScope, HouseState,
     house::{HouseFrozen, HouseReduceOnly, HouseResumed, HouseRevoked, Thresholds},
     regions::{NetworkRegion, RegionTable},
 };
@@ -183,6 +183,33 @@ pub(super) async fn regions(
     proposals::propose(&console, caller, "house.regions_set", document, Vec::new()).await
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupLimits {
+    limits: ExposureLimits,
+    scope: HouseScope,
+}
+
+/// Proposes what a group may have at stake, in place of what it may now; without a row its limits end.
+pub(super) async fn exposure(
+    State(console): State<Console>,
+    Extension(caller): By,
+    Body(GroupLimits { limits, scope }): Body<GroupLimits>,
+) -> Answer {
+    known(&*console.view().await?, scope)?;
+    let document = json!({"limits": limits, "purpose": "house.exposure_set", "scope": scope});
+    proposals::propose(&console, caller, "house.exposure_set", document, Vec::new()).await
+}
+
+/// The limits in force: of all agents together, and of each owner's that has any.
+pub(super) fn exposure_limits(house: &HouseState) -> Value {
+    let limits = house.exposures();
+    let owners = limits
+        .owners()
+        .map(|(owner, limits)| (owner.to_string(), json!(limits)));
+    json!({"all": limits.of_all(), "owners": owners.collect::<serde_json::Map<_, _>>()})
+}
+
 /// Proposes new thresholds.
 pub(super) async fn thresholds(
     State(console): State<Console>,
@@ -202,6 +229,7 @@ pub(super) async fn show(State(console): State<Console>) -> Answer {
     Ok(Json(json!({
         "all": view.house.mode_of_all(),
         "epoch": view.epoch(),
+        "exposure": exposure_limits(&view.house),
         "networks": &**view.house.regions(),
         "owners": owners.collect::<serde_json::Map<_, _>>(),
         "score_levels": score_levels(view.house.thresholds()),

@@ -125,6 +125,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/house/revoke", &[Responder], || post(house::revoke_all)),
     route("POST", "/v1/house/reinstate", PROPOSES, || post(house::reinstate_all)),
     route("POST", "/v1/house/regions", &[Administrator], || post(house::regions)),
+    route("POST", "/v1/house/exposure", &[Administrator], || post(house::exposure)),
     route("POST", "/v1/house/thresholds", &[Administrator], || post(house::thresholds)),
     route("GET", "/v1/applications", ANY, || get(applications::list)),
     route("POST", "/v1/applications", &[Operator], || post(applications::submit)),

@@ -190,6 +190,7 @@ pub(super) struct Book {
     pub(super) behind: u64,
     pub(super) bounds: Option<Vec<Bound>>,
     pub(super) day: Option<Vec<Day>>,
+    pub(super) exposure: Vec<GroupLimit>,
     halt_would: Option<HaltWould>,
     pub(super) mandate: Option<String>,
     pub(super) observes: Option<Observes>,
@@ -218,6 +219,24 @@ impl Bound {
             "max_open_orders" => "open orders".to_owned(),
             "max_position" => format!("{of}: position with open orders filled"),
             other => format!("{other} {of}"),
+        }
+    }
+}
+
+/// A limit of all agents of its owner together, or of all agents.
+#[derive(Debug, Deserialize)]
+pub(super) struct GroupLimit {
+    pub(super) limit: Amount,
+    scope: String,
+    pub(super) unit: String,
+}
+
+impl GroupLimit {
+    /// Of whom, in words.
+    pub(super) fn words(&self) -> &str {
+        match self.scope.as_str() {
+            "owner" => "at stake for all bots of its owner together",
+            _ => "at stake for all bots together",
         }
     }
 }

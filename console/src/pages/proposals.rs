@@ -46,6 +46,7 @@ impl Brief {
             "agent.probation_started" => "Let a stopped bot trade for some hours",
             "agent.reinstated" => "Bring a bot back",
             "baseline.approved" => "A baseline",
+            "house.exposure_set" => "What a group may have at stake",
             "house.regions_set" => "The table of source networks",
             "house.reinstated" => "Open the house again",
             "house.thresholds_set" => "When two officers must sign",

@@ -5,6 +5,7 @@ mod activity;
 mod approvals;
 mod bench;
 mod bounds;
+mod exposure;
 mod extension;
 mod hostile;
 mod incidents;

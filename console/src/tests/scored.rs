@@ -75,6 +75,7 @@ pub(crate) fn decided(bench: &Bench, id: &str, observation: &Observation, score:
         counts_executions: false,
         counts_loss: false,
         decision: DecisionKind::Permit,
+        exposure: None,
         folded_to: None,
         gateway: "gw-1".parse().unwrap(),
         known: Known::New,

@@ -81,6 +81,7 @@ pub(super) async fn sends(bench: &Bench, document: &MandateDocument, id: &str, p
             price: price.parse().unwrap(),
         }),
         reference_max_age_ms: 5_000,
+        exposure: None,
         known: Known::New,
         gateway: &"gw-1".parse().unwrap(),
         send_within_ms: 250,

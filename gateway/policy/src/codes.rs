@@ -96,6 +96,7 @@ codes! {
     DayNotional = "DAY_NOTIONAL", 403, "The day's value, open reservations included, would pass the certificate's cap.";
     DayLoss = "DAY_LOSS", 403, "The day's realised loss has reached the mandate's cap, or cannot be told: verified reductions and cancels only.";
     MaxPosition = "MAX_POSITION", 403, "With its open orders filled, the position would pass the mandate's cap for the instrument.";
+    GroupExposure = "GROUP_EXPOSURE", 403, "With this order, the agents of the owner, or all, would have more at stake than officers allow, or it cannot be told: verified reductions and cancels only.";
     PositionUnknown = "POSITION_UNKNOWN", 403, "The order says reduce_only, and the confirmed opposite position does not cover it.";
     // 12: how the agent behaves.
     BaselineMissing = "BASELINE_MISSING", 403, "Scoring is enforced and there is no readable approved baseline to score against.";

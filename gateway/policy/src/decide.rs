@@ -237,6 +237,7 @@ fn record(
             .is_some_and(|conduct| conduct.max_executions.is_some()),
         counts_loss: context.conduct().is_some_and(|conduct| conduct.max_day_loss.is_some()),
         decision,
+        exposure: facts.exposure,
         folded_to: state.folded_to(),
         gateway: *facts.gateway,
         known: facts.known,

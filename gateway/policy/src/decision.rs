@@ -177,6 +177,12 @@ impl Permit {
         self.body.decided.notional
     }
 
+    /// What it reserves of the day's value, and of what its groups may have at stake, once it is folded; none for a verified reduction.
+    #[must_use]
+    pub fn reserves(&self) -> Option<Decimal> {
+        crate::state::reserved_by(&self.body.decided)
+    }
+
     /// It is sent within this many milliseconds (monotonic) of its decision, by its own gateway instance, or never.
     #[must_use]
     pub fn send_within_ms(&self) -> u32 {

@@ -4,7 +4,7 @@ use extensions::{Digest, GatewayId, Region, limits::EffectiveLimits, mandate::Ma
 use revocation_core::HouseState;
 
 use crate::{
-    events::{CertificateUsed, Known, Proof, ReferencePrice, SignedBy, View},
+    events::{CertificateUsed, Exposure, Known, Proof, ReferencePrice, SignedBy, View},
     order::ParsedOrder,
 };
 
@@ -49,6 +49,8 @@ pub struct Facts<'a> {
     pub reference: Option<ReferencePrice>,
     /// The oldest reference price accepted, in milliseconds of the decision clock.
     pub reference_max_age_ms: u32,
+    /// What the groups that have limits have at stake without this order; none where no group of the agent's has any.
+    pub exposure: Option<Exposure>,
     /// What the index knows of the client order id (the state knows the recent ones itself).
     pub known: Known,
     /// This gateway instance.

@@ -17,9 +17,9 @@ use extensions::{
 use revocation_core::HouseState;
 
 use crate::{
-    AgentEvent, AgentState, CertificateUsed, Decision, EntryAt, Facts, Known, Mandate, Order, OrderFilled, OrderKind,
-    OrderOutcome, OrderTerms, OutcomeState, ParsedOrder, Proof, REFERENCE_MAX_AGE_MS, ReferencePrice, SEND_WITHIN_MS,
-    Side, TimeInForce, Validity, View, decide,
+    AgentEvent, AgentState, CertificateUsed, Decision, EntryAt, Exposure, Facts, Known, Mandate, Order, OrderFilled,
+    OrderKind, OrderOutcome, OrderTerms, OutcomeState, ParsedOrder, Proof, REFERENCE_MAX_AGE_MS, ReferencePrice,
+    SEND_WITHIN_MS, Side, TimeInForce, Validity, View, decide,
 };
 
 pub fn decimal(text: &str) -> Decimal {
@@ -188,6 +188,7 @@ pub struct World {
     pub reference: Option<Decimal>,
     pub quoted_in: Currency,
     pub reference_age_ms: i64,
+    pub exposure: Option<Exposure>,
     pub known: Known,
     pub view: View,
     pub gateway: GatewayId,
@@ -247,6 +248,7 @@ impl World {
             reference: Some(decimal("100")),
             quoted_in: currency("EUR"),
             reference_age_ms: 10,
+            exposure: None,
             known: Known::New,
             view: View::Fresh,
             gateway: GatewayId::new("gateway-1").expect("valid"),
@@ -276,6 +278,7 @@ impl World {
                 price,
             }),
             reference_max_age_ms: REFERENCE_MAX_AGE_MS,
+            exposure: self.exposure,
             known: self.known,
             gateway: &self.gateway,
             send_within_ms: SEND_WITHIN_MS,

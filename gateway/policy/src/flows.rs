@@ -30,7 +30,7 @@ const MOST_POSITION: i64 = 2_000;
 const REPEAT_MICROS: i64 = 1_000_000;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     /// Which id, instrument, side, quantity, price, market, reduce_only.
     Send(u8, u8, bool, i64, i64, bool, bool),
     /// Which permit, what becomes of it.
@@ -43,7 +43,7 @@ enum Step {
     Reference(i64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let send = (
         any::<u8>(),
         0_u8..9,
@@ -92,7 +92,7 @@ impl Open {
 }
 
 #[derive(Default)]
-struct Oracle {
+pub(crate) struct Oracle {
     /// Whether the mandate bounds open orders, positions and trades with oneself.
     bounded: bool,
     permits: Vec<Open>,
@@ -182,6 +182,17 @@ impl Oracle {
             .filter(|open| open.counted)
             .map(|open| open.remaining() * open.price);
         spent + open.sum::<i128>()
+    }
+
+    /// What the agent has at stake, every instrument at one price, in ten-thousandths.
+    pub(crate) fn at_stake(&self, price: i128) -> i128 {
+        let mut held = std::collections::BTreeMap::<&str, i128>::new();
+        for (name, moved) in &self.moves {
+            *held.entry(name).or_default() += moved;
+        }
+        let held: i128 = held.values().map(|held| held.abs() * price).sum();
+        let open = self.permits.iter().filter(|open| open.counted);
+        held + open.map(|open| open.remaining() * open.price).sum::<i128>()
     }
 
     /// The codes an order must be refused with, rates apart.
@@ -357,7 +368,7 @@ fn outcome(world: &mut World, oracle: &mut Oracle, which: usize, state: u8) {
     world.outcome(&id, number, state);
 }
 
-fn take(world: &mut World, oracle: &mut Oracle, step: Step) -> Result<(), TestCaseError> {
+pub(crate) fn take(world: &mut World, oracle: &mut Oracle, step: Step) -> Result<(), TestCaseError> {
     match step {
         Step::Send(id, which, buy, quantity, price, market, reduce_only) => {
             let name = ["BTC_EUR", "ETH_EUR", "XRP_EUR"][usize::from(which / 4)];

@@ -9,6 +9,7 @@ pub mod codes;
 mod decide;
 pub mod decision;
 pub mod events;
+pub mod exposure;
 pub mod facts;
 #[cfg(test)]
 #[allow(missing_docs, unreachable_pub, dead_code)] // shared with the benches, which see other parts of it
@@ -25,10 +26,11 @@ pub use decide::decide;
 pub use decision::{Also, Decision, Halt, Permit, PermitRecord, Refusal};
 pub use events::{
     AgentEvent, CancelOutcome, CancelRequested, CancelSource, CancelState, CertificateUsed, CloseCause, DecisionKind,
-    FailedCheck, Known, LONGEST_OVERRIDE_MINUTES, OrderDecided, OrderFilled, OrderOutcome, OrdersMalformed,
-    OrdersUnread, OutcomeState, Overridden, OverrideGranted, PositionAttested, Proof, ReferencePrice, ScoreUse,
-    SignedBy, StateDigest, Validity, View,
+    Exposure, FailedCheck, GroupExposure, Known, LONGEST_OVERRIDE_MINUTES, OrderDecided, OrderFilled, OrderOutcome,
+    OrdersMalformed, OrdersUnread, OutcomeState, Overridden, OverrideGranted, PositionAttested, Proof, ReferencePrice,
+    ScoreUse, SignedBy, StateDigest, Validity, View,
 };
+pub use exposure::{AgentExposure, GroupSum, Quoted};
 pub use facts::{Facts, Mandate, REFERENCE_MAX_AGE_MS, SEND_WITHIN_MS};
 pub use order::{
     FaultKind, InList, LONGEST_BODY, LONGEST_REASONING, Order, OrderFault, OrderKind, OrderTerms, ParsedOrder,

@@ -142,6 +142,7 @@ pub fn decide_again(
         region: recorded.region,
         reference: recorded.reference,
         reference_max_age_ms: recorded.reference_max_age_ms,
+        exposure: recorded.exposure,
         known: recorded.known,
         gateway: &recorded.gateway,
         send_within_ms: recorded.send_within_ms,

@@ -4,6 +4,7 @@ mod amend;
 pub(crate) mod binance;
 mod chain;
 mod events;
+mod exposure;
 mod kraken;
 pub mod nonces;
 pub mod orders;

@@ -21,7 +21,9 @@ use crate::{
         streams::{StreamBounds, Streams},
     },
     metrics::Metrics,
-    pipeline::{bypass::Explained, decisions::Decisions, mandates::Mandates, prices::Prices, slot::Slot},
+    pipeline::{
+        bypass::Explained, decisions::Decisions, exposures::Exposures, mandates::Mandates, prices::Prices, slot::Slot,
+    },
     venue::Venue,
 };
 
@@ -103,6 +105,8 @@ pub struct Gateway {
     pub mandates: Mandates,
     /// What officers signed.
     pub decisions: Arc<Decisions>,
+    /// What owners and all have at stake, where limits are set for it.
+    pub exposures: Arc<Exposures>,
     /// Reference prices, by counterparty.
     pub prices: HashMap<Counterparty, Arc<Prices>>,
     /// The venue's ids of orders of ours.
@@ -139,6 +143,7 @@ impl Gateway {
             house: ArcSwap::from_pointee(HouseView::default()),
             mandates: Mandates::default(),
             decisions: Arc::default(),
+            exposures: Arc::default(),
             prices: counterparties.iter().map(|c| (*c, Arc::default())).collect(),
             explained: Explained::default(),
             sessions: Sessions::default(),
@@ -159,7 +164,7 @@ impl Gateway {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         slots
             .entry(*agent)
-            .or_insert_with(|| Arc::new(Slot::new(*agent, self.decisions.clone())))
+            .or_insert_with(|| Arc::new(Slot::new(*agent, self.decisions.clone(), self.exposures.clone())))
             .clone()
     }
 

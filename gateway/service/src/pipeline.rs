@@ -9,6 +9,7 @@ pub mod dead_man;
 pub mod decisions;
 pub mod disconnect;
 pub mod endings;
+pub mod exposures;
 pub mod follow;
 pub mod forward;
 pub mod halt;

@@ -7,6 +7,7 @@ use extensions::{
 };
 
 use crate::actor::Actor;
+use crate::exposure::{ExposureLimits, ExposureSet};
 use crate::house::*;
 use crate::incident::*;
 use crate::jobs::*;
@@ -152,6 +153,16 @@ fn house_events() -> Vec<HouseEvent> {
         .into(),
         RegionsSet {
             networks,
+            signatures: signatures(),
+        }
+        .into(),
+        ExposureSet {
+            limits: ExposureLimits::try_from(std::collections::BTreeMap::from([(
+                Currency::new("EUR").unwrap(),
+                Decimal::from(9),
+            )]))
+            .unwrap(),
+            scope,
             signatures: signatures(),
         }
         .into(),
@@ -408,6 +419,8 @@ fn house_states_fold() {
         "eu-west-1"
     );
     let euro = Currency::new("EUR").unwrap();
+    let limits = house.exposures().of_owner(&desk).unwrap();
+    assert_eq!(limits.of(&euro), Some(Decimal::from(9)));
     assert_eq!(house.thresholds().officers_for(&euro, Decimal::from(10_000)), 1);
     assert_eq!(house.thresholds().officers_for(&euro, Decimal::from(10_001)), 2);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Decisions above one agent: freezes of an owner or of all, thresholds, the region table. All are gating kinds of the
+//! Decisions above one agent: freezes of an owner or of all, thresholds, limits of exposure, the region table. All are gating kinds of the
 //! `house` stream: they raise the epoch, and every order decided under an older epoch is decided again (ARCHITECTURE §2).
 
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, distinct_officers};
 use crate::event::{record, record_enum};
+use crate::exposure::{ExposureSet, Exposures};
 use crate::levels::ScoreLevels;
 use crate::reason::RevocationReason;
 use crate::regions::RegionTable;
@@ -189,6 +190,8 @@ record_enum! {
         ThresholdsSet(ThresholdsSet),
         /// New regions.
         RegionsSet(RegionsSet),
+        /// New limits of exposure.
+        ExposureSet(ExposureSet),
     }
 }
 
@@ -210,6 +213,7 @@ impl ScopeState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HouseState {
     all: ScopeState,
+    exposures: Exposures,
     owners: BTreeMap<OwnerId, ScopeState>,
     regions: Arc<RegionTable>,
     thresholds: Thresholds,
@@ -219,6 +223,7 @@ impl Default for HouseState {
     fn default() -> Self {
         Self {
             all: ScopeState::ACTIVE,
+            exposures: Exposures::default(),
             owners: BTreeMap::new(),
             regions: Arc::default(),
             thresholds: Thresholds::default(),
@@ -268,6 +273,12 @@ impl HouseState {
         &self.thresholds
     }
 
+    /// The limits of exposure, of each owner and of all.
+    #[must_use]
+    pub fn exposures(&self) -> &Exposures {
+        &self.exposures
+    }
+
     /// Folds one event. Returns whether it moved anything; an event outside the table of moves does not.
     pub fn apply(&mut self, event: &HouseEvent) -> bool {
         match event {
@@ -307,6 +318,10 @@ impl HouseState {
             }
             HouseEvent::RegionsSet(event) => {
                 self.regions = Arc::new(event.networks.clone());
+                true
+            }
+            HouseEvent::ExposureSet(event) => {
+                self.exposures.set(event);
                 true
             }
         }

@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod crl;
+pub mod exposure;
 pub mod halt;
 pub mod house;
 pub mod incident;
@@ -25,6 +26,7 @@ pub mod warning;
 pub mod webhooks;
 
 pub use actor::Actor;
+pub use exposure::{ExposureLimits, ExposureSet};
 pub use halt::{HaltPlan, HaltReport, HaltReported};
 pub use house::{HouseEvent, HouseMode, HouseScope, HouseState, Thresholds};
 pub use incident::{IncidentOpened, IncidentState};

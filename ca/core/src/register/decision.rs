@@ -25,10 +25,11 @@ use crate::{
 const UNSIGNED: [&str; 3] = ["certificates_from", "issued_by", "signatures"];
 
 /// Kinds that an entry has only by officers' signatures, once there are officers.
-const SIGNED: [&str; 11] = [
+const SIGNED: [&str; 12] = [
     "agent.probation_started",
     "agent.reinstated",
     "baseline.approved",
+    "house.exposure_set",
     "house.reinstated",
     "house.regions_set",
     "house.thresholds_set",

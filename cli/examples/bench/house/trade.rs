@@ -167,6 +167,7 @@ fn decided(agent: AgentId, number: usize) -> anyhow::Result<OrderDecided> {
         } else {
             DecisionKind::Permit
         },
+        exposure: None,
         folded_to: None,
         gateway: GatewayId::new("gw-1")?,
         known: Known::New,

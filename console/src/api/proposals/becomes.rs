@@ -5,7 +5,7 @@ use ca_core::events::{OfficerTokenIssued, Role};
 use extensions::{AgentId, ApprovalRecord, Digest, IncidentId, MandateId, OfficerId, Timestamp};
 use gateway_policy::{Code, LONGEST_OVERRIDE_MINUTES, OverrideGranted};
 use revocation_core::{
-    HouseScope, RegionTable,
+    ExposureLimits, ExposureSet, HouseScope, RegionTable,
     house::{HouseReinstated, RegionsSet, Thresholds, ThresholdsSet},
     incident::{Finding, IncidentEvent, IncidentReviewed},
     standing::{AgentReinstated, Move, ProbationStarted},
@@ -90,6 +90,15 @@ struct ThresholdsDocument {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ExposureDocument {
+    limits: ExposureLimits,
+    #[serde(rename = "purpose")]
+    _purpose: String,
+    scope: HouseScope,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RegionsDocument {
     networks: RegionTable,
     #[serde(rename = "purpose")]
@@ -168,6 +177,7 @@ pub(super) fn entry(
             let thresholds = read::<ThresholdsDocument>(document)?.thresholds;
             Ok(Draft::new(ThresholdsSet { signatures, thresholds }, decided))
         }
+        ExposureSet::KIND => exposure_set(document, signatures).map(|event| Draft::new(event, decided)),
         "house.regions_set" => {
             let networks = read::<RegionsDocument>(document)?.networks;
             Ok(Draft::new(RegionsSet { networks, signatures }, decided))
@@ -191,6 +201,15 @@ pub(super) fn entry(
         }
         other => Err(Problem::bad("DOCUMENT", &format!("no proposal becomes {other}"))),
     }
+}
+
+fn exposure_set(document: &Value, signatures: Vec<ApprovalRecord>) -> Result<ExposureSet, Problem> {
+    let ExposureDocument { limits, scope, .. } = read(document)?;
+    Ok(ExposureSet {
+        limits,
+        scope,
+        signatures,
+    })
 }
 
 fn probation(

@@ -14,6 +14,7 @@ mod day_notional;
 mod duplicate;
 mod duplicate_suspected;
 mod extension_unreadable;
+mod group_exposure;
 mod instrument_not_allowed;
 mod mandate_missing;
 mod max_notional;
@@ -79,6 +80,7 @@ const CHECKS: &[fn(&Context<'_>) -> Option<FailedCheck>] = &[
     day_notional::check,
     day_loss::check,
     max_position::check,
+    group_exposure::check,
     position_unknown::check,
     baseline_missing::check,
 ];

@@ -21,6 +21,7 @@ use crate::{
 
 mod bounds;
 mod certificate;
+mod exposure;
 mod overrides;
 
 fn codes(decision: &Decision) -> Vec<Code> {

@@ -6,7 +6,7 @@ use extensions::{AgentId, Currency, Decimal, Digest, GatewayId, Region, Serial, 
 use revocation_core::HaltPlan;
 use serde::{Deserialize, Serialize};
 
-use super::{Overridden, record};
+use super::{Exposure, Overridden, record};
 use crate::{codes::Code, order::OrderTerms};
 
 /// What was decided.
@@ -166,6 +166,9 @@ pub struct OrderDecided {
     pub counts_loss: bool,
     /// What was decided.
     pub decision: DecisionKind,
+    /// What the groups that have limits had at stake; none where no group of the agent's had any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exposure: Option<Exposure>,
     /// The number of the last entry folded into the state the decision was taken on; none in an empty stream.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub folded_to: Option<u64>,

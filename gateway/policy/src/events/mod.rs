@@ -1,6 +1,7 @@
 //! What the order path writes into an agent's stream, and everything in that stream that moves an agent's state.
 
 mod decided;
+mod exposure;
 mod outcome;
 mod overridden;
 mod position;
@@ -13,6 +14,7 @@ pub use decided::{
     CertificateUsed, DecisionKind, FailedCheck, Known, OrderDecided, Proof, ReferencePrice, ScoreUse, SignedBy,
     Validity, View,
 };
+pub use exposure::{Exposure, GroupExposure};
 pub use outcome::{
     CancelOutcome, CancelRequested, CancelSource, CancelState, CloseCause, OrderFilled, OrderOutcome, OutcomeState,
 };

@@ -56,6 +56,7 @@ impl Code {
                 | Self::DayNotional
                 | Self::DayLoss
                 | Self::MaxPosition
+                | Self::GroupExposure
         )
     }
 }

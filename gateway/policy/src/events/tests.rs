@@ -44,6 +44,14 @@ fn examples() -> Vec<AgentEvent> {
         counts_executions: true,
         counts_loss: true,
         list: Some(3),
+        exposure: Some(Exposure {
+            all: Some(GroupExposure {
+                amount: Some(decimal("5.5")),
+                instrument: Some(crate::fixture::instrument("BTC_EUR")),
+                priced_at: Some(world.now),
+            }),
+            owner: Some(GroupExposure::default()),
+        }),
         overridden: Some(Overridden {
             checks: refusal.checks.clone(),
             grant: 2,

@@ -149,8 +149,8 @@ impl AgentState {
             self.faulty = true;
             return;
         }
-        let reserve_price = (!decided.reduction).then(|| reserve_price(decided)).flatten();
-        let reserved = reserve_price.and_then(|price| value_of(decided.order.quantity, price));
+        let reserve_price = reserve_price(decided);
+        let reserved = reserved_by(decided);
         match reserved {
             Some(amount) => self.day.reserve(decided.order.currency, amount, entry.at),
             None if decided.reduction => {}
@@ -279,8 +279,16 @@ impl AgentState {
     }
 }
 
-/// The highest of order, stop and reference price: what a reservation is made at.
+/// What a permit reserves; none for a reduction, and where it cannot be told.
+pub(crate) fn reserved_by(decided: &OrderDecided) -> Option<Decimal> {
+    value_of(decided.order.quantity, reserve_price(decided)?)
+}
+
+/// The highest of order, stop and reference price: what a reservation is made at; none for a reduction.
 fn reserve_price(decided: &OrderDecided) -> Option<Decimal> {
+    if decided.reduction {
+        return None;
+    }
     let reference = decided.reference.map(|reference| reference.price);
     [decided.order.price, decided.order.stop_price, reference]
         .into_iter()

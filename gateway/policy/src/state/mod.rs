@@ -28,6 +28,7 @@ pub use open::{MOST_OPEN_ORDERS, OpenMark, OpenOrder};
 pub use positions::Position;
 pub use recent::RECENT_ORDERS;
 
+pub(crate) use fold::reserved_by;
 pub(crate) use money::value_of;
 
 use crate::{
@@ -248,6 +249,12 @@ impl AgentState {
     #[must_use]
     pub fn positions(&self) -> &[Position] {
         self.positions.all()
+    }
+
+    /// Whether the confirmed position in every instrument is known.
+    #[must_use]
+    pub fn positions_known(&self) -> bool {
+        self.positions.known()
     }
 
     /// The confirmed position in an instrument; `None` when it is unknown.

@@ -38,6 +38,11 @@ impl Positions {
         }
     }
 
+    /// Whether every position is known.
+    pub(crate) fn known(&self) -> bool {
+        !self.overflowed && self.rows.iter().all(|row| !row.unknown)
+    }
+
     pub(crate) fn all(&self) -> &[Position] {
         &self.rows
     }

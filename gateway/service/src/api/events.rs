@@ -209,7 +209,7 @@ fn event_of_house(entry: &CommittedEntry, owner: Option<&OwnerId>) -> Option<Tol
         HouseEvent::Resumed(event) => event.scope,
         HouseEvent::Revoked(event) => event.scope,
         HouseEvent::Reinstated(event) => event.scope,
-        HouseEvent::ThresholdsSet(_) | HouseEvent::RegionsSet(_) => return None,
+        HouseEvent::ThresholdsSet(_) | HouseEvent::RegionsSet(_) | HouseEvent::ExposureSet(_) => return None,
     };
     let concerned = scope == HouseScope::All || owner.is_some_and(|owner| scope.covers(owner));
     let body = String::from_utf8_lossy(entry.body());

@@ -15,7 +15,7 @@ use gateway_policy::{AgentEvent, Code, OrderFilled};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Side, orders::problem, standing};
+use super::{Side, exposure, orders::problem, standing};
 use crate::{
     pipeline::{endings::OrderStory, repeat::story, unread::QUESTIONS_PER_SECOND},
     session::Session,
@@ -204,6 +204,7 @@ pub(super) async fn me(State(bots): State<Arc<Side>>, Extension(session): Extens
         },
         "day": days,
         "declared": document.map(|d| json!({ "model": d.declared_model, "code_digest": d.declared_code_digest })),
+        "exposure": exposure::left(&bots.gateway, &session, &inner, &house.state),
         "gateway": bots.gateway.settings.id,
         "limits": session.limits.as_ref().map(LimitsDocument::from),
         "mandate": document.map(|d| json!({ "id": d.mandate, "expires": d.expires, "conduct": d.conduct })),

@@ -332,6 +332,7 @@ pub(super) fn reason_of(code: Code) -> u8 {
         | Code::DayNotional
         | Code::DayLoss
         | Code::MaxPosition
+        | Code::GroupExposure
         | Code::OpenOrdersMax
         | Code::OpenOrdersCap
         | Code::PriceCollar

@@ -197,6 +197,10 @@ fn fold_house(gateway: &Gateway, entry: &CommittedEntry) {
     // A gating entry carries the epoch it begins.
     view.epoch = entry.epoch;
     view.next = entry.number + 1;
+    if !view.state.exposures().is_empty() && gateway.exposures.begin() {
+        // Every agent is in the book before the first order is held to a limit.
+        gateway.slots().iter().for_each(|slot| slot.weigh(&slot.lock()));
+    }
     gateway.house.store(Arc::new(view));
 }
 

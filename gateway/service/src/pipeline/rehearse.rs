@@ -8,7 +8,10 @@ use std::sync::Arc;
 use gateway_policy::{Code, FailedCheck, ParsedOrder, Proof};
 use tokio::time::timeout;
 
-use super::submit::{FOLD_PATIENCE, MOST_ATTEMPTS, indexed, judged};
+use super::{
+    exposures::at_stake,
+    submit::{FOLD_PATIENCE, Found, MOST_ATTEMPTS, indexed, judged},
+};
 use crate::{gateway::Gateway, session::Session};
 
 /// Every check that the order would fail now, in decision order; none when it would be permitted.
@@ -27,7 +30,20 @@ pub async fn rehearse(
         {
             let inner = slot.lock();
             if !inner.is_stale() {
-                let decision = judged(gateway, session, &inner, order, (proof, None), known);
+                let house = gateway.house.load();
+                let exposure = at_stake(gateway, session, &inner, &house.state, &order.order.currency);
+                let decision = judged(
+                    gateway,
+                    session,
+                    &inner,
+                    order,
+                    (proof, None),
+                    Found {
+                        exposure,
+                        house: &house,
+                        known,
+                    },
+                );
                 let told = |check: &&FailedCheck| check.code != Code::AnomalyRevoked;
                 return Ok(decision.decided().checks.iter().filter(told).cloned().collect());
             }

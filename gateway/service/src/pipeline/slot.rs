@@ -14,9 +14,9 @@ use std::{
 };
 
 use anomaly::ApprovedBaseline;
-use ca_core::register::is_held;
-use extensions::{AgentId, Digest, Record, StreamId, Timestamp, canonical};
-use gateway_policy::{AgentEvent, AgentState, CancelState, DecisionKind, EntryAt, StateDigest};
+use ca_core::{events::AgentRegistered, register::is_held};
+use extensions::{AgentId, Digest, OwnerId, Record, StreamId, Timestamp, canonical};
+use gateway_policy::{AgentEvent, AgentExposure, AgentState, CancelState, DecisionKind, EntryAt, StateDigest};
 use ledger::{Append, AppendError, CommittedEntry, Ledger, LedgerError, Recorded, Writer};
 use revocation_core::{HaltReported, Standing, StandingEvent, standing::Mode};
 use tokio::sync::Notify;
@@ -25,6 +25,7 @@ use super::{
     cancel::Running,
     decisions::Decisions,
     endings::Endings,
+    exposures::Exposures,
     halt::Owed,
     known_ids::KnownIds,
     replacing::Replacing,
@@ -48,6 +49,7 @@ pub struct Slot {
     carrying_out: Arc<AtomicUsize>,
     inner: Mutex<Inner>,
     decisions: Arc<Decisions>,
+    exposures: Arc<Exposures>,
     syncing: tokio::sync::Mutex<()>,
     drained: Notify,
     /// The cancels that this process is sending, by the number of the permit.
@@ -68,6 +70,8 @@ pub struct Inner {
     pub baseline: Option<Arc<ApprovedBaseline>>,
     /// Nonces of signed requests.
     pub nonces: Nonces,
+    /// Who answers for it, by its registration.
+    pub owner: Option<OwnerId>,
     /// The flood bound.
     pub messages: MessageBound,
     /// The bound on questions that read the ledger or the venue.
@@ -190,7 +194,7 @@ impl Record for Written {
 impl Slot {
     /// The slot of an agent whose stream is empty so far.
     #[must_use]
-    pub fn new(agent: AgentId, decisions: Arc<Decisions>) -> Self {
+    pub fn new(agent: AgentId, decisions: Arc<Decisions>, exposures: Arc<Exposures>) -> Self {
         Self {
             agent,
             stream: StreamId::agent(&agent),
@@ -199,6 +203,7 @@ impl Slot {
             carrying_out: Arc::default(),
             inner: Mutex::new(Inner::empty(agent)),
             decisions,
+            exposures,
             syncing: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
             cancels: Running::default(),
@@ -296,8 +301,27 @@ impl Slot {
             // Another writer took a number that was meant for one of ours, or an entry was missed.
             inner.stale = true;
         }
+        self.weigh(&inner);
         drop(inner);
         self.changed.notify_waiters();
+    }
+
+    /// Puts what the agent has at stake, as `inner` says, where limits above it are kept. Called with the lock held whenever that may have moved.
+    ///
+    /// While the state waits to be folded again its part stays as it was: it counts what was queued and lost, and leaves out no permit of this
+    /// gateway's.
+    pub fn weigh(&self, inner: &Inner) {
+        if !self.exposures.is_kept() {
+            return;
+        }
+        let part = if inner.unreadable {
+            AgentExposure::untold()
+        } else {
+            AgentExposure::of(&inner.state)
+        };
+        let mut book = self.exposures.lock();
+        book.put(self.agent, inner.owner, part);
+        book.stale(self.agent, inner.stale);
     }
 
     /// Reports events in their order: applies them to the state, counts their numbers, queues them. A stale slot keeps them until it is
@@ -319,6 +343,7 @@ impl Slot {
                 tracing::error!(agent = %self.agent, "too many reports wait for the ledger; one is left to recovery");
             }
         }
+        self.weigh(&inner);
         drop(inner);
         self.changed.notify_waiters();
     }
@@ -445,6 +470,9 @@ impl Slot {
         let mut inner = self.lock();
         inner.pending = inner.pending.saturating_sub(1);
         inner.stale |= lost;
+        if lost {
+            self.weigh(&inner);
+        }
         let drained = inner.pending == 0;
         drop(inner);
         if drained {
@@ -492,6 +520,7 @@ impl Slot {
             for report in deferred {
                 self.queue_report(&mut inner, writer, report);
             }
+            self.weigh(&inner);
         }
         self.changed.notify_waiters();
         Ok(())
@@ -523,6 +552,7 @@ impl Inner {
             known: KnownIds::default(),
             baseline: None,
             nonces: Nonces::default(),
+            owner: None,
             messages: MessageBound::default(),
             questions: MessageBound::default(),
             endings: Endings::default(),
@@ -607,6 +637,12 @@ impl Inner {
             }
         }
         match kind {
+            // The first entry of the stream: whoever may append cannot put another before it.
+            "agent.registered" if self.owner.is_none() => {
+                self.owner = canonical::from_slice::<AgentRegistered>(body)
+                    .ok()
+                    .map(|registered| registered.owner);
+            }
             "baseline.proposed" => self.proposed = canonical::from_slice(body).ok(),
             "baseline.approved" => self.approve_baseline(body),
             HaltReported::KIND => {

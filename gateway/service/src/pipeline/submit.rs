@@ -10,8 +10,8 @@ use std::{
 
 use extensions::{IncidentId, Record, SealedText};
 use gateway_policy::{
-    AgentEvent, AgentState, Decision, Facts, FailedCheck, Halt, Known, OrderDecided, ParsedOrder, Permit, Proof,
-    Refusal, SignedBy, decide, facts::Mandate,
+    AgentEvent, AgentExposure, AgentState, Decision, Exposure, Facts, FailedCheck, Halt, Known, OrderDecided,
+    ParsedOrder, Permit, Proof, Refusal, SignedBy, decide, facts::Mandate,
 };
 use ledger::{Append, AppendError, Pending, QueueFull, Receipt, Recorded};
 use tokio::{sync::oneshot, time::timeout};
@@ -22,7 +22,7 @@ use super::{
     slot::{Inner, Slot},
 };
 use crate::{
-    gateway::{Gateway, Venues},
+    gateway::{Gateway, HouseView, Venues},
     metrics::Metrics,
     session::Session,
 };
@@ -449,16 +449,15 @@ fn take_turn(
     if known == Known::SameBody {
         return Turn::Repeat;
     }
-    let made = (signed.proof, signed.by);
-    if let Way::Instead(number) = way {
-        let without = inner.state.without(number, gateway.clock.now());
-        let alone = judged_on(gateway, session, (&inner, &without), order, made, known);
-        if matches!(alone, Decision::Permit(_)) {
-            return Turn::Free;
-        }
-    }
     let decided = Instant::now();
-    match judged(gateway, session, &inner, order, made, known) {
+    let decision = match way {
+        Way::Instead(number) => match judged_instead(gateway, session, &inner, order, signed, (known, number)) {
+            Some(decision) => decision,
+            None => return Turn::Free,
+        },
+        Way::Sent | Way::Held => judged_and_reserved(gateway, session, &inner, order, signed, known),
+    };
+    match decision {
         Decision::Permit(_) if matches!(way, Way::Instead(_)) => {
             Turn::Full("the gate's answers with and without the order to replace do not agree".to_owned())
         }
@@ -480,6 +479,104 @@ fn take_turn(
     }
 }
 
+/// Decides, and where groups have limits does so with their book held: a permit is in it before another order is decided.
+fn judged_and_reserved(
+    gateway: &Gateway,
+    session: &Session,
+    inner: &Inner,
+    order: &ParsedOrder,
+    signed: &Signed,
+    known: Known,
+) -> Decision {
+    let house = gateway.house.load();
+    let by = (signed.proof, signed.by);
+    if house.state.exposures().is_empty() {
+        let exposure = None;
+        return judged(
+            gateway,
+            session,
+            inner,
+            order,
+            by,
+            Found {
+                exposure,
+                house: &house,
+                known,
+            },
+        );
+    }
+    let mut book = gateway.exposures.lock();
+    let exposure = book.told_to(gateway, session, inner, &house.state, &order.order.currency);
+    let decision = judged(
+        gateway,
+        session,
+        inner,
+        order,
+        by,
+        Found {
+            exposure,
+            house: &house,
+            known,
+        },
+    );
+    if let Decision::Permit(permit) = &decision
+        && let Some(value) = permit.reserves()
+    {
+        book.reserve(session.slot.agent, inner.owner, permit.order().currency, value);
+    }
+    decision
+}
+
+/// The gate's word on an order in the place of the open one `number`: none when it would be permitted once that one is gone, in its group too; otherwise
+/// the decision beside it. Nothing is reserved.
+fn judged_instead(
+    gateway: &Gateway,
+    session: &Session,
+    inner: &Inner,
+    order: &ParsedOrder,
+    signed: &Signed,
+    (known, number): (Known, u64),
+) -> Option<Decision> {
+    let house = gateway.house.load();
+    let without = inner.state.without(number, gateway.clock.now());
+    let (alone, beside) = if house.state.exposures().is_empty() {
+        (None, None)
+    } else {
+        let (mut book, unit) = (gateway.exposures.lock(), &order.order.currency);
+        let beside = book.told_to(gateway, session, inner, &house.state, unit);
+        let part = AgentExposure::of(&without);
+        let alone = book.told_with(part, gateway, session, inner, &house.state, unit);
+        (alone, beside)
+    };
+    let judged_with = |state: &AgentState, exposure| {
+        let found = Found {
+            exposure,
+            house: &house,
+            known,
+        };
+        judged_on(
+            gateway,
+            session,
+            (inner, state),
+            order,
+            (signed.proof, signed.by),
+            found,
+        )
+    };
+    let fits = matches!(judged_with(&without, alone), Decision::Permit(_));
+    (!fits).then(|| judged_with(&inner.state, beside))
+}
+
+/// What was found out about an order beside the order.
+pub(super) struct Found<'a> {
+    /// What the groups with limits have at stake.
+    pub exposure: Option<Exposure>,
+    /// The house.
+    pub house: &'a HouseView,
+    /// What the index knows of its id.
+    pub known: Known,
+}
+
 /// Gathers what a decision looks at, and decides. Nothing of it is queued here.
 pub(super) fn judged(
     gateway: &Gateway,
@@ -487,9 +584,9 @@ pub(super) fn judged(
     inner: &Inner,
     order: &ParsedOrder,
     made: (Proof, Option<SignedBy>),
-    known: Known,
+    found: Found<'_>,
 ) -> Decision {
-    judged_on(gateway, session, (inner, &inner.state), order, made, known)
+    judged_on(gateway, session, (inner, &inner.state), order, made, found)
 }
 
 /// The same on another state than the agent's.
@@ -499,9 +596,8 @@ fn judged_on(
     (inner, state): (&Inner, &AgentState),
     order: &ParsedOrder,
     (proof, signed_by): (Proof, Option<SignedBy>),
-    known: Known,
+    Found { exposure, house, known }: Found<'_>,
 ) -> Decision {
-    let house = gateway.house.load();
     let mandate = session.mandate(gateway);
     let facts = Facts {
         order,
@@ -526,6 +622,7 @@ fn judged_on(
             .get(&order.order.counterparty)
             .and_then(|p| p.of(&order.order.instrument)),
         reference_max_age_ms: millis(gateway.settings.reference_max_age),
+        exposure,
         known,
         gateway: &gateway.settings.id,
         send_within_ms: millis(gateway.settings.send_deadline),
@@ -613,9 +710,14 @@ fn queue<R: Decided>(
             inner.apply(at, &AgentEvent::Decided(decided));
             bodies.iter().for_each(|(kind, body)| inner.apply_body(at, kind, body));
             Slot::queued(inner);
+            slot.weigh(inner);
             Turn::Queued(queued(pending))
         }
-        Err(QueueFull { reason, .. }) => Turn::Full(reason.to_string()),
+        Err(QueueFull { reason, .. }) => {
+            // Nothing of it was folded: what was reserved for it is free again.
+            slot.weigh(inner);
+            Turn::Full(reason.to_string())
+        }
     }
 }
 

@@ -163,9 +163,12 @@ async fn case(code: Code) -> Case {
         | Code::OpenOrdersMax
         | Code::DayNotional
         | Code::PositionUnknown => of_amounts(code).await,
-        Code::RepeatExecution | Code::OpenOrdersCap | Code::DayLoss | Code::MaxPosition | Code::SelfTrade => {
-            of_bounds(code).await
-        }
+        Code::RepeatExecution
+        | Code::OpenOrdersCap
+        | Code::DayLoss
+        | Code::MaxPosition
+        | Code::GroupExposure
+        | Code::SelfTrade => of_bounds(code).await,
         Code::BaselineMissing
         | Code::AnomalyRevoked
         | Code::Withheld
@@ -502,6 +505,12 @@ async fn of_bounds(code: Code) -> Case {
         }
         Code::MaxPosition => {
             let bench = bound(r#"{"max_position":["BTC_EUR 3"],"on_halt""#).await;
+            bench.post(&quantity("a", "2")).await;
+            bench.sides(&quantity("b", "1"), &quantity("c", "0.01")).await
+        }
+        Code::GroupExposure => {
+            let bench = Bench::new().await;
+            bench.world.limit_exposure("all", Some("300")).await;
             bench.post(&quantity("a", "2")).await;
             bench.sides(&quantity("b", "1"), &quantity("c", "0.01")).await
         }

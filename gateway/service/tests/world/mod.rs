@@ -73,6 +73,7 @@ pub fn rt() -> tokio::runtime::Runtime {
 }
 
 pub use halting::*;
+pub use officers::exposure_set;
 pub use papers::*;
 pub use venue::*;
 

@@ -75,6 +75,41 @@ impl World {
         }
     }
 
+    /// Has two officers set what a group may have at stake in EUR, or end its limits, and waits until every instance knows; gives the number.
+    pub async fn limit_exposure(&self, scope: &str, amount: Option<&str>) -> u64 {
+        let limits: Value = amount.map_or_else(|| serde_json::json!({}), |amount| serde_json::json!({"EUR": amount}));
+        let document = serde_json::json!({"limits": limits, "purpose": "house.exposure_set", "scope": scope});
+        let (signatures, _) = self.decided("house.exposure_set", &document, &["ada", "op"]).await;
+        let number = self.record(exposure_set(scope, amount, signatures)).await;
+        for place in 0..self.instances.len() {
+            self.followed(place).await;
+        }
+        number
+    }
+
+    /// The officer's own signature over what an agent holds.
+    pub fn attests(&self, agent: &str, instrument: &str, quantity: &str) -> ApprovalRecord {
+        let document = serde_json::json!({
+            "agent": agent,
+            "instrument": instrument,
+            "purpose": "position attest",
+            "quantity": quantity,
+        });
+        let document = Digest::of(&extensions::canonical::to_vec(&document));
+        let nonce = format!("attest {agent} {instrument} {quantity} {:?}", self.ledger.head().size);
+        let mut attested = ApprovalRecord {
+            decision: ApprovalDecision::Approve,
+            document,
+            key: Digest::of(self.approver.public_key_spki()),
+            nonce: Digest::of(nonce.as_bytes()),
+            officer: OfficerId::new("ada").expect("id"),
+            passkey: None,
+            signature: Base64(Vec::new()),
+        };
+        attested.signature = Base64(self.approver.sign(&attested.message().0).expect("signature"));
+        attested
+    }
+
     /// Appends a record as the console would; gives its number.
     pub async fn record(&self, record: impl Record + std::fmt::Debug + Send + 'static) -> u64 {
         let append = Append::next(record, self.clock.now());
@@ -171,6 +206,23 @@ impl World {
         })
         .await;
         own
+    }
+}
+
+/// What a group may have at stake in EUR; without an amount its limits end.
+pub fn exposure_set(
+    scope: &str,
+    amount: Option<&str>,
+    signatures: Vec<ApprovalRecord>,
+) -> revocation_core::ExposureSet {
+    let rows = amount.map(|amount| ("EUR".parse().expect("unit"), amount.parse().expect("amount")));
+    revocation_core::ExposureSet {
+        limits: revocation_core::ExposureLimits::try_from(
+            rows.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        )
+        .expect("limits"),
+        scope: revocation_core::HouseScope::parse(scope).expect("scope"),
+        signatures,
     }
 }
 
