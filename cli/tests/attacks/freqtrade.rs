@@ -117,7 +117,7 @@ async fn asked_for_no_market_order(house: &House) {
 /// It buys under the mandate that the sidecar enrolled for, and the venue fills it. A stop that the mandate does not have is refused each time it asks, and an
 /// order above the cap, too: it asks again, never by a market order. Halted, it is told so, lives on, and nothing of it reaches the venue.
 ///
-/// Control, tried: with -1100 for `ORDER_TYPE_NOT_ALLOWED` it sells by a market order at once.
+/// Control, tried: with -1100 for `ORDER_TYPE_NOT_ALLOWED` it sells by a market order at once: seen red.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stock_freqtrade_trades_and_takes_a_refusal_for_one() {
     let Some(python) = freqtrade() else { return };
@@ -164,7 +164,7 @@ async fn stock_freqtrade_trades_and_takes_a_refusal_for_one() {
 
 /// A stop that the venue refuses, thrice, is asked for again until it rests there; the position is not sold meanwhile.
 ///
-/// Control, tried: with -1013 for `VENUE_REJECTED`, which is the venue's own number, it sells by a market order at once.
+/// Control, tried: with -1013 for `VENUE_REJECTED`, which is the venue's own number, it sells by a market order at once: seen red.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_that_the_venue_refuses_is_no_market_order() {
     let Some(python) = freqtrade() else { return };

@@ -23,7 +23,8 @@ fn nautilus() -> Option<String> {
 /// A whole node, stock: it loads the market, places, hears that the order rests, cancels, hears it, buys, hears of the fill; an order above the cap is
 /// rejected with our code, and nothing of it reaches the venue.
 ///
-/// Control, tried: without the report of a cancel the node waits in vain.
+/// Control, built in: each step of its strategy waits for the event of the step before. Tried: with the report of the cancel left out it still hears of it, from the
+/// answer to the cancel.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stock_nautilus_trades_under_a_mandate() {
     let Some(python) = nautilus() else { return };

@@ -166,7 +166,7 @@ fn the_readme_s_ten_minutes() {
 /// From a built clone to the first own order: the README's lines up to the reader's bot, timed, in a clean folder. The order is permitted and filled, and of the
 /// bot at most three lines differ. `--nocapture` shows the figure and the lines.
 ///
-/// Control, tried: without its last line the patched bot is refused by TLS; with a fourth changed line the count is red.
+/// Control, tried: with a fourth line in the patch the count is red.
 #[test]
 fn the_first_order_of_a_bot_of_one_s_own() {
     let Some(python) = ccxt() else { return };

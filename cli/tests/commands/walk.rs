@@ -347,8 +347,6 @@ impl Walk {
 
     /// The limits above a bot: what its owner's bots may have at stake together. Two open orders of some EUR 490 each: one fits below 600, the other
     /// does not until two officers lifted the limit. Each decision comes out again from the record (`replay`, further down).
-    ///
-    /// Control: with one signature the first limit binds nobody.
     fn holds_the_group(&self) {
         let send = |id: &str| {
             let words = format!("order send --agent bot-1 --side buy --price 49000 --id {id} --quantity 0.01 BTC_EUR");

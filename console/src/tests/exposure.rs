@@ -23,7 +23,7 @@ async fn signed_by_two(bench: &Bench, body: Value) {
 
 /// What is no limit is refused when it is asked for; two signatures set, replace and end a group's limits, and none of another's.
 ///
-/// Controls tried: `known` left out, and the owner of nobody is limited; a page without the row.
+/// Control: `known` left out, and the owner of nobody is limited.
 #[tokio::test]
 async fn two_officers_limit_a_group() {
     let bench = Bench::new().await;

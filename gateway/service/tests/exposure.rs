@@ -97,8 +97,7 @@ fn is_the_fold(world: &World, gateway: &Gateway) {
 /// Many senders of two agents at one limit of their owner: as many orders pass as fit, no more and no fewer, whichever thread they are decided
 /// on; so it stands in the ledger.
 ///
-/// Controls tried: `judged_and_reserved` that lets the book go before it decides, so that a permit enters it only when it is queued: seen red, more than fit. Without `reserve`, the
-/// same.
+/// Controls: `judged_and_reserved` that lets the book go before it decides, so that a permit enters it only when it is queued, and more pass than fit; without `reserve`, the same.
 #[test]
 fn of_two_agents_orders_as_many_pass_as_fit() {
     rt().block_on(async {
@@ -145,8 +144,7 @@ async fn verifies(world: &World) {
 /// What ends makes room, what fills is held at the reference price, and follows it; an old price refuses what raises risk, of every agent; what
 /// reduces passes, and a rehearsal reserves nothing.
 ///
-/// Controls tried: `weigh` left out of `report`, and the cancelled order's room is never free; `told` at the price it was bought at, and the
-/// price that rose changes nothing.
+/// Control: `weigh` left out of `report`, and the refused order's room is never free.
 #[test]
 fn what_ends_makes_room_and_what_fills_is_held() {
     rt().block_on(async {
@@ -213,7 +211,7 @@ fn is_the_fold_of_owner(world: &World, gateway: &Gateway, sessions: &[&Arc<Sessi
 /// What is held of an instrument whose price grows old is at stake with nobody knows how much: another agent's order is refused, and passes again
 /// with a price. The order's own price alone does not help.
 ///
-/// Control tried: a price of whatever age as a young one in `checks::group_exposure`, and the policy's own test is red; here, the price of another instrument.
+/// The check itself is held by the policy's own tests.
 #[test]
 fn an_unpriced_position_refuses_what_raises_risk() {
     rt().block_on(async {
@@ -261,7 +259,7 @@ async fn attest(world: &World, name: &str, instrument: &str, quantity: &str) {
 
 /// Limits that two officers did not sign bind nobody; signed ones hold for what was permitted before them, and after a restart; lifted ones end.
 ///
-/// Controls tried: `begin` that puts nobody in the book, and the first limits find nothing at stake; `house.exposure_set` out of `SIGNED`, and
+/// Controls: `begin` that puts nobody in the book, and the first limits find nothing at stake; `house.exposure_set` out of `SIGNED`, and
 /// the unsigned ones bind.
 #[test]
 fn limits_hold_for_what_was_before_them() {
@@ -293,7 +291,7 @@ fn limits_hold_for_what_was_before_them() {
 /// Numbers that others take, epochs that rise while orders wait: what was reserved for an order that lost its number is free again, and in the end
 /// the book is the fold of its agents.
 ///
-/// Control tried: `weigh` left out of `resync`, and what was lost stays reserved.
+/// Control: `weigh` left out of `resync`, and what was lost stays reserved.
 #[test]
 fn what_is_lost_is_not_reserved() {
     rt().block_on(async {

@@ -24,7 +24,7 @@ fn parts(report: &Value) -> [&str; 6] {
 
 /// An order that rests, its cancel, a fill: each is told once, bare and in a combined stream. A refused order is not: its answer said so.
 ///
-/// Control, tried: with the fill's end told as well, two reports say FILLED.
+/// Control, tried: without the report of a cancel the next one is not the cancel's: seen red.
 #[test]
 fn what_becomes_of_orders_is_told_in_the_venues_words() {
     rt().block_on(async {
