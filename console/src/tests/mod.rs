@@ -14,6 +14,7 @@ pub(crate) mod pages;
 mod passkeys;
 mod reads;
 pub(crate) mod scored;
+mod sizes;
 pub(crate) mod standing;
 pub(crate) mod subscriptions;
 mod webhooks;
