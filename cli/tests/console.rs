@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+#[path = "console/hostile.rs"]
+mod hostile;
 #[path = "console/probation.rs"]
 mod probation;
 

@@ -15,9 +15,15 @@ async function again(part) {
   localTimes(part);
 }
 
+// What the server is still reading is asked for again, whether or not the ledger changes.
+function soon(part) {
+  if (part.querySelector("[data-soon]")) setTimeout(() => again(part).catch(() => {}).then(() => soon(part)), 1000);
+}
+
 localTimes(document);
 const part = document.querySelector("[data-live]");
 if (part) {
+  soon(part);
   const changes = new EventSource("/live");
   changes.addEventListener("changed", () => again(part).catch(() => {}));
   addEventListener("pagehide", () => changes.close());

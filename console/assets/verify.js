@@ -40,12 +40,26 @@ async function verdict(receipt, key) {
   throw new Error("the checkpoint's signature does not verify under this key");
 }
 
+// The receipt stands on the page, or in a file beside it where it is long.
+async function receiptOf(form) {
+  const shown = document.getElementById("receipt");
+  if (shown) return JSON.parse(shown.textContent);
+  const answer = await fetch(form.dataset.verify, { redirect: "error" });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return answer.json();
+}
+
 document.querySelector("form[data-verify]")?.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const told = event.target.querySelector("[data-verdict]");
-  const receipt = JSON.parse(document.getElementById("receipt").textContent);
+  const form = event.target;
+  const told = form.querySelector("[data-verdict]");
+  const receipt = await receiptOf(form).catch(() => null);
+  if (!receipt) {
+    told.textContent = "Not checked: the receipt could not be read. Load the page again.";
+    return;
+  }
   try {
-    told.textContent = `Verified. ${await verdict(receipt, event.target.elements.key.value.trim())}`;
+    told.textContent = `Verified. ${await verdict(receipt, form.elements.key.value.trim())}`;
   } catch (error) {
     told.textContent = `Does not verify: ${error.message}.`;
   }

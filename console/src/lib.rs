@@ -194,6 +194,7 @@ impl Console {
         tokio::select! {
             () = serving => {}
             () = self.carry_on() => {}
+            () = self.keep_books() => {}
         }
         // What was read is told with the last of it, though its minute is not over.
         self.tell_reads(None);

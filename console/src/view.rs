@@ -245,6 +245,11 @@ impl View {
         self.numbers.get(stream).copied().unwrap_or(0)
     }
 
+    /// Every stream with the number that its next entry has.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = (&StreamId, u64)> {
+        self.numbers.iter().map(|(stream, next)| (stream, *next))
+    }
+
     fn apply(&mut self, entry: &CommittedEntry) {
         match self.numbers.get_mut(&entry.stream) {
             Some(number) => *number = entry.number + 1,

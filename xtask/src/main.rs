@@ -18,7 +18,7 @@ Usage: cargo xtask <COMMAND> [ARGS]
 
 Commands:
   test     install what is missing, then format, lints, documentation and all tests
-  soak     the long variants of the tests, in release; `soak crash|fuzz|kills|model|races` one part; results are dated in docs/soak.md
+  soak     the long variants of the tests, in release; `soak crash|fuzz|kills|model|races|schema` one part, `soak schema 20000` with so many; results are dated in docs/soak.md
   bench    release benches; `bench help` lists those that run the whole product beside its peers, other arguments go to `cargo bench`
   install  put the `mandatum` binary into Cargo's bin folder
   tools    install or check only what the tests need

@@ -6,26 +6,87 @@ use std::{fs, process::Command, time::Instant};
 
 use crate::{benches, calendar, steps, tools};
 
-/// The parts that can be run by name, each with the package and the test file that are built for it.
-const PARTS: &[(&str, &str, &str)] = &[
-    ("crash", "ledger", "crash"),
-    ("fuzz", "fuzz-targets", "corpus"),
-    ("kills", "gateway-service", "kills"),
-    ("model", "ledger-model", "model"),
-    ("races", "gateway-service", "races"),
+/// A part that can be run by name.
+struct Part {
+    name: &'static str,
+    /// The package and the test file that are built for it.
+    package: &'static str,
+    file: &'static str,
+    /// What its tests' names contain; empty: the whole file.
+    filter: &'static str,
+    /// What says how many, where `NAME COUNT` may say so.
+    count: Option<&'static str>,
+}
+
+const fn part(name: &'static str, package: &'static str, file: &'static str) -> Part {
+    Part {
+        name,
+        package,
+        file,
+        filter: "",
+        count: None,
+    }
+}
+
+const PARTS: &[Part] = &[
+    part("crash", "ledger", "crash"),
+    part("fuzz", "fuzz-targets", "corpus"),
+    Part {
+        count: Some("MANDATUM_KILLS"),
+        ..part("kills", "gateway-service", "kills")
+    },
+    part("model", "ledger-model", "model"),
+    part("races", "gateway-service", "races"),
+    Part {
+        filter: "the_api_is_what_its_document_says",
+        count: Some("MANDATUM_CASES"),
+        ..part("schema", "mandatum", "attacks")
+    },
 ];
 
 const HEADING: &str = "# Long runs\n\nWritten by `cargo xtask soak`, newest first.\n";
 
-/// What `args` ask for: the arguments of `cargo test` that choose the package, and the filter.
-fn chosen(args: &[String]) -> (Vec<&str>, Vec<&str>) {
+/// What a run builds and does.
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen<'a> {
+    /// The arguments of `cargo test` that choose the package.
+    packages: Vec<&'a str>,
+    filter: Vec<&'a str>,
+    /// The variable that says how many, and how many.
+    count: Option<(&'a str, u64)>,
+}
+
+/// What `args` ask for.
+fn chosen(args: &[String]) -> Result<Chosen<'_>, String> {
     let part = args
         .first()
-        .and_then(|name| PARTS.iter().find(|(part, ..)| part == name));
-    match part {
-        Some((_, package, file)) => (vec!["-p", package, "--test", file], Vec::new()),
-        None => (vec!["--workspace"], args.iter().map(String::as_str).collect()),
-    }
+        .and_then(|name| PARTS.iter().find(|part| part.name == name));
+    let Some(part) = part else {
+        return Ok(Chosen {
+            packages: vec!["--workspace"],
+            filter: args.iter().map(String::as_str).collect(),
+            count: None,
+        });
+    };
+    let count = match (args.get(1), part.count) {
+        (None, _) => None,
+        (Some(count), Some(variable)) => {
+            let read = count.parse();
+            Some((
+                variable,
+                read.map_err(|_| format!("`{count}` is no number: {} how many?", part.name))?,
+            ))
+        }
+        (Some(count), None) => return Err(format!("{} takes no count, and `{count}` was given", part.name)),
+    };
+    Ok(Chosen {
+        packages: vec!["-p", part.package, "--test", part.file],
+        filter: Some(part.filter)
+            .filter(|filter| !filter.is_empty())
+            .into_iter()
+            .collect(),
+        count,
+    })
 }
 
 /// Runs the long variants: all, a part by its name, or those whose test's name contains the argument; after all of them, the release benches.
@@ -33,10 +94,15 @@ fn chosen(args: &[String]) -> (Vec<&str>, Vec<&str>) {
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let python = tools::prepare()?;
     let began = Instant::now();
-    let (packages, filter) = chosen(args);
+    let chosen = chosen(args)?;
     let mut command = steps::cargo(&["test", "--locked", "--release", "--no-fail-fast"]);
-    command.args(packages).args(["--", "--nocapture", "--test-threads=1"]);
-    command.args(filter);
+    command
+        .args(chosen.packages)
+        .args(["--", "--nocapture", "--test-threads=1"]);
+    command.args(chosen.filter);
+    if let Some((variable, count)) = chosen.count {
+        command.env(variable, count.to_string());
+    }
     command.env("MANDATUM_SOAK", "1").env("MANDATUM_PYTHON", python);
     let mut results = Vec::new();
     // A test that prints shares its line with the runner's `test name ... `, hence not only at the line's beginning.
@@ -93,12 +159,25 @@ mod tests {
 
     #[test]
     fn a_part_is_one_package_and_anything_else_a_filter() {
-        let of = |name: &str| vec![name.to_owned()];
-        assert_eq!(
-            chosen(&of("kills")),
-            (vec!["-p", "gateway-service", "--test", "kills"], vec![])
-        );
-        assert_eq!(chosen(&of("judges")), (vec!["--workspace"], vec!["judges"]));
-        assert_eq!(chosen(&[]), (vec!["--workspace"], vec![]));
+        let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let is = |args: &[&str], packages: &[&str], filter: &[&str], count| {
+            let args = of(args);
+            let chosen = chosen(&args).unwrap();
+            assert_eq!(
+                (chosen.packages, chosen.filter, chosen.count),
+                (packages.into(), filter.into(), count)
+            );
+        };
+        let kills = ["-p", "gateway-service", "--test", "kills"];
+        is(&["kills"], &kills, &[], None);
+        is(&["kills", "120"], &kills, &[], Some(("MANDATUM_KILLS", 120)));
+        let schema = ["-p", "mandatum", "--test", "attacks"];
+        let filter = ["the_api_is_what_its_document_says"];
+        is(&["schema", "20000"], &schema, &filter, Some(("MANDATUM_CASES", 20_000)));
+        is(&["judges"], &["--workspace"], &["judges"], None);
+        is(&[], &["--workspace"], &[], None);
+        for wrong in [["schema", "many"], ["crash", "7"]] {
+            assert!(chosen(&of(&wrong)).is_err(), "{wrong:?}");
+        }
     }
 }

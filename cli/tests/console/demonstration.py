@@ -28,6 +28,13 @@ def main():
     guest.browser.find_element(By.CSS_SELECTOR, "main a[href^='/incidents/']").click()
     guest.says("What happened", "the incident was opened").looks("incident")
     guest.open("/entries?kind=agent.revoked").says("agent.revoked").looks("entries")
+    # A long entry: its beginning, the whole of it as files, and a proof that the browser fetches to check it.
+    guest.open("/entries?kind=baseline.proposed")
+    guest.browser.find_element(By.CSS_SELECTOR, "tbody a[href^='/entries/']").click()
+    guest.says("It is longer than a page")
+    assert not guest.browser.find_elements(By.ID, "receipt"), "a long receipt stands in its file"
+    guest.browser.find_element(By.CSS_SELECTOR, "[data-verify] button").click()
+    guest.says("Verified. Entry").looks("entry-long")
     guest.browser.quit()
 
 

@@ -135,15 +135,23 @@ class Person:
             self.browser.set_window_size(width, 900)
             wide = self.browser.execute_script("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
             assert not wide, f"{page} at {width} px must be scrolled sideways"
-            for scheme in ["dark", "light"]:
+            for scheme, suffix in [("dark", "-dark"), ("light", "")]:
                 feature = {"name": "prefers-color-scheme", "value": scheme}
                 self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
                 self.judged(f"{page}, {width} px, {scheme}")
-            if GIVEN["pictures"]:
-                self.browser.save_screenshot(str(Path(GIVEN["pictures"]) / f"{name}.png"))
+                self.pictured(width, name + suffix)
         self.browser.set_window_size(1200, 900)
         LOOKED_AT.add(page)
         return self
+
+    def pictured(self, width, name):
+        """The page from its beginning, as far as anybody scrolls; when it was asked for."""
+        if not GIVEN["pictures"]:
+            return
+        height = min(self.browser.execute_script("return document.documentElement.scrollHeight"), 4000)
+        part = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        taken = self.browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": part, "captureBeyondViewport": True})
+        (Path(GIVEN["pictures"]) / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
 
     def judged(self, what):
         """axe-core finds nothing serious on the page as it is shown now."""

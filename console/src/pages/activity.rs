@@ -12,9 +12,11 @@ use super::{
     Session,
     client::{Client, Refusal, segment},
     plot::Plot,
-    render::{self, Amount, Frame, When, page},
+    render::{self, Amount, First, Frame, When, page},
 };
 
+/// Open orders and positions that a page lists, of each.
+const MOST_LISTED: usize = 50;
 /// Orders of one page.
 const ORDERS: usize = 50;
 
@@ -314,6 +316,14 @@ impl Book {
         client.get(&format!("/v1/agents/{}/book", segment(agent))).await
     }
 
+    pub(super) fn listed_orders(&self) -> First<'_, Open> {
+        First::of(&self.open_orders, MOST_LISTED)
+    }
+
+    pub(super) fn listed_positions(&self) -> First<'_, Position> {
+        First::of(&self.positions, MOST_LISTED)
+    }
+
     /// What a revocation would leave, in words.
     pub(super) fn revocation_leaves(&self) -> String {
         let orders = match &self.halt_would {
@@ -328,11 +338,11 @@ impl Book {
         if self.positions.is_empty() {
             return "no position would stay".to_owned();
         }
-        let each = self
-            .positions
-            .iter()
-            .map(|one| format!("{} {}", one.instrument, one.words()));
-        format!("these positions stay: {}", each.collect::<Vec<_>>().join(", "))
+        let First { shown, left } = self.listed_positions();
+        let each = shown.iter().map(|one| format!("{} {}", one.instrument, one.words()));
+        let more = (left > 0).then(|| format!("{left} more"));
+        let all: Vec<String> = each.chain(more).collect();
+        format!("these positions stay: {}", all.join(", "))
     }
 }
 

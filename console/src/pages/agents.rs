@@ -17,11 +17,21 @@ use super::{
     forms::Fields,
     incidents::Incident,
     plot::Plot,
-    render::{self, Frame, When, page, page_with, state_in_words},
+    render::{self, First, Frame, When, page, page_with, state_in_words},
 };
 
+/// Rows of one page of a list.
+const ROWS: usize = 100;
+/// What the first page lists of each kind that waits; the lists themselves have all.
+pub(super) const MOST_WAITING: usize = 40;
+/// Mandates, certificates and incidents that an agent's page lists, and mandates whose limits stand in the list of agents.
+const MOST_LISTED: usize = 25;
+const MOST_LIMITS: usize = 3;
+/// Orders that a halt could not cancel: somebody has to go after each of them.
+const MOST_STILL_OPEN: usize = 200;
+
 /// Where in a long list a page begins.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct After {
     #[serde(default)]
     after: String,
@@ -30,9 +40,14 @@ pub(super) struct After {
 impl After {
     /// The address of one page of a list.
     pub(super) fn of(&self, path: &str) -> String {
+        self.rows(path, ROWS)
+    }
+
+    /// The address of so many rows of a list.
+    pub(super) fn rows(&self, path: &str, rows: usize) -> String {
         match self.after.as_str() {
-            "" => format!("{path}?limit=100"),
-            after => format!("{path}?limit=100&after={}", segment(after)),
+            "" => format!("{path}?limit={rows}"),
+            after => format!("{path}?limit={rows}&after={}", segment(after)),
         }
     }
 }
@@ -114,6 +129,20 @@ pub(super) struct Halt {
     pub(super) could_not: Vec<CouldNot>,
 }
 
+impl Halt {
+    pub(super) fn listed_cancelled(&self) -> First<'_, String> {
+        First::of(&self.cancelled, MOST_LISTED)
+    }
+
+    pub(super) fn listed_kept(&self) -> First<'_, String> {
+        First::of(&self.kept, MOST_LISTED)
+    }
+
+    pub(super) fn listed_open(&self) -> First<'_, CouldNot> {
+        First::of(&self.could_not, MOST_STILL_OPEN)
+    }
+}
+
 /// An order that stays open against the halt's will.
 #[derive(Debug, Deserialize)]
 pub(super) struct CouldNot {
@@ -164,11 +193,26 @@ pub(super) struct Scored {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Contribution {
-    pub(super) component: String,
     pub(super) reason: Option<String>,
 }
 
 impl Agent {
+    fn listed_certificates(&self) -> First<'_, Certificate> {
+        First::of(&self.certificates, MOST_LISTED)
+    }
+
+    fn listed_incidents(&self) -> First<'_, String> {
+        First::of(&self.incidents, MOST_LISTED)
+    }
+
+    fn listed_limits(&self) -> First<'_, Limits> {
+        First::of(&self.limits, MOST_LIMITS)
+    }
+
+    fn listed_mandates(&self) -> First<'_, String> {
+        First::of(&self.mandates, MOST_LISTED)
+    }
+
     fn house_words(&self) -> &str {
         state_in_words(&self.house)
     }
@@ -225,6 +269,7 @@ struct Overview {
     frame: Frame,
     house: String,
     overdue: Vec<super::incidents::Overdue>,
+    more_overdue: usize,
     doubted: Vec<super::incidents::Doubted>,
     stopped: Vec<Agent>,
     more_stopped: bool,
@@ -250,15 +295,20 @@ pub(super) async fn overview(Extension(session): Extension<Session>, Extension(c
 }
 
 async fn waiting(client: &Client, session: &Session) -> Result<Overview, Refusal> {
-    let agents = client.get::<Agents>("/v1/agents?limit=100&open=true").await?;
+    let agents = format!("/v1/agents?limit={MOST_WAITING}&open=true");
+    let agents = client.get::<Agents>(&agents).await?;
     let (incidents, more_incidents) = super::incidents::open(client).await?;
     let (applications, more_applications) = super::applications::open(client).await?;
     let (proposals, more_proposals) = super::proposals::open(client).await?;
-    let (overdue, doubted) = super::incidents::overdue(client).await?;
+    let (mut overdue, mut doubted) = super::incidents::overdue(client).await?;
+    let more_overdue = overdue.len().saturating_sub(MOST_WAITING);
+    overdue.truncate(MOST_WAITING);
+    doubted.truncate(MOST_WAITING);
     Ok(Overview {
         frame: Frame::of(session),
         house: client.get::<House>("/v1/house").await?.all,
         overdue,
+        more_overdue,
         doubted,
         more_stopped: agents.next.is_some(),
         stopped: agents.agents,

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use super::{
     Pages, Session,
-    agents::{After, Token, moment},
+    agents::{After, MOST_WAITING, Token, moment},
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
     narrowing,
+    questions::{self, Said},
     render::{self, Frame, When, page, page_with},
     signing::Question,
 };
@@ -55,9 +56,8 @@ struct List {
 
 /// The first that wait for signatures, and whether there are more.
 pub(super) async fn open(client: &Client) -> Result<(Vec<Brief>, bool), Refusal> {
-    let found = client
-        .get::<Applications>("/v1/applications?limit=100&open=true")
-        .await?;
+    let path = format!("/v1/applications?limit={MOST_WAITING}&open=true");
+    let found = client.get::<Applications>(&path).await?;
     Ok((found.applications, found.next.is_some()))
 }
 
@@ -141,15 +141,6 @@ impl Words {
     }
 }
 
-/// A question about an application, or the answer to one.
-#[derive(Debug, Deserialize)]
-struct Said {
-    at: When,
-    narrowed: bool,
-    officer: String,
-    text: Option<String>,
-}
-
 #[derive(Debug, Deserialize)]
 struct Application {
     #[serde(flatten)]
@@ -166,6 +157,13 @@ struct Application {
     rules_open: Vec<Rule>,
     signatures: Vec<Given>,
     unusual: Vec<Flag>,
+}
+
+impl Application {
+    /// What was said last, and how much was said before.
+    fn latest(&self) -> (usize, &[Said]) {
+        questions::latest(&self.questions, usize::MAX)
+    }
 }
 
 /// Something unusual, in words with its figures.

@@ -1,10 +1,11 @@
-//! The ledger, entry by entry: what stands there, and the proof that the browser checks itself.
+//! The ledger, entry by entry: what stands there, and the proof that the browser checks itself. A long entry stands on its page with its beginning,
+//! and whole as a file.
 
 use askama::Template;
 use axum::{
     Extension,
     extract::{Path, Query},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
@@ -12,9 +13,12 @@ use serde_json::Value;
 
 use super::{
     Session,
-    client::{Client, segment, status_of},
-    render::{self, Frame, When, page, page_with},
+    client::{Client, Refusal, segment, status_of},
+    render::{self, Frame, When, beginning, page, page_with},
 };
+
+/// What a page shows of an entry at most, and of its receipt, in bytes as they stand on the page.
+const MOST_SHOWN: usize = 32_000;
 
 /// What is looked for, as it was typed; empty fields ask for nothing.
 #[derive(Default, Deserialize)]
@@ -122,12 +126,13 @@ struct Entry {
 }
 
 impl Entry {
-    fn text(&self) -> String {
-        serde_json::to_string_pretty(&self.entry).unwrap_or_default()
+    async fn read(client: &Client, position: &str) -> Result<Self, Refusal> {
+        client.get(&format!("/v1/entries/{}", segment(position))).await
     }
 
-    fn receipt_text(&self) -> String {
-        self.receipt.to_string()
+    /// The bytes that are hashed into the log.
+    fn bytes(&self) -> &str {
+        self.receipt.get("entry").and_then(Value::as_str).unwrap_or_default()
     }
 
     fn kind(&self) -> &str {
@@ -141,9 +146,14 @@ impl Entry {
 
 #[derive(Template)]
 #[template(path = "entry.html")]
-struct One {
+struct One<'a> {
     frame: Frame,
-    entry: Entry,
+    entry: &'a Entry,
+    /// The entry for people; its beginning, when it is long.
+    text: &'a str,
+    cut: bool,
+    /// The receipt; none when it is too long for a page, and the browser asks for it.
+    receipt: Option<String>,
 }
 
 pub(super) async fn show(
@@ -151,14 +161,51 @@ pub(super) async fn show(
     Extension(client): Extension<Client>,
     Path(position): Path<String>,
 ) -> Response {
-    match client
-        .get::<Entry>(&format!("/v1/entries/{}", segment(&position)))
-        .await
-    {
-        Ok(entry) => page(&One {
-            frame: Frame::of(&session),
-            entry,
-        }),
+    let entry = match Entry::read(&client, &position).await {
+        Ok(entry) => entry,
+        Err(refusal) => return render::refused(&session, &refusal),
+    };
+    let whole = serde_json::to_string_pretty(&entry.entry).unwrap_or_default();
+    let text = beginning(&whole, MOST_SHOWN);
+    let receipt = entry.receipt.to_string();
+    page(&One {
+        frame: Frame::of(&session),
+        entry: &entry,
+        text,
+        cut: text.len() < whole.len(),
+        receipt: (beginning(&receipt, MOST_SHOWN).len() == receipt.len()).then_some(receipt),
+    })
+}
+
+/// A file for whoever wants it whole. It is never shown in the place of a page: what an entry holds is other people's.
+fn file(name: &str, text: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    (headers, text).into_response()
+}
+
+/// The entry's bytes, as they are hashed.
+pub(super) async fn bytes(
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    Path(position): Path<String>,
+) -> Response {
+    match Entry::read(&client, &position).await {
+        Ok(entry) => file(&format!("entry-{}.json", entry.position), entry.bytes().to_owned()),
+        Err(refusal) => render::refused(&session, &refusal),
+    }
+}
+
+/// The receipt: the entry, its proof and the signed checkpoint.
+pub(super) async fn receipt(
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    Path(position): Path<String>,
+) -> Response {
+    match Entry::read(&client, &position).await {
+        Ok(entry) => file(&format!("receipt-{}.json", entry.position), entry.receipt.to_string()),
         Err(refusal) => render::refused(&session, &refusal),
     }
 }

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::{
     Session,
-    agents::{After, Halt},
+    activity::Book,
+    agents::{After, Agent, Halt, MOST_WAITING},
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
     proposals,
@@ -34,6 +35,19 @@ pub(super) struct Incident {
     /// On its own page: what two officers signed.
     #[serde(default)]
     review: Option<Reviewed>,
+}
+
+/// Who decided something, as people say it.
+fn actor_in_words(actor: &Value) -> String {
+    match actor.as_str() {
+        Some("scorer") => "the score".to_owned(),
+        Some("mandate") => "its mandate, after a warning that nobody answered".to_owned(),
+        Some("house") => "a decision about its owner's desk or the whole house".to_owned(),
+        Some(actor) => actor
+            .strip_prefix("officer:")
+            .map_or(actor.to_owned(), |id| format!("officer {id}")),
+        None => actor.to_string(),
+    }
 }
 
 /// A review that was signed.
@@ -66,12 +80,14 @@ impl Incident {
         self.finding.is_none()
     }
 
+    /// Whether behaviour stopped the bot, and no person.
+    fn is_of_the_score(&self) -> bool {
+        self.opened_by == "scorer" || self.opened_by == "mandate"
+    }
+
     /// Who opened it, in words.
     fn by(&self) -> String {
-        match &self.opened_by {
-            Value::String(actor) => actor.clone(),
-            other => other.to_string(),
-        }
+        actor_in_words(&self.opened_by)
     }
 
     pub(super) fn status(&self) -> &str {
@@ -146,8 +162,7 @@ impl Line {
     fn by(&self) -> String {
         match &self.by {
             Value::Null => String::new(),
-            Value::String(actor) => format!(", by {actor}"),
-            other => format!(", by {other}"),
+            actor => format!(", by {}", actor_in_words(actor)),
         }
     }
 }
@@ -174,7 +189,8 @@ struct List {
 
 /// The first that nobody reviewed, and whether there are more.
 pub(super) async fn open(client: &Client) -> Result<(Vec<Incident>, bool), Refusal> {
-    let found = client.get::<Incidents>("/v1/incidents?limit=100&open=true").await?;
+    let path = format!("/v1/incidents?limit={MOST_WAITING}&open=true");
+    let found = client.get::<Incidents>(&path).await?;
     Ok((found.incidents, found.next.is_some()))
 }
 
@@ -198,9 +214,18 @@ pub(super) async fn list(
 struct One<'a> {
     frame: Frame,
     incident: Incident,
+    /// While it is open: the bot, and what it holds, where that can be read.
+    stopped: Option<(Agent, Option<Book>)>,
     timeline: Timeline,
     fault: &'a str,
     typed: &'a Fields,
+}
+
+/// The acts of an incident stay within reach when this cannot be read.
+async fn stopped(client: &Client, agent: &str) -> Option<(Agent, Option<Book>)> {
+    let path = format!("/v1/agents/{}", segment(agent));
+    let found = client.get::<Agent>(&path).await.ok()?;
+    Some((found, Book::of(client, agent).await.ok()))
 }
 
 async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refusal, &Fields)>) -> Response {
@@ -213,9 +238,15 @@ async fn one(session: &Session, client: &Client, id: &str, failed: Option<(&Refu
                 Ok(timeline) => timeline,
                 Err(refusal) => return render::refused(session, &refusal),
             };
+            let stopped = if incident.is_open() {
+                stopped(client, &incident.agent).await
+            } else {
+                None
+            };
             let one = One {
                 frame: Frame::of(session),
                 incident,
+                stopped,
                 timeline,
                 fault: failed.map_or("", |(refusal, _)| &refusal.detail),
                 typed: failed.map_or(&nothing, |(_, typed)| typed),

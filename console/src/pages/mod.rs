@@ -19,6 +19,7 @@ mod narrowing;
 mod officers;
 mod plot;
 mod proposals;
+mod questions;
 mod render;
 mod session;
 mod sign_in;
@@ -65,7 +66,10 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/applications/new", get(applications::form).post(applications::submit))
         .route("/applications/read", post(documents::read))
         .route("/applications/{mandate}/narrow", post(narrowing::narrow))
-        .route("/applications/{mandate}/questions", post(narrowing::ask))
+        .route(
+            "/applications/{mandate}/questions",
+            get(questions::show).post(narrowing::ask),
+        )
         .route("/applications/{mandate}/whatif", get(whatif::show))
         .route(
             "/applications/{mandate}",
@@ -84,6 +88,8 @@ pub(crate) fn router(console: &Console) -> Router {
         .route("/passkeys/add", post(officers::add))
         .route("/entries", get(entries::find))
         .route("/entries/{position}", get(entries::show))
+        .route("/entries/{position}/entry.json", get(entries::bytes))
+        .route("/entries/{position}/receipt.json", get(entries::receipt))
         .route("/webhooks", get(webhooks::list).post(webhooks::act))
         .route("/webhooks/new", get(subscriptions::form).post(subscriptions::add))
         .route("/webhooks/{webhook}", get(subscriptions::show).post(subscriptions::act))

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     Extension,
-    extract::State,
+    extract::{Query, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     Pages, Session,
+    agents::After,
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
     proposals,
@@ -28,6 +29,9 @@ use crate::{
     record::Draft,
 };
 
+/// Officers of one page: each has a form.
+const ROWS: usize = 40;
+
 #[derive(Debug, Deserialize)]
 struct Officer {
     officer: String,
@@ -37,6 +41,7 @@ struct Officer {
 
 #[derive(Deserialize)]
 struct Officers {
+    next: Option<String>,
     officers: Vec<Officer>,
 }
 
@@ -45,6 +50,7 @@ struct Officers {
 struct List<'a> {
     frame: Frame,
     officers: Vec<Officer>,
+    next: Option<String>,
     typed: &'a Fields,
     fault: &'a str,
     /// A token that was made just now; shown once, with the address of what must be signed for it.
@@ -66,15 +72,17 @@ async fn listed(
     pages: &Pages,
     session: &Session,
     client: &Client,
+    after: &After,
     typed: &Fields,
     failed: Option<&Refusal>,
     token: Option<(String, String)>,
 ) -> Response {
-    match client.get::<Officers>("/v1/officers?limit=500").await {
-        Ok(Officers { officers }) => {
+    match client.get::<Officers>(&after.rows("/v1/officers", ROWS)).await {
+        Ok(Officers { next, officers }) => {
             let list = List {
                 frame: Frame::of(session),
                 officers,
+                next,
                 typed,
                 fault: failed.map_or("", |refusal| &refusal.detail),
                 token,
@@ -90,8 +98,9 @@ pub(super) async fn list(
     State(pages): State<Pages>,
     Extension(session): Extension<Session>,
     Extension(client): Extension<Client>,
+    Query(after): Query<After>,
 ) -> Response {
-    listed(&pages, &session, &client, &Fields::default(), None, None).await
+    listed(&pages, &session, &client, &after, &Fields::default(), None, None).await
 }
 
 pub(super) async fn invite(
@@ -100,19 +109,29 @@ pub(super) async fn invite(
     Extension(client): Extension<Client>,
     fields: Fields,
 ) -> Response {
+    let first = After::default();
     if fields.of("act") == "remove" {
         let path = format!("/v1/officers/{}/remove", segment(fields.of("officer")));
         let done = client.post(&path, &json!({"reason": fields.of("reason")})).await;
-        return listed(&pages, &session, &client, &Fields::default(), done.err().as_ref(), None).await;
+        return listed(
+            &pages,
+            &session,
+            &client,
+            &first,
+            &Fields::default(),
+            done.err().as_ref(),
+            None,
+        )
+        .await;
     }
     let body = json!({"officer": fields.of("officer"), "roles": fields.all("roles").collect::<Vec<_>>()});
     match client.post("/v1/officers", &body).await {
         Ok(made) => {
             let secret = made.get("token").and_then(Value::as_str).unwrap_or_default().to_owned();
             let token = Some((secret, proposals::address(&made)));
-            listed(&pages, &session, &client, &Fields::default(), None, token).await
+            listed(&pages, &session, &client, &first, &Fields::default(), None, token).await
         }
-        Err(refusal) => listed(&pages, &session, &client, &fields, Some(&refusal), None).await,
+        Err(refusal) => listed(&pages, &session, &client, &first, &fields, Some(&refusal), None).await,
     }
 }
 

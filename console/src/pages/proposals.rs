@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{
     Pages, Session,
-    agents::After,
+    agents::{After, MOST_WAITING},
     applications::{Given, Words},
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
@@ -101,7 +101,8 @@ struct List {
 
 /// The first that wait for signatures, and whether there are more.
 pub(super) async fn open(client: &Client) -> Result<(Vec<Brief>, bool), Refusal> {
-    let found = client.get::<Proposals>("/v1/proposals?limit=100&open=true").await?;
+    let path = format!("/v1/proposals?limit={MOST_WAITING}&open=true");
+    let found = client.get::<Proposals>(&path).await?;
     Ok((found.proposals, found.next.is_some()))
 }
 

@@ -149,6 +149,50 @@ impl fmt::Display for Amount {
     }
 }
 
+/// The bytes that a character takes on a page.
+fn size_of(character: char) -> usize {
+    match character {
+        // As the template engine writes them: `&#34;`.
+        '<' | '>' | '&' | '"' | '\'' => 5,
+        other => other.len_utf8(),
+    }
+}
+
+/// The bytes that a text takes on a page.
+pub(super) fn size(text: &str) -> usize {
+    text.chars().map(size_of).sum()
+}
+
+/// The beginning of a text that takes at most so many bytes where it stands on a page, with what is escaped in it; whole lines, unless the first one
+/// is longer than all of that.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
+    let mut taken = 0;
+    let over = text.char_indices().find(|(_, character)| {
+        taken += size_of(*character);
+        taken > most
+    });
+    let Some((at, _)) = over else { return text };
+    let line = text[..at].rfind('\n');
+    &text[..line.unwrap_or(at)]
+}
+
+/// The first of a list that has no pages of its own, and how many a page leaves out.
+pub(super) struct First<'a, T> {
+    pub(super) shown: &'a [T],
+    pub(super) left: usize,
+}
+
+impl<'a, T> First<'a, T> {
+    /// At most so many of a list.
+    pub(super) fn of(list: &'a [T], most: usize) -> Self {
+        let (shown, left) = list.split_at(list.len().min(most));
+        Self {
+            shown,
+            left: left.len(),
+        }
+    }
+}
+
 /// A standing, or a mode of the house, in words.
 pub(super) fn state_in_words(state: &str) -> &str {
     match state {
@@ -176,6 +220,16 @@ mod tests {
         ] {
             assert_eq!(Amount(text.into()).to_string(), grouped);
         }
+    }
+
+    /// Control, tried: with every character counted as one byte the quotes make a page five times as long as it may be.
+    #[test]
+    fn a_beginning_is_as_long_as_it_stands_on_the_page() {
+        assert_eq!(beginning("short", 5), "short");
+        assert_eq!(beginning("\"\"\"", 10), "\"\"");
+        assert_eq!(beginning("one\ntwo\nthree", 9), "one\ntwo");
+        assert_eq!(beginning("one line", 3), "one");
+        assert_eq!(beginning("\u{20ac}\u{20ac}", 5), "\u{20ac}");
     }
 
     #[test]

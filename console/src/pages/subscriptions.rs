@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     Extension,
-    extract::Path,
+    extract::{Path, Query},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -12,12 +12,16 @@ use serde_json::{Value, json};
 
 use super::{
     Session,
+    agents::After,
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
     proposals,
     render::{self, Frame, When, page, page_with},
-    webhooks::{Webhook, find},
+    webhooks::{Dead, Webhook, find},
 };
+
+/// Messages that were given up, of one page.
+const LETTERS: usize = 25;
 
 /// What was tried, one line each.
 #[derive(Debug, Deserialize)]
@@ -70,6 +74,7 @@ struct One<'a> {
     frame: Frame,
     webhook: &'a Webhook,
     deliveries: Vec<Delivery>,
+    letters: Dead,
     fault: &'a str,
     typed: &'a Fields,
 }
@@ -90,7 +95,13 @@ struct Once<'a> {
     proposal: &'a str,
 }
 
-async fn one(session: &Session, client: &Client, name: &str, failed: Option<(&Refusal, &Fields)>) -> Response {
+async fn one(
+    session: &Session,
+    client: &Client,
+    name: &str,
+    after: &After,
+    failed: Option<(&Refusal, &Fields)>,
+) -> Response {
     let webhook = match find(client, name).await {
         Ok(webhook) => webhook,
         Err(refusal) => return render::refused(session, &refusal),
@@ -98,6 +109,10 @@ async fn one(session: &Session, client: &Client, name: &str, failed: Option<(&Re
     let path = format!("/v1/webhooks/{}/deliveries?limit=50", segment(name));
     let deliveries = match client.get::<Deliveries>(&path).await {
         Ok(found) => found.deliveries,
+        Err(refusal) => return render::refused(session, &refusal),
+    };
+    let letters = match Dead::of(client, name, after, LETTERS).await {
+        Ok(letters) => letters,
         Err(refusal) => return render::refused(session, &refusal),
     };
     let typed = match (failed, &webhook.signed) {
@@ -109,6 +124,7 @@ async fn one(session: &Session, client: &Client, name: &str, failed: Option<(&Re
         frame: Frame::of(session),
         webhook: &webhook,
         deliveries,
+        letters,
         fault: failed.map_or("", |(refusal, _)| &refusal.detail),
         typed: &typed,
     };
@@ -119,8 +135,9 @@ pub(super) async fn show(
     Extension(session): Extension<Session>,
     Extension(client): Extension<Client>,
     Path(webhook): Path<String>,
+    Query(after): Query<After>,
 ) -> Response {
-    one(&session, &client, &webhook, None).await
+    one(&session, &client, &webhook, &after, None).await
 }
 
 pub(super) async fn form(Extension(session): Extension<Session>) -> Response {
@@ -192,6 +209,15 @@ pub(super) async fn act(
     };
     match done {
         Ok(made) => proposed(&session, &made),
-        Err(refusal) => one(&session, &client, &webhook, Some((&refusal, &fields))).await,
+        Err(refusal) => {
+            one(
+                &session,
+                &client,
+                &webhook,
+                &After::default(),
+                Some((&refusal, &fields)),
+            )
+            .await
+        }
     }
 }

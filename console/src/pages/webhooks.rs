@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::{
     Extension,
+    extract::Query,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -11,18 +12,32 @@ use serde_json::json;
 
 use super::{
     Session,
+    agents::After,
     client::{Client, Refusal, segment, status_of},
     forms::Fields,
     render::{self, Frame, When, page_with},
 };
 
+/// Webhooks of one page, and what was given up of each there; the rest stands on its own page.
+const ROWS: usize = 25;
+const LETTERS: usize = 3;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Webhook {
     pub(super) webhook: String,
+    /// How many messages were given up.
+    dead: usize,
     /// What officers signed; none for one of the configuration.
     pub(super) signed: Option<Signed>,
     #[serde(skip)]
     letters: Vec<Letter>,
+}
+
+impl Webhook {
+    /// How many more were given up than the list shows.
+    fn more(&self) -> usize {
+        self.dead.saturating_sub(self.letters.len())
+    }
 }
 
 /// A subscription as it is in force by signatures.
@@ -55,22 +70,33 @@ impl Signed {
     }
 }
 
+/// A message that was given up.
 #[derive(Debug, Deserialize)]
-struct Letter {
-    position: u64,
-    at: When,
-    attempts: u32,
-    fault: String,
+pub(super) struct Letter {
+    pub(super) position: u64,
+    pub(super) at: When,
+    pub(super) attempts: u32,
+    pub(super) fault: String,
 }
 
 #[derive(Deserialize)]
 struct Webhooks {
+    next: Option<String>,
     webhooks: Vec<Webhook>,
 }
 
 #[derive(Deserialize)]
-struct Dead {
-    dead: Vec<Letter>,
+pub(super) struct Dead {
+    pub(super) dead: Vec<Letter>,
+    pub(super) next: Option<String>,
+}
+
+impl Dead {
+    /// So many of one webhook, the oldest first.
+    pub(super) async fn of(client: &Client, webhook: &str, after: &After, rows: usize) -> Result<Self, Refusal> {
+        let path = format!("/v1/webhooks/{}/dead", segment(webhook));
+        client.get(&after.rows(&path, rows)).await
+    }
 }
 
 #[derive(Template)]
@@ -78,6 +104,7 @@ struct Dead {
 struct List<'a> {
     frame: Frame,
     webhooks: Vec<Webhook>,
+    next: Option<String>,
     fault: &'a str,
 }
 
@@ -88,31 +115,40 @@ pub(super) async fn find(client: &Client, name: &str) -> Result<Webhook, Refusal
     found.ok_or_else(|| Refusal::missing("there is no such webhook"))
 }
 
-async fn read(client: &Client) -> Result<Vec<Webhook>, Refusal> {
-    let mut webhooks = client.get::<Webhooks>("/v1/webhooks?limit=500").await?.webhooks;
-    for webhook in &mut webhooks {
-        let path = format!("/v1/webhooks/{}/dead?limit=100", segment(&webhook.webhook));
-        webhook.letters = client.get::<Dead>(&path).await?.dead;
+async fn read(client: &Client, after: &After) -> Result<Webhooks, Refusal> {
+    let mut read = client.get::<Webhooks>(&after.rows("/v1/webhooks", ROWS)).await?;
+    for webhook in &mut read.webhooks {
+        let oldest = Dead::of(client, &webhook.webhook, &After::default(), LETTERS).await?;
+        webhook.letters = oldest.dead;
     }
-    Ok(webhooks)
+    Ok(read)
 }
 
-async fn listed(session: &Session, client: &Client, failed: Option<&Refusal>) -> Response {
-    match read(client).await {
-        Ok(webhooks) => {
+async fn listed(session: &Session, client: &Client, after: &After, failed: Option<&Refusal>) -> Response {
+    match read(client, after).await {
+        Ok(Webhooks { next, webhooks }) => {
             let frame = Frame::of(session);
             let fault = failed.map_or("", |refusal| &refusal.detail);
             page_with(
                 failed.map_or(StatusCode::OK, status_of),
-                &List { frame, webhooks, fault },
+                &List {
+                    frame,
+                    webhooks,
+                    next,
+                    fault,
+                },
             )
         }
         Err(refusal) => render::refused(session, &refusal),
     }
 }
 
-pub(super) async fn list(Extension(session): Extension<Session>, Extension(client): Extension<Client>) -> Response {
-    listed(&session, &client, None).await
+pub(super) async fn list(
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    Query(after): Query<After>,
+) -> Response {
+    listed(&session, &client, &after, None).await
 }
 
 pub(super) async fn act(
@@ -131,6 +167,6 @@ pub(super) async fn act(
     };
     match done {
         Ok(_) => Redirect::to("/webhooks").into_response(),
-        Err(refusal) => listed(&session, &client, Some(&refusal)).await,
+        Err(refusal) => listed(&session, &client, &After::default(), Some(&refusal)).await,
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod pages;
 mod passkeys;
 mod reads;
 pub(crate) mod scored;
+mod sizes;
 pub(crate) mod standing;
 pub(crate) mod subscriptions;
 mod webhooks;

@@ -328,3 +328,40 @@ async fn what_waits_is_found_among_many() {
     let missing = ada.get("/incidents/inc-0").await;
     assert_eq!(missing.0, StatusCode::NOT_FOUND, "{}", missing.1);
 }
+
+/// An entry and its receipt are files: the bytes that are hashed, as JSON that no browser shows in the place of a page. Nobody gets them without a
+/// session, and what is not there says so.
+#[tokio::test]
+async fn an_entry_is_taken_as_a_file() {
+    let bench = Bench::new().await;
+    let ada = Browser::new(&bench, true).signed_in().await;
+    let receipt = bench.ledger.receipt(3).await.unwrap();
+    for (path, name) in [
+        ("/entries/3/entry.json", "entry-3.json"),
+        ("/entries/3/receipt.json", "receipt-3.json"),
+    ] {
+        let response = ada.ask("GET", path, None, "").await;
+        let headers = response.headers().clone();
+        assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+        assert_eq!(
+            headers[header::CONTENT_DISPOSITION],
+            format!("attachment; filename=\"{name}\"")
+        );
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        let (status, text) = text_of(response).await;
+        assert_eq!(status, StatusCode::OK);
+        if name.starts_with("entry") {
+            assert_eq!(text.as_bytes(), receipt.entry.as_slice());
+        } else {
+            let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(told["entry"].as_str().unwrap().as_bytes(), receipt.entry.as_slice());
+        }
+        let stranger = Browser::new(&bench, false);
+        assert_eq!(
+            stranger.ask("GET", path, None, "").await.status(),
+            StatusCode::SEE_OTHER
+        );
+        let missing = ada.get(&path.replace("/3/", "/999999/")).await;
+        assert_eq!(missing.0, StatusCode::NOT_FOUND, "{}", missing.1);
+    }
+}

@@ -57,13 +57,18 @@ async fn who_reads_records_leaves_an_entry() {
     assert!(reads(&bench, "ada", 0).await.is_empty(), "nobody else");
     // By pages as well: they read by the same address.
     let ada = Browser::new(&bench, true).signed_in().await;
-    for path in ["/entries", "/entries/2"] {
+    for path in [
+        "/entries",
+        "/entries/2",
+        "/entries/2/entry.json",
+        "/entries/2/receipt.json",
+    ] {
         assert_eq!(ada.get(path).await.0, StatusCode::OK);
     }
     bench.console.tell_reads(None);
     let of_ada = reads(&bench, "ada", 2).await;
     let counts: u64 = of_ada.iter().filter_map(|read| read["count"].as_u64()).sum();
-    assert_eq!(counts, 2, "{of_ada:?}");
+    assert_eq!(counts, 4, "{of_ada:?}");
 }
 
 /// Every route that shows entries of the ledger is in the list. Control: one of them taken out of it.
