@@ -169,7 +169,7 @@ fn one_order_that_cannot_be_read_and_there_is_no_batch() {
             "{}",
         ] {
             let told = wire.ask("POST", CANCEL, body).await;
-            assert_eq!(told.body["error"][0], "EGeneral:Invalid arguments", "{body}: {told:?}");
+            assert_eq!(told.body["error"][0], "EGeneral:Not accepted", "{body}: {told:?}");
         }
         assert!(world.instances[0].venue.cancels().is_empty());
     });

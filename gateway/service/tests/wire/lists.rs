@@ -239,7 +239,7 @@ fn a_doubt_is_about_both() {
         assert_eq!((desk.sends(), desk.lists()), (2, 1));
         venue.be(Mood::Reject);
         let told = desk.post(OCO, SELL).await;
-        assert_eq!(told.body["code"], -1013, "{told:?}");
+        assert_eq!(told.body["code"], -1900, "{told:?}");
         venue.be(Mood::Accept);
         desk.world.instances[0].gateway.slot(&agent("mm-1")).close_gate();
         let told = desk.post(OCO, SELL).await;
