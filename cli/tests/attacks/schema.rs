@@ -14,7 +14,7 @@ const EXAMPLES: u64 = 60;
 
 fn cases() -> u64 {
     let asked = std::env::var("MANDATUM_CASES").ok();
-    let asked = asked.map(|cases| cases.parse().expect("MANDATUM_CASES is a number"));
+    let asked = asked.map(|cases| cases.parse::<u64>().expect("MANDATUM_CASES is a number"));
     let soaks = std::env::var_os("MANDATUM_SOAK").is_some();
     asked.unwrap_or(if soaks { CASES_OF_A_SOAK } else { CASES })
 }

@@ -321,7 +321,7 @@ async fn largest(bench: &Bench) -> (String, String, Vec<String>) {
     (incident, review.to_owned(), more)
 }
 
-/// Controls, tried: with every open order on an agent's page, every question on an application's, or every byte of an entry on its page, the page
+/// Controls, to try: with every open order on an agent's page, every question on an application's, or every byte of an entry on its page, the page
 /// is named with its size.
 #[tokio::test]
 async fn every_page_stays_below_its_bound() {
