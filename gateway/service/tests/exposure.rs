@@ -97,7 +97,8 @@ fn is_the_fold(world: &World, gateway: &Gateway) {
 /// Many senders of two agents at one limit of their owner: as many orders pass as fit, no more and no fewer, whichever thread they are decided
 /// on; so it stands in the ledger.
 ///
-/// Controls: `judged_and_reserved` that lets the book go before it decides, so that a permit enters it only when it is queued, and more pass than fit; without `reserve`, the same.
+/// Controls: `judged_and_reserved` that lets the book go before it decides, so that a permit enters it only when it is queued, and more pass
+/// than fit; without `reserve`, the same: each seen red.
 #[test]
 fn of_two_agents_orders_as_many_pass_as_fit() {
     rt().block_on(async {
@@ -259,7 +260,7 @@ async fn attest(world: &World, name: &str, instrument: &str, quantity: &str) {
 
 /// Limits that two officers did not sign bind nobody; signed ones hold for what was permitted before them, and after a restart; lifted ones end.
 ///
-/// Controls: `begin` that puts nobody in the book, and the first limits find nothing at stake; `house.exposure_set` out of `SIGNED`, and
+/// Controls: `begin` that puts nobody in the book, and the first limits find nothing at stake: seen red; `house.exposure_set` out of `SIGNED`, and
 /// the unsigned ones bind.
 #[test]
 fn limits_hold_for_what_was_before_them() {
@@ -291,7 +292,7 @@ fn limits_hold_for_what_was_before_them() {
 /// Numbers that others take, epochs that rise while orders wait: what was reserved for an order that lost its number is free again, and in the end
 /// the book is the fold of its agents.
 ///
-/// Control: `weigh` left out of `resync`, and what was lost stays reserved.
+/// `weigh` left out of `resync` alone stays green here: each later report weighs the agent again.
 #[test]
 fn what_is_lost_is_not_reserved() {
     rt().block_on(async {

@@ -67,7 +67,7 @@ fn amounts(book: &Book, whose: &str) -> (Option<Decimal>, Option<Decimal>) {
 /// A part counts once for its owner and once for all; a later one takes the place of the earlier, and moves with its owner. Nothing is told of
 /// who has no limits.
 ///
-/// Controls: `put` that adds without taking away; without the move between owners.
+/// Controls: `put` that adds without taking away; without the move between owners: the second seen red.
 #[test]
 fn each_part_counts_for_its_owner_and_for_all() {
     let mut book = Book::default();
@@ -111,7 +111,7 @@ fn a_sum_that_was_too_large_is_told_again() {
 
 /// An agent whose state waits to be folded again is believed for as long as the view's lease, then its groups are not told; others are.
 ///
-/// Controls: `overdue` of any agent for every group; never overdue.
+/// Controls: `overdue` of any agent for every group: seen red; never overdue.
 #[test]
 fn a_state_that_waits_too_long_is_not_believed() {
     let mut book = Book::default();
@@ -130,7 +130,7 @@ fn a_state_that_waits_too_long_is_not_believed() {
 /// Of several venues the highest young price in the unit counts; an old one only where there is no young one. An instrument that is quoted in
 /// another unit alone is at stake in that one; one that nobody quotes has no value.
 ///
-/// Controls: the lowest price; the highest of whatever age; another unit as nowhere.
+/// Controls: the lowest price; the highest of whatever age, seen red; another unit as nowhere.
 #[test]
 fn the_highest_young_price_counts() {
     let instrument: Instrument = "BTC_EUR".parse().expect("instrument");
