@@ -247,7 +247,7 @@ mod tests {
         state
     }
 
-    /// Controls, to try: without `bound` all are kept; with the longest bounded like the others the first look at many takes their folds away.
+    /// Controls: without `bound` all are kept: seen red; with the longest bounded like the others the first look at many takes their folds away.
     #[test]
     fn looks_keep_so_many_and_take_no_long_fold_away() {
         let books = Books::default();

@@ -167,7 +167,8 @@ async fn pages(ada: &mut Officer) -> Vec<String> {
 /// Nothing of it runs: no sentinel, no dialog, no report of the policy, no element, attribute or address that the templates do not have; each page
 /// once as it is and once with the browser told to forget the policy, so that what escapes would run. And each text is read as it was typed.
 ///
-/// Control, to try: with `|safe` behind the rationale in `application.html` the script names the page and what ran. Seen red: a page of the browser's own, with elements that no template has.
+/// Control, seen red: with `|safe` behind the rationale in `application.html` the look for foreign elements breaks on what was injected; and a page of the
+/// browser's own, with elements that no template has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_text_does_nothing_in_the_browser() {
     let Some(interpreter) = super::browser() else { return };

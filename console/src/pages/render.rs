@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    /// Control, to try: with every character counted as one byte the quotes make a page five times as long as it may be.
+    /// Control, seen red: with every character counted as one byte the quotes make a page five times as long as it may be.
     #[test]
     fn a_beginning_is_as_long_as_it_stands_on_the_page() {
         assert_eq!(beginning("short", 5), "short");

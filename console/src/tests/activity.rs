@@ -190,8 +190,8 @@ async fn folded_to(bench: &Bench, wanted: u64) {
 /// A long stream is folded before anybody looks. A look at what is not folded yet answers from a part of it and says how much is left, and that is
 /// folded behind.
 ///
-/// Controls, to try: with `longest` giving none nobody folds before the first look; with no bound on a look it is not behind; without the
-/// task what it left stays.
+/// Controls: with `longest` giving none nobody folds before the first look; with no bound on a look it is not behind: seen red; without the task
+/// what it left stays.
 #[tokio::test]
 async fn a_long_stream_is_folded_behind() {
     let bench = Bench::new().await;

@@ -321,8 +321,8 @@ async fn largest(bench: &Bench) -> (String, String, Vec<String>) {
     (incident, review.to_owned(), more)
 }
 
-/// Controls, to try: with every open order on an agent's page, every question on an application's, or every byte of an entry on its page, the page
-/// is named with its size.
+/// Controls: with every open order on an agent's page, or every byte of an entry on its page, the page is named with its size: seen red; with every
+/// question on an application's.
 #[tokio::test]
 async fn every_page_stays_below_its_bound() {
     let bench = Bench::new().await;
