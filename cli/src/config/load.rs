@@ -230,8 +230,9 @@ const LONGEST_STATUS_URL: usize = 200;
 /// Arcs accepted beside the house's own: each costs a look at every handshake.
 const MOST_ACCEPTED_PENS: usize = 4;
 
-/// The shortest and the longest time of a venue's dead man's switch, in seconds: beats come in its quarter, and three of them may be lost.
-const DEAD_MAN_S: std::ops::RangeInclusive<u64> = 15..=3_600;
+/// The shortest and the longest time of a venue's dead man's switch, in seconds: beats come in its quarter, and it outlasts the 15 s for which the gateway
+/// keeps still when the venue says that it asks too much.
+const DEAD_MAN_S: std::ops::RangeInclusive<u64> = 60..=3_600;
 
 fn dead_man(venue: &Venue) -> Result<(), String> {
     match (venue.kind, venue.dead_man_s) {
@@ -464,8 +465,8 @@ mod tests {
             );
             read(&text, &[])
         };
-        assert!(venue("kraken", 15).is_ok() && venue("kraken", 3_600).is_ok());
-        for (kind, seconds) in [("kraken", 14), ("kraken", 3_601), ("binance", 60)] {
+        assert!(venue("kraken", 60).is_ok() && venue("kraken", 3_600).is_ok());
+        for (kind, seconds) in [("kraken", 59), ("kraken", 3_601), ("binance", 60)] {
             let Err(ConfigError::Value { key, .. }) = venue(kind, seconds) else {
                 panic!("{kind} {seconds} is taken")
             };

@@ -489,40 +489,21 @@ fn judged_and_reserved(
     known: Known,
 ) -> Decision {
     let house = gateway.house.load();
-    let by = (signed.proof, signed.by);
-    if house.state.exposures().is_empty() {
-        let exposure = None;
-        return judged(
-            gateway,
-            session,
-            inner,
-            order,
-            by,
-            Found {
-                exposure,
-                house: &house,
-                known,
-            },
-        );
-    }
-    let mut book = gateway.exposures.lock();
-    let exposure = book.told_to(gateway, session, inner, &house.state, &order.order.currency);
-    let decision = judged(
-        gateway,
-        session,
-        inner,
-        order,
-        by,
-        Found {
-            exposure,
-            house: &house,
-            known,
-        },
-    );
-    if let Decision::Permit(permit) = &decision
+    let mut book = (!house.state.exposures().is_empty()).then(|| gateway.exposures.lock());
+    let unit = &order.order.currency;
+    let exposure = book
+        .as_ref()
+        .and_then(|book| book.told_to(gateway, session, inner, &house.state, unit));
+    let found = Found {
+        exposure,
+        house: &house,
+        known,
+    };
+    let decision = judged(gateway, session, inner, order, (signed.proof, signed.by), found);
+    if let (Some(book), Decision::Permit(permit)) = (&mut book, &decision)
         && let Some(value) = permit.reserves()
     {
-        book.reserve(session.slot.agent, inner.owner, permit.order().currency, value);
+        book.reserve(session.slot.agent, inner.owner, *unit, value);
     }
     decision
 }
